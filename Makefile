@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: ISC
+#
+# Works as it is: `make` builds into build/.  ./configure writes config.mk, which overrides what is set here.
+#
+#   make            sendoff, and links sendmail, mailq, newaliases to it, in build/
+#   make try        sends a message through a local Postfix and shows what arrives
+#   make check      builds and passes all tests; installs what they need
+#   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
+#   make install    honours DESTDIR, prefix, sysconfdir
+#
+# Switches: DEVELOPER=1 makes warnings errors; SANITIZE=1 builds with the sanitizers (give another BUILD with it).
+
+VERSION = 0.1
+
+prefix = /usr/local
+exec_prefix = $(prefix)
+bindir = $(exec_prefix)/bin
+sbindir = $(exec_prefix)/sbin
+datarootdir = $(prefix)/share
+mandir = $(datarootdir)/man
+docdir = $(datarootdir)/doc/sendoff
+sysconfdir = /etc
+bashcompdir = $(datarootdir)/bash-completion/completions
+zshcompdir = $(datarootdir)/zsh/site-functions
+fishcompdir = $(datarootdir)/fish/vendor_completions.d
+
+CC = cc
+CFLAGS = -O2 -g
+PKG_CONFIG = pkg-config
+INSTALL = install
+
+-include config.mk
+
+BUILD = build
+
+PACKAGES = gnutls libgsasl libidn2 nettle
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lgnutls -lgsasl -lidn2 -lnettle)
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
+	-Wvla -Wformat=2 -Wundef -Wcast-qual -Wimplicit-fallthrough
+HARDENING = -fstack-protector-strong -fPIE
+HARDENING_LDFLAGS = -pie -Wl,-z,relro,-z,now
+FORTIFY = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+
+ifdef DEVELOPER
+WARNINGS += -Werror
+endif
+ifdef SANITIZE
+SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FORTIFY =
+endif
+
+ALL_CPPFLAGS = -Isrc -I$(BUILD) -D_GNU_SOURCE $(FORTIFY) -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' \
+	$(PACKAGE_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZERS) $(CFLAGS)
+ALL_LDFLAGS = $(HARDENING_LDFLAGS) $(SANITIZERS) $(LDFLAGS)
+
+LAYERS := $(shell grep -v '^\#' src/LAYERS)
+SOURCES := $(sort $(wildcard $(LAYERS:%=src/%/*.c)))
+OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY = $(BUILD)/libsendoff.a
+NAMES = sendmail mailq newaliases
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+.PHONY: all try check unit fuzz fuzz-short install uninstall clean lint
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
+
+$(BUILD)/sendoff: $(BUILD)/src/main.o $(LIBRARY)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LIBS)
+
+$(NAMES:%=$(BUILD)/%): $(BUILD)/sendoff
+	ln -sf sendoff $@
+
+$(LIBRARY): $(OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# The flags of the last build: when they change, everything is built anew.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(subst ','\'',$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))' > $@
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d) $(BUILD)/src/main.d $(wildcard $(BUILD)/tests/unit/*.d)
+
+# Unit tests: one program a module, cmocka.
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka $(LIBS)
+
+unit: $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
+	@set -e; for test in $^; do $$test; done
+
+# Fuzz targets: clang's libFuzzer, over the sources themselves so that all is instrumented.
+FUZZ_SECONDS = 600
+FUZZ_RUNS = 20000
+FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(BUILD)/flags
+	@mkdir -p $(@D)
+	clang -Isrc -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' $(PACKAGE_CFLAGS) \
+	    $(FUZZ_FLAGS) -o $@ $< $(SOURCES) $(PACKAGE_LIBS)
+
+fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+	tests/fuzz/run.sh $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS)
+
+fuzz-short: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+	tests/fuzz/run.sh $(BUILD)/fuzz -runs=$(FUZZ_RUNS)
+
+check:
+	tests/setup.sh check
+	tests/check.sh
+
+try:
+	tests/setup.sh try
+	$(MAKE) all
+	/usr/bin/python3 tests/try.py $(BUILD)
+
+lint:
+	tests/lint.sh
+
+clean:
+	rm -rf $(BUILD)

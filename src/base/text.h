@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Foreign text: UTF-8, and the form in which it may be shown.
+ */
+#ifndef SENDOFF_BASE_TEXT_H
+#define SENDOFF_BASE_TEXT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+
+/*
+ * Appends foreign text in a form that is safe on a terminal and in a log: valid UTF-8 without control characters
+ * stays, LF stays where keep_lf is true, all else becomes \xHH.  C1 controls and bidirectional overrides count as
+ * control characters.
+ */
+void text_printable(struct buf *out, struct span text, bool keep_lf);
+
+/* Octets of the valid UTF-8 sequence (RFC 3629) at text, 1 to 4; 0 where there is none. */
+unsigned utf8_length(struct span text);
+bool utf8_valid(struct span text);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#include "command/complete.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "command/option.h"
+#include "config/account.h"
+
+/* What the arguments of some options can be; the accounts come from the configuration. */
+static const struct values {
+	char letter;
+	const char *words[12];
+} values[] = {
+	{ 'B', { "7BIT", "8BITMIME" } },
+	{ 'N', { "never", "success", "failure", "delay", "failure,delay", "success,failure,delay" } },
+	{ 'R', { "full", "hdrs" } },
+	{ 'b', { "m", "s", "p", "i", "v", "d" } },
+	{ 'e', { "p", "q", "m", "w", "e" } },
+	{ 'o', { "i", "di", "db", "dq", "ep", "eq", "em", "ew", "ee" } },
+};
+
+static bool
+starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* One candidate, if it begins as what was typed. */
+static void
+offer(FILE *out, const char *candidate, const char *what, const char *typed)
+{
+	if (starts(candidate, typed))
+		fprintf(out, "%s\t%s\n", candidate, what);
+}
+
+/* The accounts, each behind the prefix that stands in the same word ("--account="). */
+static void
+offer_accounts(FILE *out, const char *config, const char *prefix, const char *typed)
+{
+	struct config accounts = CONFIG_INIT;
+	struct buf text = BUF_INIT(1024);
+	struct err err;
+
+	err_init(&err);
+	if (config_load(&accounts, config, &err) == 0)
+		for (size_t i = 0; i < accounts.count; i++) {
+			buf_clear(&text);
+			buf_addf(&text, "%s%s", prefix, accounts.accounts[i].name);
+			offer(out, text.data, "account", typed);
+		}
+	config_release(&accounts);
+	err_release(&err);
+	buf_release(&text);
+}
+
+static void
+offer_values(FILE *out, char letter, const char *typed)
+{
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		for (const char *const *word = values[i].words; values[i].letter == letter && *word != NULL; word++)
+			offer(out, *word, "", typed);
+}
+
+static void
+offer_option(FILE *out, const struct option_row *row, const char *typed)
+{
+	struct buf text = BUF_INIT(64);
+
+	if (row->letter != '\0') {
+		buf_addf(&text, "-%c", row->letter);
+		offer(out, text.data, row->what, typed);
+	}
+	if (row->name != NULL) {
+		buf_clear(&text);
+		buf_addf(&text, "--%s%s", row->name, row->arity == ARITY_ARGUMENT ? "=" : "");
+		offer(out, text.data, row->what, typed);
+	}
+	buf_release(&text);
+}
+
+static void
+offer_options(FILE *out, const char *typed, bool first)
+{
+	for (size_t i = 0; option_row(i) != NULL; i++)
+		if (option_row(i)->what != NULL)
+			offer_option(out, option_row(i), typed);
+	if (first) {
+		offer(out, "-C", "the configuration", typed);
+		offer(out, "--config", "the configuration", typed);
+	}
+}
+
+static void
+offer_commands(FILE *out, const char *typed)
+{
+	offer(out, "help", "show the options", typed);
+	offer(out, "version", "show the version", typed);
+}
+
+/* The option whose argument the last word is; 0: it is none's. */
+static char
+awaiting(const char *before)
+{
+	size_t len = strlen(before);
+
+	if (strcmp(before, "--account") == 0)
+		return 'a';
+	if (strcmp(before, "--config") == 0)
+		return 'C';
+	if (before[0] != '-' || before[1] == '-' || len != 2)
+		return '\0';
+	for (size_t i = 0; option_row(i) != NULL; i++)
+		if (option_row(i)->letter == before[1] && option_row(i)->arity == ARITY_ARGUMENT)
+			return before[1];
+	return '\0';
+}
+
+/* The configuration that the words name themselves. */
+static const char *
+named_config(int count, char **words)
+{
+	if (count > 2 && (strcmp(words[0], "-C") == 0 || strcmp(words[0], "--config") == 0))
+		return words[1];
+	return NULL;
+}
+
+void
+complete_print(FILE *out, int count, char **words)
+{
+	const char *word = count > 0 ? words[count - 1] : "";
+	char option = count > 1 ? awaiting(words[count - 2]) : '\0';
+	const char *config = named_config(count, words);
+
+	if (option == 'C')
+		fputs(":files\n", out);
+	else if (option == 'a')
+		offer_accounts(out, config, "", word);
+	else if (starts(word, "--account="))
+		offer_accounts(out, config, "--account=", word);
+	else if (option != '\0')
+		offer_values(out, option, word);
+	else if (word[0] == '-')
+		offer_options(out, word, count == 1);
+	else if (count <= 1)
+		offer_commands(out, word);
+}

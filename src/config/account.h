@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts: what the configuration says, ready to use.  One account is one way to send: servers, login, TLS and
+ * policy.  Values that the file does not set hold the defaults given below.
+ */
+#ifndef SENDOFF_CONFIG_ACCOUNT_H
+#define SENDOFF_CONFIG_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum server_scheme {
+	SERVER_SMTPS,		/* implicit TLS, 465 */
+	SERVER_SMTP,		/* STARTTLS required, 587, unless tls is none */
+	SERVER_UNIX,		/* SMTP over a Unix socket */
+};
+
+enum tls_mode {
+	TLS_DEFAULT,		/* by the scheme */
+	TLS_IMPLICIT,
+	TLS_STARTTLS,
+	TLS_NONE,
+};
+
+enum setting {			/* a feature of the server */
+	SETTING_AUTO,
+	SETTING_NEVER,
+};
+
+struct server {
+	enum server_scheme scheme;
+	char *host;		/* name or address without brackets; the path for SERVER_UNIX */
+	uint16_t port;
+};
+
+enum secret_source {
+	SECRET_NONE,
+	SECRET_LITERAL,		/* password */
+	SECRET_FILE,		/* password_file */
+	SECRET_COMMAND,		/* password_command, run by /bin/sh -c */
+};
+
+struct string_list {
+	char **items;
+	size_t count;
+};
+
+struct account {
+	char *name;			/* "default" for keys outside of any account block */
+	struct server *servers;		/* tried in order */
+	size_t server_count;
+	char *user;			/* NULL: no login */
+	enum secret_source secret_source;
+	struct buf secret;		/* the password, the file's name or the command; wiped on release */
+	char *secret_origin;		/* "file:line" where it stands, or NULL */
+	bool auth_off;			/* auth off */
+	struct string_list auth;	/* mechanisms in the order to try, upper case; empty: choose */
+	bool insecure_auth;		/* log in without verified TLS: false */
+	struct string_list from;	/* addresses and patterns; the first address is the default sender */
+	char *full_name;		/* from_full_name (msmtp), or NULL */
+	char *domain;			/* the name for EHLO, or NULL: the host's, else an address literal */
+	char *local_domain;		/* for unqualified names, or NULL */
+	char *local_to;			/* where mail to local names goes, or NULL: the account's own address */
+	enum tls_mode tls;
+	bool tls_explicit_none;		/* `tls none` is written: plain text off this machine is wanted */
+	bool tls_verify;		/* true; false by tls_certcheck off */
+	char *tls_trust_file;		/* NULL: the system's */
+	char *tls_priorities;		/* GnuTLS priority string, or NULL */
+	char *tls_host;			/* the name to expect in the certificate, or NULL: the server's */
+	int64_t timeout_ms;		/* a whole transaction without its content: 10 minutes */
+	int64_t connect_timeout_ms;	/* reaching the server: 30 s */
+	enum setting chunking, pipelining;
+	uint64_t size_limit;		/* octets of a message, 0: none */
+	char *log_file;			/* or NULL */
+	bool syslog;			/* true */
+	char *origin;			/* "file:line" where the account begins */
+	char *problem;			/* why it cannot be used, "file:line: sentence" (no server: a parent); or NULL */
+};
+
+struct config {
+	struct account *accounts;
+	size_t count;
+	struct string_list warnings;	/* sentences for standard error and log, "file:line: …" */
+	char *path;			/* the file that was read first */
+};
+
+#define CONFIG_INIT { NULL, 0, { NULL, 0 }, NULL }
+
+/*
+ * Finds and reads the configuration.  `path` is the one given by -C, or NULL: then $SENDOFF_CONFIG, else
+ * $XDG_CONFIG_HOME/sendoff/config (~/.config/sendoff/config) if it exists, else SYSCONFDIR/sendoff.conf.  Environment
+ * variables are not used in a set-id process.
+ * Errors: ERR_CONFIG (none found: the sentence names the places looked at and the hint how to begin; unreadable; bad
+ * owner or mode; bad content with "file:line:"), ERR_SYSTEM.
+ */
+int config_load(struct config *config, const char *path, struct err *err);
+/* Reads text as if it were the file `name`: for tests and fuzzing.  `include` is refused. */
+int config_parse(struct config *config, const char *name, const char *text, size_t len, struct err *err);
+void config_release(struct config *config);
+
+/*
+ * Chooses an account: the named one; else the first whose `from` matches the sender (may be NULL); else "default"; else
+ * the only one.  Errors: ERR_CONFIG (no such account: the sentence names those there are).
+ */
+int config_account(const struct config *config, const char *name, const char *sender, const struct account **account,
+    struct err *err);
+
+/* The account's own address: the first in `from` that is no pattern, else `user` where it is an address, else NULL. */
+const char *account_address(const struct account *account);
+
+/*
+ * Gets the password into `secret` (a secret buf).  A file must be readable by no one but its owner, who is root or the
+ * effective user; a command has a time limit of 60 s, its standard input is /dev/null, its standard error ours, and its
+ * exit status must be 0.  One line end is stripped from what file or command give; NUL, other line ends, or nothing at
+ * all are refused, and so is more than 8192 octets.
+ * Errors: ERR_CONFIG (none configured, unreadable, command failed), ERR_TIMEOUT, ERR_SYSTEM.
+ */
+int account_secret(const struct account *account, struct buf *secret, struct err *err);
+
+/* One row a key, for --help, the manual's check and completions. */
+struct config_key {
+	const char *name;
+	const char *value;	/* the form of its value: "URL", "on|off" */
+	const char *what;	/* one line */
+};
+/* The row number i, or NULL behind the last. */
+const struct config_key *config_key(size_t i);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where the configuration lies, and how it gets in.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "config/account.h"
+#include "config/home.h"
+#include "config/owned.h"
+#include "config/parse.h"
+
+#define SYSTEM_FILE SYSCONFDIR "/sendoff.conf"
+
+static int
+read_text(int fd, const struct stat *status, struct source *source, struct err *err)
+{
+	if (status->st_size > SOURCE_MAX) {
+		err_set(err, ERR_CONFIG, "larger than %d octets", SOURCE_MAX);
+		return err_wrap(err, "%s", source->name);
+	}
+	if (owned_read(fd, &source->text, err) == -1)
+		return err_wrap(err, "%s", source->name);
+	source->is_private = (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	return 0;
+}
+
+static int
+read_source(const char *path, struct source **source, struct err *err)
+{
+	struct source *new;
+	struct stat status;
+	int fd, result;
+
+	if (owned_open(path, &fd, &status, err) == -1)
+		return -1;
+	new = source_new(path);
+	result = new == NULL ? err_memory(err) : read_text(fd, &status, new, err);
+	close(fd);
+	if (result == -1) {
+		source_free(new);
+		return -1;
+	}
+	*source = new;
+	return 0;
+}
+
+static int
+load_file(struct config *config, const char *path, struct err *err)
+{
+	struct source *source;
+
+	if (read_source(path, &source, err) == -1)
+		return -1;
+	return parse_source(config, source, read_source, err);
+}
+
+/* The user's own file, whether it exists or not; NULL where no home is known or memory is out. */
+static char *
+user_file(void)
+{
+	const char *xdg = secure_getenv("XDG_CONFIG_HOME");
+	char *home, *path = NULL;
+
+	/* The XDG specification has relative paths ignored. */
+	if (xdg != NULL && xdg[0] == '/')
+		return asprintf(&path, "%s/sendoff/config", xdg) == -1 ? NULL : path;
+	home = home_dir();
+	if (home != NULL && asprintf(&path, "%s/.config/sendoff/config", home) == -1)
+		path = NULL;
+	free(home);
+	return path;
+}
+
+/*
+ * Daemons that give up root often keep HOME=/root, where they may not look: that is not a file of theirs that cannot be
+ * read, and what they call must work all the same.
+ */
+static bool
+home_is_foreign(void)
+{
+	char *home = home_dir();
+	struct stat status;
+	bool foreign = home != NULL && (stat(home, &status) == -1 || status.st_uid != geteuid());
+
+	free(home);
+	return foreign;
+}
+
+/* After a failure: is it just that there is no such file? */
+static bool
+is_absent(const struct err *err)
+{
+	if (err->sys_errno == EACCES)
+		return home_is_foreign();
+	return err->sys_errno == ENOENT || err->sys_errno == ENOTDIR;
+}
+
+static int
+none_found(const char *user, struct err *err)
+{
+	struct buf shown = BUF_INIT(ERR_TEXT_MAX / 2);
+
+	if (user != NULL)
+		text_printable(&shown, span_of(user), false);
+	err_set(err, ERR_CONFIG, "there is no configuration: no %s%s%s", shown.data, user != NULL ? ", and no " : "",
+	    SYSTEM_FILE);
+	buf_release(&shown);
+	return err_hint(err, "write one of them; sendoff.conf(5) begins with an example");
+}
+
+/* A file that must be where it is said to be, or one of the usual places. */
+static int
+load_place(struct config *config, const char *user, struct err *err)
+{
+	struct err failure;
+	int result = -1;
+
+	err_init(&failure);
+	if (user != NULL && load_file(config, user, &failure) == 0)
+		result = 0;
+	else if (user != NULL && !is_absent(&failure))
+		err_move(err, &failure);
+	else if (load_file(config, SYSTEM_FILE, &failure) == 0)
+		result = 0;
+	else if (failure.sys_errno == ENOENT || failure.sys_errno == ENOTDIR)
+		none_found(user, err);
+	else
+		err_move(err, &failure);
+	err_release(&failure);
+	return result;
+}
+
+int
+config_load(struct config *config, const char *path, struct err *err)
+{
+	const char *named = path != NULL ? path : secure_getenv("SENDOFF_CONFIG");
+	char *user;
+	int result;
+
+	*config = (struct config)CONFIG_INIT;
+	if (named != NULL && named[0] != '\0')
+		return load_file(config, named, err);
+	user = user_file();
+	result = load_place(config, user, err);
+	free(user);
+	return result;
+}
+
+int
+config_parse(struct config *config, const char *name, const char *text, size_t len, struct err *err)
+{
+	struct source *source = source_new(name);
+
+	*config = (struct config)CONFIG_INIT;
+	if (source == NULL)
+		return err_memory(err);
+	if (len > SOURCE_MAX) {
+		source_free(source);
+		err_set(err, ERR_CONFIG, "larger than %d octets", SOURCE_MAX);
+		return err_wrap(err, "%s", name);
+	}
+	buf_add(&source->text, text, len);
+	source->is_private = true;
+	if (!buf_ok(&source->text)) {
+		source_free(source);
+		return err_memory(err);
+	}
+	return parse_source(config, source, NULL, err);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From lines to accounts: account, defaults and include, and the settings between them.
+ */
+#ifndef SENDOFF_CONFIG_PARSE_H
+#define SENDOFF_CONFIG_PARSE_H
+
+#include "base/err.h"
+#include "config/account.h"
+#include "config/grammar.h"
+
+enum {
+	INCLUDE_DEPTH_MAX = 8,
+	INCLUDE_FILES_MAX = 100,
+	ACCOUNTS_MAX = 1000,
+};
+
+/* Reads the file `path` into a new source.  Errors: ERR_CONFIG, ERR_SYSTEM. */
+typedef int source_reader(const char *path, struct source **source, struct err *err);
+
+/*
+ * Reads the accounts out of `first`, which it frees.  `read` opens included files; NULL: include is refused.  On failure
+ * config, which was empty before, is empty.
+ * Errors: ERR_CONFIG (with place), ERR_SYSTEM.
+ */
+int parse_source(struct config *config, struct source *first, source_reader *read, struct err *err);
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+#include "config/value.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+bool
+value_switch(struct span text, bool *on)
+{
+	if (span_is_nocase(text, "on") || span_is_nocase(text, "yes")) {
+		*on = true;
+		return true;
+	}
+	if (span_is_nocase(text, "off") || span_is_nocase(text, "no")) {
+		*on = false;
+		return true;
+	}
+	return false;
+}
+
+/* Decimal digits only, at most max; takes them off the front of *text. */
+static bool
+cut_number(struct span *text, uint64_t max, uint64_t *number)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < text->len && ascii_is_digit(text->data[i]); i++) {
+		n = n * 10 + (uint64_t)(text->data[i] - '0');
+		if (n > max)
+			return false;
+	}
+	if (i == 0)
+		return false;
+	text->data += i;
+	text->len -= i;
+	*number = n;
+	return true;
+}
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* A number and a unit of the table, which ends with NULL. */
+static bool
+number_with_unit(struct span text, const struct unit *units, uint64_t max, uint64_t *out)
+{
+	uint64_t n;
+
+	if (!cut_number(&text, max, &n))
+		return false;
+	for (; units->name != NULL; units++) {
+		if (!span_is_nocase(text, units->name))
+			continue;
+		if (n > max / units->factor)
+			return false;
+		*out = n * units->factor;
+		return true;
+	}
+	return false;
+}
+
+bool
+value_duration(struct span text, int64_t *ms)
+{
+	static const struct unit units[] = {
+		{ "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { NULL, 0 },
+	};
+	uint64_t seconds;
+
+	if (span_is_nocase(text, "off")) {
+		*ms = -1;
+		return true;
+	}
+	if (!number_with_unit(text, units, UINT64_C(365) * 86400, &seconds) || seconds == 0)
+		return false;
+	*ms = (int64_t)seconds * 1000;
+	return true;
+}
+
+bool
+value_size(struct span text, uint64_t *octets)
+{
+	static const struct unit units[] = {
+		{ "", 1 }, { "k", 1 << 10 }, { "m", 1 << 20 }, { "g", 1 << 30 }, { NULL, 0 },
+	};
+
+	if (span_is_nocase(text, "off")) {
+		*octets = 0;
+		return true;
+	}
+	return number_with_unit(text, units, INT64_MAX, octets);
+}
+
+bool
+value_port(struct span text, uint16_t *port)
+{
+	uint64_t n;
+
+	if (!cut_number(&text, UINT16_MAX, &n) || n == 0 || text.len > 0)
+		return false;
+	*port = (uint16_t)n;
+	return true;
+}
+
+bool
+value_is_text(struct span text)
+{
+	return utf8_valid(text) && !span_has_control(text);
+}
+
+static bool
+has_only(struct span text, const char *punctuation)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && (c == '\0' || strchr(punctuation, c) == NULL))
+			return false;
+	}
+	return text.len > 0;
+}
+
+/* Letters beyond ASCII are left to the IDNA conversion, which knows which of them may stand in a name. */
+static bool
+is_name(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_8bit(text.data[i]) && !has_only((struct span){ text.data + i, 1 }, ".-_"))
+			return false;
+	return text.len > 0 && utf8_valid(text) && text.data[0] != '.' && text.data[0] != '-';
+}
+
+static bool
+is_ipv6(struct span text)
+{
+	struct span zone = text;
+	struct span address = span_cut(&zone, '%');
+
+	if (memchr(address.data, ':', address.len) == NULL || !has_only(address, ":."))
+		return false;
+	return address.len == text.len || has_only(zone, "-_.");
+}
+
+bool
+value_is_host(struct span text)
+{
+	return is_name(text) || is_ipv6(value_unbracket(text));
+}
+
+bool
+value_is_ehlo(struct span text)
+{
+	struct span inner = value_unbracket(text);
+
+	if (inner.len < text.len)
+		return has_only(inner, ".:-");
+	return is_name(text) && !span_has_8bit(text);
+}
+
+struct span
+value_unbracket(struct span host)
+{
+	if (host.len < 2 || host.data[0] != '[' || host.data[host.len - 1] != ']')
+		return host;
+	return (struct span){ host.data + 1, host.len - 2 };
+}
+
+static bool
+is_separator(char c)
+{
+	return ascii_is_space(c) || c == ',';
+}
+
+struct span
+value_word(struct span *rest)
+{
+	struct span word;
+	bool quoted = false;
+	size_t n;
+
+	while (rest->len > 0 && is_separator(rest->data[0])) {
+		rest->data++;
+		rest->len--;
+	}
+	for (n = 0; n < rest->len && (quoted || !is_separator(rest->data[n])); n++)
+		if (rest->data[n] == '"')
+			quoted = !quoted;
+	word = (struct span){ rest->data, n };
+	rest->data += n;
+	rest->len -= n;
+	return word;
+}
+
+struct scheme {
+	const char *prefix;
+	enum server_scheme scheme;
+	uint16_t port;		/* 0: what follows is a path */
+	bool later;		/* not in this version */
+};
+
+static const struct scheme schemes[] = {
+	{ "smtps://", SERVER_SMTPS, 465, false },
+	{ "smtp://", SERVER_SMTP, 587, false },
+	{ "unix:", SERVER_UNIX, 0, false },
+	{ "lmtp:", SERVER_SMTP, 0, true },
+	{ "maildir:", SERVER_SMTP, 0, true },
+	{ "mbox:", SERVER_SMTP, 0, true },
+};
+
+static const struct scheme *
+find_scheme(struct span text)
+{
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (span_starts_nocase(text, schemes[i].prefix))
+			return &schemes[i];
+	return NULL;
+}
+
+static int
+unix_path(struct span path, struct server_url *url, struct err *err)
+{
+	if (path.len == 0 || path.data[0] != '/')
+		return err_set(err, ERR_CONFIG, "expected a path that begins with \"/\" behind \"unix:\"");
+	if (path.len > UNIX_PATH_MAX)
+		return err_set(err, ERR_CONFIG, "the path of a socket has at most %d octets", UNIX_PATH_MAX);
+	*url = (struct server_url){ SERVER_UNIX, path, 0 };
+	return 0;
+}
+
+/* Cuts the port off the end of the authority, and the brackets off an IPv6 address. */
+static bool
+split_authority(struct span *authority, struct span *port)
+{
+	const char *colon = memrchr(authority->data, ':', authority->len);
+	const char *bracket = memrchr(authority->data, ']', authority->len);
+
+	*port = (struct span){ authority->data, 0 };
+	if (colon != NULL && (bracket == NULL || bracket < colon)) {
+		size_t n = (size_t)(colon - authority->data);
+
+		*port = (struct span){ colon + 1, authority->len - n - 1 };
+		authority->len = n;
+		if (port->len == 0)
+			return false;
+	}
+	if (bracket == NULL)
+		return is_name(*authority);
+	*authority = value_unbracket(*authority);
+	return is_ipv6(*authority);
+}
+
+static int
+authority_url(struct span authority, const struct scheme *scheme, struct server_url *url, struct err *err)
+{
+	struct server_url result = { scheme->scheme, authority, scheme->port };
+	struct span port;
+
+	if (memchr(authority.data, '@', authority.len) != NULL) {
+		err_set(err, ERR_CONFIG, "the URL holds a user");
+		return err_hint(err, "write the name behind the key \"user\", and the password as sendoff.conf(5) tells");
+	}
+	if (authority.len > 0 && authority.data[authority.len - 1] == '/')
+		result.host.len--;
+	if (!split_authority(&result.host, &port))
+		return err_set(err, ERR_CONFIG, "expected %sHOST or %sHOST:PORT, an IPv6 address in brackets",
+		    scheme->prefix, scheme->prefix);
+	if (port.len > 0 && !value_port(port, &result.port))
+		return err_set(err, ERR_CONFIG, "a port is a number from 1 to 65535");
+	*url = result;
+	return 0;
+}
+
+int
+value_server(struct span text, struct server_url *url, struct err *err)
+{
+	const struct scheme *scheme = find_scheme(text);
+
+	if (scheme == NULL)
+		return err_set(err, ERR_CONFIG, "expected smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH");
+	text.data += strlen(scheme->prefix);
+	text.len -= strlen(scheme->prefix);
+	if (scheme->later)
+		return err_set(err, ERR_CONFIG, "this version cannot deliver to %s", scheme->prefix);
+	return scheme->port == 0 ? unix_path(text, url, err) : authority_url(text, scheme, url, err);
+}

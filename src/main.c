@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The name this program is called by decides what it is.  The only place that exits, and that prints the error.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "command/complete.h"
+#include "command/help.h"
+#include "command/option.h"
+#include "command/report.h"
+#include "command/sendmail.h"
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static int
+run_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	help_print(stdout);
+	return 0;
+}
+
+static int
+run_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	help_version(stdout);
+	return 0;
+}
+
+static int
+run_complete(int argc, char **argv)
+{
+	complete_print(stdout, argc - 2, argv + 2);
+	return 0;
+}
+
+/* `sendoff COMMAND`. */
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "help", run_help },
+	{ "version", run_version },
+	{ "-h", run_help },
+	{ "__complete", run_complete },
+};
+
+/*
+ * Under its own name the program takes commands; sendmail's grammar is meant where the first argument begins with '-' or
+ * holds an '@', or where there is none and the input comes from a pipe or file.
+ */
+static const struct command *
+find_command(int argc, char **argv, struct err *err)
+{
+	static const struct command help = { "help", run_help };
+
+	if (argc < 2)
+		return isatty(STDIN_FILENO) ? &help : NULL;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0 && (argv[1][0] != '-' || argc == 2))
+			return &commands[i];
+	if (argv[1][0] != '-' && strchr(argv[1], '@') == NULL) {
+		err_set(err, ERR_USAGE, "there is no command \"%s\"", argv[1]);
+		err_hint(err, "sendoff help; to send to a local name: sendoff -- %s", argv[1]);
+	}
+	return NULL;
+}
+
+static int
+run_sendmail(int argc, char **argv, const char *name, struct err *err)
+{
+	bool own_name = strcmp(name, "sendoff") == 0;
+	struct options options;
+
+	if (options_parse(&options, argc, argv, own_name, err) < 0)
+		return -1;
+	if (options.help)
+		return run_help(argc, argv);
+	if (options.version)
+		return run_version(argc, argv);
+	if (strcmp(name, "mailq") == 0)
+		options.mode = MODE_LIST_QUEUE;
+	if (strcmp(name, "newaliases") == 0)
+		options.mode = MODE_ALIASES;
+	return sendmail_run(&options, err);
+}
+
+static int
+run(int argc, char **argv, struct err *err)
+{
+	const char *name = argc > 0 ? base_name(argv[0]) : "sendmail";
+	const struct command *command = strcmp(name, "sendoff") == 0 ? find_command(argc, argv, err) : NULL;
+
+	if (err->kind != ERR_NONE)
+		return -1;
+	return command != NULL ? command->run(argc, argv) : run_sendmail(argc, argv, name, err);
+}
+
+/*
+ * What callers leave behind must not matter: an ignored SIGCHLD would hide how a password command ended, and a caller
+ * that stops reading our standard error must not kill a delivery.  Core dumps could hold a password.
+ */
+static void
+settle_process(void)
+{
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err err;
+	int status = 0;
+
+	settle_process();
+	err_init(&err);
+	if (run(argc, argv, &err) < 0) {
+		status = err_exit_status(err.kind);
+		if (err.what.len > 0) {
+			report_error(stderr, NULL, &err);
+			report_log_error(&err);
+		}
+	}
+	if (fflush(stdout) != 0 && status == 0)
+		status = err_exit_status(ERR_IO);
+	err_release(&err);
+	exit(status);
+}

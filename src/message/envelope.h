@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The envelope: who sends, who shall get it, and what is to be reported (RFC 5321 section 2.3.1, RFC 3461).
+ *
+ * Lifetime: envelope_init(), then envelope_release() when done.  Members may be read and changed at will; addresses
+ * and original are freed with the envelope.
+ */
+#ifndef SENDOFF_MESSAGE_ENVELOPE_H
+#define SENDOFF_MESSAGE_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "format/address.h"
+
+enum notify {			/* RFC 3461 section 4.1; 0: not given */
+	NOTIFY_NEVER = 1,
+	NOTIFY_SUCCESS = 2,
+	NOTIFY_FAILURE = 4,
+	NOTIFY_DELAY = 8,
+};
+
+enum dsn_return {		/* RFC 3461 section 4.3 */
+	RETURN_DEFAULT,
+	RETURN_FULL,
+	RETURN_HEADERS,
+};
+
+struct recipient {
+	char *address;		/* as it goes between < and >; owned */
+	char *original;		/* what was given, where local_to, local_domain or an alias changed it; or NULL */
+	bool needs_utf8;	/* its local part or domain holds UTF-8 */
+};
+
+struct envelope {
+	char *sender;		/* "" is the null sender; NULL: not yet known */
+	bool sender_needs_utf8;
+	struct recipient *recipients;
+	size_t count, cap;
+	unsigned notify;	/* enum notify, or'ed */
+	enum dsn_return ret;
+	char *envid;		/* xtext, or NULL; owned */
+	/* Private to envelope_add(): a hash table of recipients, each cell an index plus one, or 0. */
+	size_t *cells;
+	size_t cell_count;	/* a power of two, or 0 */
+	size_t indexed;		/* recipients that the table knows; it is made anew where count is another */
+};
+
+void envelope_init(struct envelope *e);
+void envelope_release(struct envelope *e);
+
+/*
+ * Adds a recipient behind the others unless it is there already (address_equal()'s rule), in a time that does not
+ * grow with their number.  On failure the recipients are as they were.
+ * Errors: ERR_SYSTEM (memory).
+ */
+int envelope_add(struct envelope *e, const struct address *address, struct err *err);
+
+/* Replaces the sender.  Errors: ERR_SYSTEM (memory). */
+int envelope_set_sender(struct envelope *e, const struct address *address, struct err *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+#include "message/message.h"
+
+#include <string.h>
+
+#include "base/span.h"
+#include "format/header.h"
+
+void
+message_init(struct message *m)
+{
+	memset(m, 0, sizeof(*m));
+	buf_init(&m->header, MESSAGE_HEADER_MAX);
+	spool_init(&m->body, NULL);
+	m->body_utf8 = true;
+}
+
+void
+message_release(struct message *m)
+{
+	buf_release(&m->header);
+	spool_release(&m->body);
+}
+
+uint64_t
+message_size(const struct message *m)
+{
+	return m->header.len + strlen("\r\n") + m->body.size;
+}
+
+void
+message_header_facts(struct message *m)
+{
+	struct span rest = { m->header.data, m->header.len };
+
+	m->header_8bit = span_has_8bit(rest);
+	m->header_line_max = 0;
+	while (rest.len > 0) {
+		size_t len = span_cut(&rest, '\r').len;
+
+		if (len > m->header_line_max)
+			m->header_line_max = len;
+		span_cut(&rest, '\n');
+	}
+}
+
+void
+message_id(const struct message *m, struct buf *out)
+{
+	struct span block = { m->header.data, m->header.len };
+	struct header_field field;
+	const char *open, *close;
+
+	if (!header_find(block, "Message-ID", &field))
+		return;
+	open = memchr(field.body.data, '<', field.body.len);
+	close = memchr(field.body.data, '>', field.body.len);
+	if (open != NULL && close != NULL && open < close)
+		buf_add(out, open, (size_t)(close - open) + 1);
+	else
+		header_unfold(out, field.body);
+}

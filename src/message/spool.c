@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+#include "message/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/span.h"
+
+void
+spool_init(struct spool *s, const char *dir)
+{
+	buf_init(&s->memory, SPOOL_MEMORY_MAX);
+	s->fd = -1;
+	s->size = 0;
+	s->dir = dir != NULL ? dir : "/tmp";
+}
+
+void
+spool_release(struct spool *s)
+{
+	buf_release(&s->memory);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	s->size = 0;
+}
+
+/* For file systems without O_TMPFILE (NFS, some overlays, FUSE): the name is gone before anything is written. */
+static int
+open_named(const char *dir)
+{
+	struct buf path = BUF_INIT(4096);
+	int fd = -1;
+
+	buf_addf(&path, "%s/sendoff-XXXXXX", dir);
+	if (buf_ok(&path))
+		fd = mkostemp(path.data, O_CLOEXEC);
+	else
+		errno = ENAMETOOLONG;
+	if (fd >= 0)
+		unlink(path.data);
+	buf_release(&path);
+	return fd;
+}
+
+/*
+ * What open(2) says where O_TMPFILE is not known differs by kernel and file system (EOPNOTSUPP, EISDIR, ENOENT,
+ * EINVAL), so that any failure is taken to mean that.  O_EXCL: the file can never be given a name.
+ */
+static int
+open_unnamed(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd >= 0 ? fd : open_named(dir);
+}
+
+static int
+write_all(int fd, struct span data)
+{
+	while (data.len > 0) {
+		ssize_t n = write(fd, data.data, data.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data.data += n;
+		data.len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Moves what is in memory to the file, which is made where there is none. */
+static int
+flush(struct spool *s, struct err *err)
+{
+	struct span data = { s->memory.data, s->memory.len };
+
+	if (s->fd < 0)
+		s->fd = open_unnamed(s->dir);
+	if (s->fd < 0)
+		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s", s->dir);
+	if (write_all(s->fd, data) != 0)
+		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s", s->dir);
+	buf_clear(&s->memory);
+	return 0;
+}
+
+int
+spool_write(struct spool *s, const void *data, size_t len, struct err *err)
+{
+	struct span left = { data, len };
+
+	while (left.len > 0) {
+		size_t room = SPOOL_MEMORY_MAX - s->memory.len, n = left.len < room ? left.len : room;
+
+		if (n == 0) {
+			if (flush(s, err) != 0)
+				return -1;
+			continue;
+		}
+		buf_add(&s->memory, left.data, n);
+		if (!buf_ok(&s->memory))
+			return err_memory(err);
+		s->size += n;
+		left.data += n;
+		left.len -= n;
+	}
+	return 0;
+}
+
+int
+spool_finish(struct spool *s, struct err *err)
+{
+	if (s->fd < 0)
+		return 0;
+	if (flush(s, err) != 0)
+		return -1;
+	buf_release(&s->memory);
+	return 0;
+}
+
+static int
+read_at(const struct spool *s, uint64_t offset, char *to, size_t len, struct err *err)
+{
+	while (len > 0) {
+		ssize_t n = pread(s->fd, to, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_IO, "cannot read back the message from %s", s->dir);
+		if (n == 0)
+			return err_set(err, ERR_IO, "the message that was stored in %s is cut short", s->dir);
+		to += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+spool_read(const struct spool *s, uint64_t offset, void *scratch, size_t want, const char **data, size_t *got,
+    struct err *err)
+{
+	uint64_t left = offset < s->size ? s->size - offset : 0;
+
+	*got = want < left ? want : (size_t)left;
+	if (s->fd < 0) {
+		*data = s->memory.data + (*got > 0 ? offset : 0);
+		return 0;
+	}
+	*data = scratch;
+	return read_at(s, offset, scratch, *got, err);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+#include "queue/delivery.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "config/secret.h"
+#include "net/tls.h"
+#include "smtp/session.h"
+
+
+
+/* The server could not be used now, another may: nothing of the message has been shown to it. */
+static bool
+may_try_next(const struct err *err)
+{
+	switch (err->kind) {
+	case ERR_HOST_UNKNOWN:
+	case ERR_RESOLVE:
+	case ERR_CONNECT:
+	case ERR_TIMEOUT:
+	case ERR_LOST:
+	case ERR_TEMPORARY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+note_session(struct delivery *d, const struct smtp *s)
+{
+	buf_clear(&d->server);
+	buf_add(&d->server, s->stream.peer.data, s->stream.peer.len);
+	buf_clear(&d->tls);
+	tls_describe(&s->stream, &d->tls);
+	d->mechanism = s->mechanism;
+}
+
+/* Opens a session with the first server that can be used.  The caller closes s either way. */
+static int
+open_any(struct delivery *d, struct smtp *s, const struct account *account, const struct buf *secret,
+    const struct stream_watch *watch, struct err *err)
+{
+	int result = -1;
+
+	for (size_t i = 0; i < account->server_count; i++) {
+		if (i > 0)
+			smtp_close(s);
+		result = smtp_open(s, account, &account->servers[i], secret, watch, err);
+		note_session(d, s);
+		if (result == 0 || !may_try_next(err))
+			break;
+	}
+	return result;
+}
+
+static int
+send_over(struct delivery *d, const struct account *account, const struct buf *secret, const struct stream_watch *watch,
+    struct err *err)
+{
+	struct smtp s;
+	int result;
+
+	memset(&s, 0, sizeof(s));
+	result = open_any(d, &s, account, secret, watch, err);
+	if (result == 0)
+		result = smtp_send(&s, &d->tx, true, err);
+	if (account->server_count > 0)
+		smtp_close(&s);
+	return result;
+}
+
+/* The account's limit is kept before anyone is asked to take the message. */
+static int
+check_size(const struct account *account, const struct message *message, struct err *err)
+{
+	if (account->size_limit == 0 || message_size(message) <= account->size_limit)
+		return 0;
+	return err_set(err, ERR_MESSAGE, "the message has %llu octets, and the account \"%s\" allows %llu",
+	    (unsigned long long)message_size(message), account->name, (unsigned long long)account->size_limit);
+}
+
+static int
+get_secret(const struct account *account, struct buf *secret, struct err *err)
+{
+	if (account->user == NULL || account->auth_off)
+		return 0;
+	return account_secret(account, secret, err);
+}
+
+int
+deliver(struct delivery *d, const struct account *account, const struct envelope *envelope,
+    const struct message *message, const struct stream_watch *watch)
+{
+	struct buf secret = BUF_INIT_SECRET(SECRET_MAX);
+	int64_t began = clock_ms();
+	struct err err;
+
+	memset(d, 0, sizeof(*d));
+	buf_init(&d->server, ERR_TEXT_MAX);
+	buf_init(&d->tls, ERR_TEXT_MAX);
+	err_init(&err);
+	if (transaction_init(&d->tx, envelope, message, &err) == 0) {
+		if (check_size(account, message, &err) < 0 || get_secret(account, &secret, &err) < 0 ||
+		    send_over(d, account, &secret, watch, &err) < 0)
+			transaction_fail(&d->tx, &err);
+	}
+	d->elapsed_ms = clock_ms() - began;
+	buf_release(&secret);
+	err_release(&err);
+	return delivery_verdict(d) == ERR_NONE ? 0 : -1;
+}
+
+void
+delivery_release(struct delivery *d)
+{
+	transaction_release(&d->tx);
+	buf_release(&d->server);
+	buf_release(&d->tls);
+}
+
+/* The place of a kind among several: the lower speaks first. */
+static unsigned
+precedence(enum err_kind kind)
+{
+	static const int order[] = { EX_TEMPFAIL, EX_NOUSER, EX_DATAERR, EX_UNAVAILABLE };
+	unsigned i;
+
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (err_exit_status(kind) == order[i])
+			break;
+	return i;
+}
+
+enum err_kind
+delivery_verdict(const struct delivery *d)
+{
+	enum err_kind verdict = ERR_NONE;
+
+	if (d->tx.outcomes == NULL)
+		return ERR_SYSTEM;
+	for (size_t i = 0; i < d->tx.envelope->count; i++) {
+		const struct outcome *outcome = &d->tx.outcomes[i];
+
+		if (outcome->state == OUTCOME_FAILED &&
+		    (verdict == ERR_NONE || precedence(outcome->err.kind) < precedence(verdict)))
+			verdict = outcome->err.kind;
+	}
+	return verdict;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+#include "queue/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format/address.h"
+
+enum { NAME_MAX_LEN = 320 };	/* octets of an address or a host's name */
+
+void
+route_host_name(struct buf *out)
+{
+	char name[256] = "";
+
+	if (gethostname(name, sizeof(name) - 1) < 0 || name[0] == '\0')
+		strcpy(name, "localhost");
+	buf_adds(out, name);
+}
+
+static struct span
+local_part(const char *address)
+{
+	const char *at = strrchr(address, '@');
+
+	return (struct span){ address, at != NULL ? (size_t)(at - address) : strlen(address) };
+}
+
+/* The host's own name, that name without its domain, and what every host calls itself. */
+static bool
+is_this_host(const char *domain)
+{
+	struct buf host = BUF_INIT(NAME_MAX_LEN);
+	struct span full, first;
+	bool same;
+
+	route_host_name(&host);
+	full = (struct span){ host.data, host.len };
+	first = full;
+	first = span_cut(&full, '.');
+	same = span_is_nocase((struct span){ host.data, host.len }, domain) || span_is_nocase(first, domain) ||
+	    span_is_nocase(span_of("localhost"), domain) || span_is_nocase(span_of("localhost.localdomain"), domain);
+	buf_release(&host);
+	return same;
+}
+
+static bool
+is_local(const char *address, const struct account *account)
+{
+	const char *at = strrchr(address, '@');
+
+	if (at == NULL)
+		return true;
+	if (account->local_domain != NULL && span_is_nocase(span_of(at + 1), account->local_domain))
+		return false;
+	return is_this_host(at + 1);
+}
+
+/* Where a local name goes: appended to out; nothing where the account knows no place for it. */
+static void
+local_target(const char *address, const struct account *account, struct buf *out)
+{
+	struct span name = local_part(address);
+	const char *own = account_address(account);
+
+	if (account->local_to != NULL)
+		buf_adds(out, account->local_to);
+	else if (account->local_domain != NULL)
+		buf_addf(out, "%.*s@%s", (int)name.len, name.data, account->local_domain);
+	else if (own != NULL)
+		buf_adds(out, own);
+}
+
+static int
+route_local(struct envelope *to, struct recipient *recipient, const struct account *account, struct err *err)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
+	struct buf target = BUF_INIT(NAME_MAX_LEN);
+	size_t count = to->count;
+	int result;
+
+	local_target(recipient->address, account, &target);
+	if (target.len == 0) {
+		buf_release(&target);
+		err_set(err, ERR_ADDRESS, "%s is a name on this host, and the account \"%s\" does not say where its mail goes",
+		    recipient->address, account->name);
+		return err_hint(err, "set local_to (an address) or local_domain in the configuration");
+	}
+	result = address_parse(&list, (struct span){ target.data, target.len }, ADDRESS_ONE, err);
+	if (result == 0)
+		result = envelope_add(to, &list.items[0], err);
+	if (result == 0 && to->count > count) {
+		to->recipients[count].original = recipient->address;
+		recipient->address = NULL;
+	}
+	address_list_release(&list);
+	buf_release(&target);
+	return result;
+}
+
+/* Moves one recipient over, routed. */
+static int
+route_one(struct envelope *to, struct recipient *recipient, const struct account *account, struct err *err)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
+	int result;
+
+	if (is_local(recipient->address, account))
+		return route_local(to, recipient, account, err);
+	result = address_parse(&list, span_of(recipient->address), ADDRESS_ONE, err);
+	if (result == 0)
+		result = envelope_add(to, &list.items[0], err);
+	address_list_release(&list);
+	return result;
+}
+
+int
+route_recipients(struct envelope *envelope, const struct account *account, struct err *err)
+{
+	struct envelope routed;
+	struct recipient *given = envelope->recipients;
+	size_t count = envelope->count, cap = envelope->cap;
+	int result = 0;
+
+	envelope_init(&routed);
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = route_one(&routed, &given[i], account, err);
+	envelope->recipients = routed.recipients;
+	envelope->count = routed.count;
+	envelope->cap = routed.cap;
+	routed.recipients = given;
+	routed.count = count;
+	routed.cap = cap;
+	envelope_release(&routed);
+	return result;
+}
+
+static void
+default_sender(const struct account *account, const char *login, struct buf *out)
+{
+	const char *own = account_address(account);
+
+	if (own != NULL) {
+		buf_adds(out, own);
+		return;
+	}
+	buf_addf(out, "%s@", login);
+	if (account->local_domain != NULL)
+		buf_adds(out, account->local_domain);
+	else
+		route_host_name(out);
+}
+
+int
+route_sender(struct envelope *envelope, const struct account *account, const char *login, struct err *err)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
+	struct buf sender = BUF_INIT(NAME_MAX_LEN);
+	int result;
+
+	if (envelope->sender != NULL && (envelope->sender[0] == '\0' || strchr(envelope->sender, '@') != NULL))
+		return 0;
+	if (envelope->sender != NULL && account->local_domain != NULL)
+		buf_addf(&sender, "%s@%s", envelope->sender, account->local_domain);
+	else
+		default_sender(account, login, &sender);
+	result = address_parse(&list, (struct span){ sender.data, sender.len }, ADDRESS_ONE, err);
+	if (result == 0)
+		result = envelope_set_sender(envelope, &list.items[0], err);
+	address_list_release(&list);
+	buf_release(&sender);
+	return result;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An SMTP session, client side (RFC 5321): connect, greet, secure, log in; send; say goodbye.
+ *
+ * The session reports what happened, per recipient; whether that means "again later" or "give up" is decided above.
+ * After a function returned -1 the session can only be closed.
+ */
+#ifndef SENDOFF_SMTP_SESSION_H
+#define SENDOFF_SMTP_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/account.h"
+#include "format/reply.h"
+#include "net/stream.h"
+#include "smtp/transaction.h"
+
+/* What is said, and answered: one row of the table in wire.c each. */
+enum verb {
+	VERB_GREETING,		/* nothing is said: the server's first reply */
+	VERB_EHLO,
+	VERB_STARTTLS,
+	VERB_AUTH,
+	VERB_AUTH_STEP,		/* a response within AUTH */
+	VERB_MAIL,
+	VERB_RCPT,
+	VERB_DATA,
+	VERB_BDAT,
+	VERB_CONTENT,		/* the lone dot that ends DATA's content */
+	VERB_RSET,
+	VERB_QUIT,
+	VERBS
+};
+
+/* A reply that is due. */
+struct expected {
+	enum verb verb;
+	struct transaction *tx;	/* NULL where the verb belongs to none */
+	size_t recipient;	/* of VERB_RCPT */
+};
+
+struct smtp {
+	const struct account *account;	/* borrowed */
+	const struct server *server;	/* borrowed */
+	struct stream stream;
+	struct ehlo offers;		/* what the last EHLO told */
+	struct reply reply;		/* the reply that was read last, or is being read */
+	struct expected *fifo;		/* replies due, in order: [first, first + due) */
+	size_t first, due, fifo_cap;
+	int64_t deadline;		/* of the whole session, without content */
+	int64_t progress;		/* clock_ms() when the last reply or the last octet went by */
+	int64_t window_start;		/* of the minute over which the speed of content is watched */
+	uint64_t window_octets;
+	bool in_content;		/* content is under way or its reply due: the deadline rests */
+	bool unasked;			/* input was there before the flight that is queued now */
+	bool quit;			/* QUIT is said */
+	bool broken;			/* nothing more can be said */
+	const char *mechanism;		/* of the login; NULL: none */
+};
+
+/*
+ * Connects to the server and brings the session to where mail can be sent: TLS as configured, login where the account has
+ * a user.  `secret` is the password (empty where none is needed); `watch` may be NULL.
+ * Errors: those of dial_tcp(), dial_unix() and tls_start(); ERR_CONFIG (a password would go out unprotected, or plain
+ * text off this machine), ERR_TEMPORARY, ERR_SERVICE, ERR_LOGIN, ERR_TLS, ERR_PROTOCOL, ERR_TIMEOUT, ERR_LOST.
+ */
+int smtp_open(struct smtp *s, const struct account *account, const struct server *server, const struct buf *secret,
+    const struct stream_watch *watch, struct err *err);
+
+/*
+ * Sends one message to all recipients of tx.  `last`: no other will follow, so that QUIT can join the last flight.
+ * On 0 every recipient has an outcome.  On -1 the session broke; recipients without an outcome have got the error, with
+ * in_doubt set where the server may have taken the message.
+ */
+int smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err);
+
+/* Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases everything. */
+void smtp_close(struct smtp *s);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtp/transaction.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int
+transaction_init(struct transaction *tx, const struct envelope *envelope, const struct message *message,
+    struct err *err)
+{
+	memset(tx, 0, sizeof(*tx));
+	tx->envelope = envelope;
+	tx->message = message;
+	buf_init(&tx->acceptance, ERR_TEXT_MAX);
+	tx->outcomes = calloc(envelope->count > 0 ? envelope->count : 1, sizeof(*tx->outcomes));
+	if (tx->outcomes == NULL)
+		return err_memory(err);
+	for (size_t i = 0; i < envelope->count; i++)
+		err_init(&tx->outcomes[i].err);
+	return 0;
+}
+
+void
+transaction_release(struct transaction *tx)
+{
+	for (size_t i = 0; tx->outcomes != NULL && i < tx->envelope->count; i++)
+		err_release(&tx->outcomes[i].err);
+	free(tx->outcomes);
+	tx->outcomes = NULL;
+	buf_release(&tx->acceptance);
+}
+
+void
+transaction_fail_one(struct transaction *tx, size_t recipient, const struct err *err)
+{
+	struct outcome *outcome = &tx->outcomes[recipient];
+
+	if (outcome->state == OUTCOME_NAMED)
+		tx->named--;
+	outcome->state = OUTCOME_FAILED;
+	err_copy(&outcome->err, err);
+}
+
+void
+transaction_fail(struct transaction *tx, const struct err *err)
+{
+	for (size_t i = 0; i < tx->envelope->count; i++)
+		if (tx->outcomes[i].state == OUTCOME_PENDING || tx->outcomes[i].state == OUTCOME_NAMED)
+			transaction_fail_one(tx, i, err);
+}
+
+void
+transaction_accept(struct transaction *tx)
+{
+	for (size_t i = 0; i < tx->envelope->count; i++)
+		if (tx->outcomes[i].state == OUTCOME_NAMED)
+			tx->outcomes[i].state = OUTCOME_ACCEPTED;
+	tx->named = 0;
+}
+
+size_t
+transaction_count(const struct transaction *tx, enum outcome_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < tx->envelope->count; i++)
+		n += tx->outcomes[i].state == state;
+	return n;
+}

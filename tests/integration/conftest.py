@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: ISC
+"""What the integration tests share: the servers, started once, and their log under a test that failed."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from servers import certs as certificates  # noqa: E402
+from servers.dovecot import Dovecot  # noqa: E402
+from servers.postfix import Postfix  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def certs():
+    """The paths of the certificates."""
+    return certificates.ensure()
+
+
+@pytest.fixture(scope="session")
+def dovecot():
+    """A Dovecot that knows servers.dovecot.USER."""
+    with Dovecot() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_postfix(certs, dovecot):
+    """The Postfix of all tests."""
+    with Postfix(certs.good, dovecot.auth_socket) as server:
+        yield server
+
+
+@pytest.fixture
+def postfix(session_postfix):
+    """The same, with nothing left of other tests' mail."""
+    session_postfix.arrived()
+    return session_postfix
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.failed:
+        for server in (item.funcargs.get(name) for name in ("postfix", "dovecot")):
+            if server is not None:
+                report.sections.append((f"log of {server.name}", server.log_tail()))

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# Installs what the build and the tests need and is not there yet, from tests/packages, with apt-get.
+#
+#   tests/setup.sh build    for make
+#   tests/setup.sh try      for make try, too
+#   tests/setup.sh check    for make check, too
+
+set -eu
+
+tests=$(dirname "$0")
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+
+say() {
+    echo "setup.sh: $*" >&2
+}
+
+die() {
+    say "$@"
+    exit 1
+}
+
+# The packages of the groups named.
+packages_of() {
+    for wanted in "$@"; do
+        sed 's/#.*//' "$tests/packages" | while read -r group package; do
+            [ "$group" != "$wanted" ] || echo "$package"
+        done
+    done
+}
+
+# Those of the packages named that are not installed.
+missing_of() {
+    installed=$(dpkg-query --show --showformat '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        sed -n 's/ installed$//p')
+    for package in "$@"; do
+        echo "$installed" | grep -Fqx "$package" || echo "$package"
+    done
+}
+
+apt_get() {
+    say "running apt-get $*${sudo:+, with sudo}"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >&2
+}
+
+install_missing() {
+    if ! has apt-get || ! has dpkg-query; then
+        die "no Debian system; please install what these Debian packages hold: $*"
+    fi
+    # shellcheck disable=SC2046 # words are meant
+    set -- $(missing_of "$@")
+    [ $# -gt 0 ] || return 0
+    if [ -n "$sudo" ] && ! has sudo; then
+        die "not root, and no sudo; please run as root: apt-get install $*"
+    fi
+    apt_get update
+    apt_get install --no-install-recommends "$@"
+}
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+# Fetches the test servers. Where that fails, apt's package lists are missing or old.
+unpack_servers() {
+    "$tests/servers/unpack.py" && return
+    apt_get update
+    "$tests/servers/unpack.py"
+}
+
+case ${1-} in
+    build) groups='build' ;;
+    try)   groups='build try' ;;
+    check) groups='build try check' ;;
+    *)     die "usage: tests/setup.sh build|try|check" ;;
+esac
+[ "$groups" = build ] || [ -z "$sudo" ] || groups="$groups nonroot"
+
+# shellcheck disable=SC2046,SC2086 # words are meant
+install_missing $(packages_of $groups)
+[ "$groups" = build ] || unpack_servers
