@@ -127,5 +127,36 @@ try:
 lint:
 	tests/lint.sh
 
+# configure, for those who want it: made where autoconf is.
+configure: configure.ac
+	autoconf
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
+	    $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(bashcompdir) $(DESTDIR)$(zshcompdir) \
+	    $(DESTDIR)$(fishcompdir)
+	$(INSTALL) -m 755 $(BUILD)/sendoff $(DESTDIR)$(bindir)/sendoff
+	ln -sf $(bindir)/sendoff $(DESTDIR)$(sbindir)/sendmail
+	ln -sf sendoff $(DESTDIR)$(bindir)/mailq
+	ln -sf sendoff $(DESTDIR)$(bindir)/newaliases
+	$(INSTALL) -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -m 644 README NEWS COPYING $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 completions/sendoff.bash $(DESTDIR)$(bashcompdir)/sendoff
+	ln -sf sendoff $(DESTDIR)$(bashcompdir)/sendmail
+	$(INSTALL) -m 644 completions/_sendoff $(DESTDIR)$(zshcompdir)/_sendoff
+	$(INSTALL) -m 644 completions/sendoff.fish $(DESTDIR)$(fishcompdir)/sendoff.fish
+	$(INSTALL) -m 644 completions/sendoff.fish $(DESTDIR)$(fishcompdir)/sendmail.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/sendoff $(DESTDIR)$(sbindir)/sendmail $(DESTDIR)$(bindir)/mailq \
+	    $(DESTDIR)$(bindir)/newaliases $(DESTDIR)$(bashcompdir)/sendoff $(DESTDIR)$(bashcompdir)/sendmail \
+	    $(DESTDIR)$(zshcompdir)/_sendoff $(DESTDIR)$(fishcompdir)/sendoff.fish $(DESTDIR)$(fishcompdir)/sendmail.fish
+	rm -f $(patsubst man/%.1,$(DESTDIR)$(mandir)/man1/%.1,$(wildcard man/*.1)) \
+	    $(patsubst man/%.5,$(DESTDIR)$(mandir)/man5/%.5,$(wildcard man/*.5)) \
+	    $(patsubst man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(wildcard man/*.8))
+	rm -rf $(DESTDIR)$(docdir)
+
 clean:
 	rm -rf $(BUILD)

@@ -151,8 +151,8 @@ no_account(const struct config *config, const char *name, struct err *err)
 	if (name != NULL)
 		err_set(err, ERR_CONFIG, "%s has no account \"%s\", only: %s", config->path, shown.data, names.data);
 	else
-		err_set(err, ERR_CONFIG, "%s has no account \"default\", and none for this sender, only: %s", config->path,
-		    names.data);
+		err_set(err, ERR_CONFIG, "%s has no account \"default\", and none for this sender, only: %s",
+		    config->path, names.data);
 	buf_release(&names);
 	buf_release(&shown);
 	return name != NULL ? -1 : err_hint(err, "choose one with -a NAME, or add: account default : NAME");

@@ -78,7 +78,7 @@ struct account {
 	char *log_file;			/* or NULL */
 	bool syslog;			/* true */
 	char *origin;			/* "file:line" where the account begins */
-	char *problem;			/* why it cannot be used, "file:line: sentence" (no server: a parent); or NULL */
+	char *problem;			/* "file:line: why it cannot be used" (a parent without server), or NULL */
 };
 
 struct config {

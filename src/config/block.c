@@ -80,12 +80,17 @@ count_field(const struct block *block, enum field field)
 	return n;
 }
 
+static bool
+is_other_secret(const struct entry *old, const struct entry *new)
+{
+	return new->key->field == FIELD_SECRET && new->key != old->key;
+}
+
 /* Two lines that give the password in different ways: which one would be right is anybody's guess. */
 static bool
 is_second_secret(const struct entry *old, const struct entry *new)
 {
-	return new->key->field == FIELD_SECRET && old->key != new->key && old->line.value.len > 0 &&
-	    new->line.value.len > 0;
+	return is_other_secret(old, new) && old->line.value.len > 0 && new->line.value.len > 0;
 }
 
 static int
@@ -105,13 +110,20 @@ add_again(struct block *block, struct entry *old, struct entry *new, struct err 
 {
 	if (is_second_secret(old, new))
 		return second_secret(old, new, err);
+	/* An empty one says nothing about the other's. */
+	if (is_other_secret(old, new)) {
+		if (new->line.value.len > 0)
+			*old = *new;
+		return 0;
+	}
 	if ((new->key->flags & KEY_REPEATS) == 0) {
 		new->first = old->first.line != 0 ? old->first : old->line.at;
 		*old = *new;
 		return 0;
 	}
 	if (count_field(block, new->key->field) == BLOCK_REPEATS_MAX)
-		return origin_err(new->line.at, err, "more than %d lines of \"%s\"", BLOCK_REPEATS_MAX, new->key->doc.name);
+		return origin_err(new->line.at, err, "more than %d lines of \"%s\"", BLOCK_REPEATS_MAX,
+		    new->key->doc.name);
 	return append(block, new, err);
 }
 
@@ -207,8 +219,7 @@ check_form(const struct entry *entry, struct err *err)
 	if ((key->flags & KEY_NO_VALUE) != 0)
 		return empty ? 0 : err_set(err, ERR_CONFIG, "\"%s\" takes no value", key->doc.name);
 	if (empty && (key->flags & KEY_BARE_IS_ON) == 0)
-		return err_set(err, ERR_CONFIG, "\"%s\" needs a value: %s", key->doc.name,
-		    key->expected != NULL ? key->expected : key->doc.value);
+		return err_set(err, ERR_CONFIG, "\"%s\" needs a value: %s", key->doc.name, key->expected);
 	if ((key->flags & KEY_IS_SECRET) != 0 && !entry->line.at.source->is_private)
 		return not_private(entry->line.at.source, err);
 	return 0;

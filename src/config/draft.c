@@ -47,14 +47,19 @@ draft_add_server(struct draft *draft, enum server_scheme scheme, struct span hos
 	return 0;
 }
 
-/* Two lines that cannot both hold. */
+/* Two lines that cannot both hold; the later one is to blame. */
 static int
 disagree(const struct draft *draft, enum field a, enum field b, struct err *err, const char *sentence)
 {
+	struct origin first = draft->origins[a], last = draft->origins[b];
 	struct buf other = BUF_INIT(ERR_TEXT_MAX);
 
-	origin_add_short(&other, draft->origins[b], draft->origins[a]);
-	origin_err(draft->origins[a], err, "%s (%s)", sentence, other.data);
+	if (first.source == last.source && first.line > last.line) {
+		first = draft->origins[b];
+		last = draft->origins[a];
+	}
+	origin_add_short(&other, first, last);
+	origin_err(last, err, "%s (%s)", sentence, other.data);
 	buf_release(&other);
 	return -1;
 }
@@ -91,19 +96,22 @@ static int
 finish_host(struct draft *draft, struct err *err)
 {
 	struct account *a = &draft->account;
+	enum server_scheme scheme;
 	uint16_t port = draft->port;
 
 	if (draft_has(draft, FIELD_SERVER))
 		return disagree(draft, FIELD_SERVER, FIELD_HOST, err,
 		    "an account has either \"server\" or msmtp's \"host\", not both");
 	if (starttls_disagrees(draft))
-		return disagree(draft, FIELD_TLS, FIELD_TLS_STARTTLS, err, "\"tls\" and \"tls_starttls\" contradict each other");
+		return disagree(draft, FIELD_TLS, FIELD_TLS_STARTTLS, err,
+		    "\"tls\" and \"tls_starttls\" contradict each other");
 	a->tls = host_tls(draft);
+	scheme = a->tls == TLS_IMPLICIT ? SERVER_SMTPS : SERVER_SMTP;
 	if (port == 0)
-		port = a->tls == TLS_IMPLICIT ? 465 : 25;
+		port = scheme == SERVER_SMTPS ? 465 : 25;
 	if (!draft_has(draft, FIELD_AUTH))
 		a->auth_off = true;
-	return draft_add_server(draft, a->tls == TLS_IMPLICIT ? SERVER_SMTPS : SERVER_SMTP, span_of(draft->host), port, err);
+	return draft_add_server(draft, scheme, span_of(draft->host), port, err);
 }
 
 struct agreement {
@@ -145,7 +153,7 @@ finish_server(struct draft *draft, struct err *err)
 		    "\"port\" belongs to msmtp's \"host\": with \"server\", the port stands in the URL");
 	if (draft_has(draft, FIELD_TLS_STARTTLS))
 		return disagree(draft, FIELD_TLS_STARTTLS, FIELD_SERVER, err,
-		    "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS and smtps:// does not");
+		    "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS");
 	for (size_t i = 0; i < draft->account.server_count; i++) {
 		const struct agreement *agreement = &agreements[draft->account.servers[i].scheme];
 

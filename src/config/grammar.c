@@ -129,6 +129,12 @@ check_text(struct span text, struct origin at, struct err *err)
 	return 0;
 }
 
+static bool
+is_quoted(struct span value)
+{
+	return value.len >= 2 && value.data[0] == '"' && value.data[value.len - 1] == '"';
+}
+
 static void
 split(struct span text, struct line *line)
 {
@@ -138,7 +144,7 @@ split(struct span text, struct line *line)
 		n++;
 	line->key = (struct span){ text.data, n };
 	line->value = span_trim((struct span){ text.data + n, text.len - n });
-	line->quoted = line->value.len >= 2 && line->value.data[0] == '"' && line->value.data[line->value.len - 1] == '"';
+	line->quoted = is_quoted(line->value);
 	if (line->quoted) {
 		line->value.data++;
 		line->value.len -= 2;

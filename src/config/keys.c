@@ -14,7 +14,7 @@
 typedef int setter(struct draft *, const struct key *, const struct value *, struct err *);
 
 static setter set_server, set_host, set_port, set_text, set_password, set_password_file, set_password_command, set_auth;
-static setter set_yes_no, set_from, set_address, set_tls, set_starttls_off, set_certcheck_off, set_path, set_trust_file;
+static setter set_switch, set_from, set_address, set_tls, set_off, set_path, set_trust_file;
 static setter set_duration, set_feature, set_size, set_log_file, set_syslog;
 
 #define IN_DRAFT(member) offsetof(struct draft, member)
@@ -27,39 +27,45 @@ enum {
 
 #define A_TIME "a time such as 90, 90s, 10m, 2h or 5d, or off"
 #define A_PATH "a path that begins with \"/\" or \"~/\""
+#define A_TEXT "text in UTF-8"
+#define A_COMMAND "a shell command"
 #define A_DOMAIN "a domain name"
+#define A_HOST "the name or the address of a server"
+#define AN_URL "smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH"
 
 static const struct key keys[] = {
-	{ { "server", "URL", "a server: smtps://HOST[:PORT], smtp://HOST[:PORT], unix:/PATH; repeated: tried in order" },
-	    FIELD_SERVER, KEY_REPEATS | KEY_NO_ECHO, set_server, 0, NULL, NULL },
+	{ { "server", "URL", "a server: " AN_URL "; repeated: tried in order" },
+	    FIELD_SERVER, KEY_REPEATS | KEY_NO_ECHO, set_server, 0, NULL, AN_URL },
 	{ { "host", "HOST", "a server in msmtp's manner, whose defaults then hold" },
-	    FIELD_HOST, KEY_NO_ECHO, set_host, 0, value_is_host, "the name or the address of a server" },
+	    FIELD_HOST, KEY_NO_ECHO, set_host, 0, value_is_host, A_HOST },
 	{ { "port", "NUMBER", "the port of host" },
 	    FIELD_PORT, 0, set_port, 0, NULL, "a number from 1 to 65535" },
 
 	{ { "user", "NAME", "the login name" },
-	    FIELD_USER, KEY_UNSETS, set_text, IN_ACCOUNT(user), value_is_text, "UTF-8 text" },
+	    FIELD_USER, KEY_UNSETS, set_text, IN_ACCOUNT(user), value_is_text, A_TEXT },
 	{ { "password", "PASSWORD", "the password itself" },
-	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO | KEY_IS_SECRET, set_password, 0, NULL, NULL },
+	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO | KEY_IS_SECRET, set_password, 0, NULL, "the password" },
 	{ { "password_file", "FILE", "a file that holds the password" },
 	    FIELD_SECRET, KEY_UNSETS, set_password_file, 0, NULL, A_PATH },
 	{ { "password_command", "COMMAND", "a shell command that prints the password" },
-	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO, set_password_command, 0, NULL, NULL },
+	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO, set_password_command, 0, NULL, A_COMMAND },
 	{ { "passwordeval", "COMMAND", "msmtp's name of password_command" },
-	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO, set_password_command, 0, NULL, NULL },
+	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO, set_password_command, 0, NULL, A_COMMAND },
 	{ { "auth", "on|off|MECHANISM...", "whether and how to log in; mechanisms are tried in order" },
-	    FIELD_AUTH, KEY_BARE_IS_ON, set_auth, 0, NULL, "on, off, or some of plain, login, scram-sha-256, scram-sha-1" },
-	{ { "insecure_auth", "yes|no", "log in even where the server is not known by a verified certificate" },
-	    FIELD_INSECURE_AUTH, 0, set_yes_no, IN_ACCOUNT(insecure_auth), NULL, NULL },
+	    FIELD_AUTH, KEY_BARE_IS_ON, set_auth, 0, NULL,
+	    "on, off, or some of plain, login, scram-sha-256, scram-sha-1" },
+	{ { "insecure_auth", "yes|no", "log in even where no verified certificate tells who the server is" },
+	    FIELD_INSECURE_AUTH, 0, set_switch, IN_ACCOUNT(insecure_auth), NULL, "yes or no" },
 
 	{ { "from", "ADDRESS...", "addresses and patterns that this account sends for; the first is its own" },
 	    FIELD_FROM, KEY_REPEATS | KEY_UNSETS, set_from, 0, NULL, "addresses, or patterns such as *@example.org" },
 	{ { "full_name", "NAME", "the name in a From header that is added" },
-	    FIELD_FULL_NAME, KEY_UNSETS, set_text, IN_ACCOUNT(full_name), value_is_text, "UTF-8 text" },
+	    FIELD_FULL_NAME, KEY_UNSETS, set_text, IN_ACCOUNT(full_name), value_is_text, A_TEXT },
 	{ { "from_full_name", "NAME", "msmtp's name of full_name" },
-	    FIELD_FULL_NAME, KEY_UNSETS, set_text, IN_ACCOUNT(full_name), value_is_text, "UTF-8 text" },
+	    FIELD_FULL_NAME, KEY_UNSETS, set_text, IN_ACCOUNT(full_name), value_is_text, A_TEXT },
 	{ { "domain", "DOMAIN", "this machine's name for the server (EHLO)" },
-	    FIELD_DOMAIN, KEY_UNSETS, set_text, IN_ACCOUNT(domain), value_is_ehlo, A_DOMAIN " in ASCII, or an address in brackets" },
+	    FIELD_DOMAIN, KEY_UNSETS, set_text, IN_ACCOUNT(domain), value_is_ehlo,
+	    A_DOMAIN " in ASCII, or an address in brackets" },
 	{ { "local_domain", "DOMAIN", "the domain for addresses that have none" },
 	    FIELD_LOCAL_DOMAIN, KEY_UNSETS, set_text, IN_ACCOUNT(local_domain), value_is_host, A_DOMAIN },
 	{ { "maildomain", "DOMAIN", "msmtp's name of local_domain" },
@@ -70,38 +76,40 @@ static const struct key keys[] = {
 	{ { "tls", "implicit|starttls|none", "how the connection is secured; also msmtp's on and off" },
 	    FIELD_TLS, KEY_BARE_IS_ON, set_tls, 0, NULL, "implicit, starttls, none, on or off" },
 	{ { "tls_starttls", "on|off", "msmtp: whether tls on means STARTTLS" },
-	    FIELD_TLS_STARTTLS, KEY_BARE_IS_ON, set_yes_no, IN_DRAFT(starttls), NULL, NULL },
+	    FIELD_TLS_STARTTLS, KEY_BARE_IS_ON, set_switch, IN_DRAFT(starttls), NULL, "on or off" },
 	{ { "tls_nostarttls", "", "msmtp: the same as tls_starttls off" },
-	    FIELD_TLS_STARTTLS, KEY_NO_VALUE, set_starttls_off, 0, NULL, NULL },
+	    FIELD_TLS_STARTTLS, KEY_NO_VALUE, set_off, IN_DRAFT(starttls), NULL, "" },
 	{ { "tls_certcheck", "on|off", "msmtp: whether the server's certificate must be right" },
-	    FIELD_TLS_CERTCHECK, KEY_BARE_IS_ON, set_yes_no, IN_ACCOUNT(tls_verify), NULL, NULL },
+	    FIELD_TLS_CERTCHECK, KEY_BARE_IS_ON, set_switch, IN_ACCOUNT(tls_verify), NULL, "on or off" },
 	{ { "tls_nocertcheck", "", "msmtp: the same as tls_certcheck off" },
-	    FIELD_TLS_CERTCHECK, KEY_NO_VALUE, set_certcheck_off, 0, NULL, NULL },
+	    FIELD_TLS_CERTCHECK, KEY_NO_VALUE, set_off, IN_ACCOUNT(tls_verify), NULL, "" },
 	{ { "tls_trust_file", "FILE|system", "the certificates of the authorities to trust, PEM" },
 	    FIELD_TLS_TRUST_FILE, KEY_UNSETS, set_trust_file, IN_ACCOUNT(tls_trust_file), NULL, A_PATH ", or system" },
 	{ { "tls_priorities", "STRING", "GnuTLS priority string" },
-	    FIELD_TLS_PRIORITIES, KEY_UNSETS, set_text, IN_ACCOUNT(tls_priorities), value_is_text, "a GnuTLS priority string" },
+	    FIELD_TLS_PRIORITIES, KEY_UNSETS, set_text, IN_ACCOUNT(tls_priorities), value_is_text, A_TEXT },
 	{ { "tls_host", "HOST", "the name to expect in the server's certificate" },
-	    FIELD_TLS_HOST, KEY_UNSETS, set_text, IN_ACCOUNT(tls_host), value_is_host, "the name of a server" },
+	    FIELD_TLS_HOST, KEY_UNSETS, set_text, IN_ACCOUNT(tls_host), value_is_host, A_HOST },
 	{ { "tls_host_override", "HOST", "msmtp's name of tls_host" },
-	    FIELD_TLS_HOST, KEY_UNSETS, set_text, IN_ACCOUNT(tls_host), value_is_host, "the name of a server" },
+	    FIELD_TLS_HOST, KEY_UNSETS, set_text, IN_ACCOUNT(tls_host), value_is_host, A_HOST },
 
 	{ { "timeout", "TIME|off", "limit for handing a message over, without the time its content takes" },
 	    FIELD_TIMEOUT, 0, set_duration, IN_ACCOUNT(timeout_ms), NULL, A_TIME },
 	{ { "connect_timeout", "TIME|off", "limit for reaching the server" },
 	    FIELD_CONNECT_TIMEOUT, 0, set_duration, IN_ACCOUNT(connect_timeout_ms), NULL, A_TIME },
 	{ { "chunking", "auto|never", "use the server's CHUNKING extension" },
-	    FIELD_CHUNKING, 0, set_feature, IN_ACCOUNT(chunking), NULL, NULL },
+	    FIELD_CHUNKING, 0, set_feature, IN_ACCOUNT(chunking), NULL, "auto or never" },
 	{ { "pipelining", "auto|never", "use the server's PIPELINING extension" },
-	    FIELD_PIPELINING, 0, set_feature, IN_ACCOUNT(pipelining), NULL, NULL },
+	    FIELD_PIPELINING, 0, set_feature, IN_ACCOUNT(pipelining), NULL, "auto or never" },
 	{ { "size_limit", "SIZE|off", "the largest message to send, in octets or with K, M or G" },
-	    FIELD_SIZE_LIMIT, 0, set_size, IN_ACCOUNT(size_limit), NULL, "a number of octets, with K, M or G behind it, or off" },
+	    FIELD_SIZE_LIMIT, 0, set_size, IN_ACCOUNT(size_limit), NULL,
+	    "a number of octets, or one with K, M or G behind it, or off" },
 	{ { "log_file", "FILE", "a file for one line an attempt" },
 	    FIELD_LOG_FILE, KEY_UNSETS, set_log_file, IN_ACCOUNT(log_file), NULL, A_PATH },
 	{ { "logfile", "FILE", "msmtp's name of log_file" },
 	    FIELD_LOG_FILE, KEY_UNSETS, set_log_file, IN_ACCOUNT(log_file), NULL, A_PATH },
 	{ { "syslog", "on|off", "log to syslog too; msmtp's facility names mean on" },
-	    FIELD_SYSLOG, KEY_BARE_IS_ON, set_syslog, IN_ACCOUNT(syslog), NULL, "on, off or a facility such as LOG_MAIL" },
+	    FIELD_SYSLOG, KEY_BARE_IS_ON, set_syslog, IN_ACCOUNT(syslog), NULL,
+	    "on, off, or a facility such as LOG_MAIL" },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -130,16 +138,16 @@ target(struct draft *draft, const struct key *key)
 static int
 expected(const struct key *key, struct span shown, struct err *err)
 {
-	const char *what = key->expected != NULL ? key->expected : key->doc.value;
 	struct buf text = BUF_INIT(4 * SHOWN_MAX);
 
 	if (shown.len > SHOWN_MAX)
 		shown.len = SHOWN_MAX;
 	text_printable(&text, shown, false);
 	if ((key->flags & KEY_NO_ECHO) != 0)
-		err_set(err, ERR_CONFIG, "bad value for \"%s\": expected %s", key->doc.name, what);
+		err_set(err, ERR_CONFIG, "bad value for \"%s\": expected %s", key->doc.name, key->expected);
 	else
-		err_set(err, ERR_CONFIG, "bad value \"%s\" for \"%s\": expected %s", text.data, key->doc.name, what);
+		err_set(err, ERR_CONFIG, "bad value \"%s\" for \"%s\": expected %s", text.data, key->doc.name,
+		    key->expected);
 	buf_release(&text);
 	return -1;
 }
@@ -300,7 +308,7 @@ set_auth(struct draft *draft, const struct key *key, const struct value *value, 
 }
 
 static int
-set_yes_no(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_switch(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	return value_switch(value->text, target(draft, key)) ? 0 : expected(key, value->text, err);
 }
@@ -374,7 +382,8 @@ add_from(struct draft *draft, const struct key *key, struct span word, struct er
 	if (from->count == FROM_MAX)
 		return err_set(err, ERR_CONFIG, "an account has at most %d addresses and patterns", FROM_MAX);
 	if (has_substitution(word))
-		return err_set(err, ERR_CONFIG, "this version cannot put names for %%U, %%H, %%C and %%M in \"%s\"", key->doc.name);
+		return err_set(err, ERR_CONFIG, "this version cannot put names for %%U, %%H, %%C and %%M in \"%s\"",
+		    key->doc.name);
 	if (memchr(word.data, '*', word.len) != NULL)
 		return is_pattern(word) ? string_list_add(from, word, err) : expected(key, word, err);
 	if (parse_mailbox(word, &mailbox, err) == -1)
@@ -420,22 +429,13 @@ set_tls(struct draft *draft, const struct key *key, const struct value *value, s
 }
 
 static int
-set_starttls_off(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_off(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
-	(void)key;
-	(void)value;
-	(void)err;
-	draft->starttls = false;
-	return 0;
-}
+	bool *at = target(draft, key);
 
-static int
-set_certcheck_off(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
-{
-	(void)key;
 	(void)value;
 	(void)err;
-	draft->account.tls_verify = false;
+	*at = false;
 	return 0;
 }
 
@@ -488,7 +488,7 @@ set_log_file(struct draft *draft, const struct key *key, const struct value *val
 {
 	/* Callers take any octet on standard output for a failure, or for their own data. */
 	if (span_is(value->text, "-"))
-		return err_set(err, ERR_CONFIG, "this program does not log to standard output (\"%s -\")", key->doc.name);
+		return err_set(err, ERR_CONFIG, "\"%s -\": nothing is logged to standard output", key->doc.name);
 	return set_path(draft, key, value, err);
 }
 
@@ -496,8 +496,8 @@ static int
 set_syslog(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	static const char *const facilities[] = {
-		"LOG_MAIL", "LOG_USER", "LOG_LOCAL0", "LOG_LOCAL1", "LOG_LOCAL2", "LOG_LOCAL3", "LOG_LOCAL4", "LOG_LOCAL5",
-		"LOG_LOCAL6", "LOG_LOCAL7",
+		"LOG_MAIL", "LOG_USER", "LOG_LOCAL0", "LOG_LOCAL1", "LOG_LOCAL2", "LOG_LOCAL3", "LOG_LOCAL4",
+		"LOG_LOCAL5", "LOG_LOCAL6", "LOG_LOCAL7",
 	};
 
 	for (size_t i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++)
@@ -505,5 +505,5 @@ set_syslog(struct draft *draft, const struct key *key, const struct value *value
 			draft->account.syslog = true;
 			return 0;
 		}
-	return set_yes_no(draft, key, value, err);
+	return set_switch(draft, key, value, err);
 }

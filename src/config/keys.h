@@ -36,7 +36,7 @@ struct key {
 	int (*set)(struct draft *draft, const struct key *key, const struct value *value, struct err *err);
 	size_t offset;			/* in struct draft, for setters that serve several keys */
 	bool (*check)(struct span text);	/* what the text must be, for such setters; or NULL */
-	const char *expected;		/* "expected …" in errors; NULL: doc.value says it */
+	const char *expected;		/* in errors: "expected …" */
 };
 
 /* NULL where the table has no such key. */

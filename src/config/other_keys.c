@@ -59,7 +59,7 @@ static const struct other_key keys[] = {
 	{ "keepbcc", is_any, "Bcc is always removed, which tells less" },
 	{ "logfile_time_format", is_any, "the log has its own format of time" },
 	{ "ntlmdomain", is_any, "it is for NTLM alone, which is refused in \"auth\"" },
-	{ "protocol", is_smtp, "the server would not understand" },
+	{ "protocol", is_smtp, "LMTP would be taken for SMTP" },
 	{ "proxy_host", is_unset, "the connection would go around the proxy" },
 	{ "proxy_port", is_any, "without proxy_host it means nothing" },
 	{ "remove_bcc_headers", is_any, "Bcc is always removed, which tells less" },

@@ -290,7 +290,8 @@ static bool
 is_key_like(struct span key)
 {
 	for (size_t i = 0; i < key.len; i++)
-		if (!ascii_is_alpha(key.data[i]) && !ascii_is_digit(key.data[i]) && key.data[i] != '_' && key.data[i] != '-')
+		if (!ascii_is_alpha(key.data[i]) && !ascii_is_digit(key.data[i]) &&
+		    key.data[i] != '_' && key.data[i] != '-')
 			return false;
 	return key.len <= KEY_SHOWN_MAX;
 }
@@ -322,7 +323,7 @@ unknown_key(const struct line *line, struct err *err)
 	const char *name;
 
 	if (before.len < line->key.len && is_key_like(before))
-		return word_err(line->at, err, "write a space, not \"=\", behind the key", before, "");
+		return word_err(line->at, err, "there must be a space, not \"=\", behind", before, "");
 	if (!is_key_like(line->key))
 		return origin_err(line->at, err, "the line does not begin with a key");
 	name = nearest_key(line->key);
@@ -344,10 +345,20 @@ open_block(struct parser *p, struct origin at, struct err *err)
 	if (p->included.line == 0)
 		return add_block(p, span_of("default"), at, err);
 	origin_add_short(&place, p->included, at);
-	origin_err(at, err, "an \"account\" or \"defaults\" line must come first: the included file (%s) has accounts of its own",
+	origin_err(at, err, "an \"account\" or \"defaults\" line must come first: the file included (%s) has some",
 	    place.data);
 	buf_release(&place);
 	return -1;
+}
+
+/* Other programs' "key = value". */
+static bool
+begins_with_equals(const struct line *line)
+{
+	struct span rest = line->value;
+	struct span word = span_cut(&rest, ' ');
+
+	return !line->quoted && span_is(word, "=");
 }
 
 static int
@@ -356,13 +367,16 @@ add_setting(struct parser *p, const struct line *line, struct err *err)
 	const struct key *key = key_find(line->key);
 	const struct other_key *other = other_key_find(line->key);
 
+	if (begins_with_equals(line))
+		return word_err(line->at, err, "there must be no \"=\" behind", line->key, "");
 	if (key != NULL)
 		return open_block(p, line->at, err) == 0 ? block_add(p->open, key, line, err) : -1;
 	if (other == NULL)
 		return unknown_key(line, err);
 	if (other->harmless(line->value))
 		return 0;
-	return origin_err(line->at, err, "this version cannot do \"%s\", and without it %s", other->name, other->reason);
+	return origin_err(line->at, err, "this version cannot do \"%s\", and without it %s", other->name,
+	    other->reason);
 }
 
 static int

@@ -250,7 +250,8 @@ static int
 check_status(int status, struct err *err)
 {
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_CONFIG, "it was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return err_set(err, ERR_CONFIG, "it was ended by signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status) == 127)
 		return err_set(err, ERR_CONFIG, "it was not found (exit status 127)");
 	if (WEXITSTATUS(status) != 0)

@@ -261,7 +261,7 @@ authority_url(struct span authority, const struct scheme *scheme, struct server_
 
 	if (memchr(authority.data, '@', authority.len) != NULL) {
 		err_set(err, ERR_CONFIG, "the URL holds a user");
-		return err_hint(err, "write the name behind the key \"user\", and the password as sendoff.conf(5) tells");
+		return err_hint(err, "write the name behind \"user\"; sendoff.conf(5) tells where passwords stand");
 	}
 	if (authority.len > 0 && authority.data[authority.len - 1] == '/')
 		result.host.len--;

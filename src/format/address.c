@@ -8,294 +8,27 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-
-enum {
-	END = -1,	/* what peek() gives behind the last octet */
-	QUOTE_MAX = 80,	/* octets of foreign text in an error */
-	QUOTE_LEAD = 60 /* of which before the place of the error at most */
-};
+#include "format/cursor.h"
 
 struct parser {
-	const char *at;			/* the next octet */
-	const char *end;		/* behind the last one */
-	const char *begin;		/* of the whole text */
-	const char *element;		/* where the address being read begins: errors quote from there */
-	const char *group;		/* where the group being read begins; NULL outside groups */
-	unsigned flags;			/* enum address_flags */
+	struct cursor in;
+	const char *group;	/* where the group being read begins; NULL outside groups */
+	unsigned flags;		/* enum address_flags */
 	struct address_list *list;
-	struct buf local;		/* the local part, unquoted; scratch else */
-	struct buf mailbox;		/* the mailbox as it will be kept */
-	struct err *err;
+	struct buf local;	/* the local part, unquoted; scratch else */
+	struct buf mailbox;	/* the mailbox as it will be kept */
 };
 
 static const char dot_in_local[] = "a dot in the wrong place of the local part (missing quotes?)";
 static const char dot_in_domain[] = "a dot in the wrong place of the domain";
 static const char bad_literal[] = "what is in brackets is no IP address ([192.0.2.1], [IPv6:2001:db8::1])";
-static const char open_quote[] = "a quotation mark without its partner";
 static const char not_a_list[] = "one address is wanted here, not a list";
 static const char text_behind[] = "text behind the address (missing comma?)";
-
-/*
- * Why these cannot stand where they were met.
- */
-static const struct {
-	int c;
-	const char *reason;
-} stray[] = {
-	{ END, "it ends too early" },
-	{ '@', "a second '@'" },
-	{ '>', "a '>' without its '<'" },
-	{ '<', "a '<' in the wrong place (missing comma?)" },
-	{ ')', "a ')' without its '('" },
-	{ '"', "a quotation mark in the wrong place" },
-	{ '\\', "a backslash outside quotes" },
-	{ '[', "a bracket in the wrong place" },
-	{ ']', "a bracket in the wrong place" },
-	{ ':', "a ':' in the wrong place" },
-	{ ';', "a ';' that ends no group (a comma separates addresses)" },
-	{ ',', "a comma in the wrong place" },
-};
-
-static int
-peek(const struct parser *ps)
-{
-	return ps->at < ps->end ? (unsigned char)*ps->at : END;
-}
-
-static bool
-take(struct parser *ps, char c)
-{
-	if (ps->at == ps->end || *ps->at != c)
-		return false;
-	ps->at++;
-	return true;
-}
-
-/* Folding has been checked before: CR and LF stand only where they are white space. */
-static bool
-is_white(int c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool
-is_atext(int c)
-{
-	if (c == END || c == '\0')
-		return false;
-	return c >= 0x80 || ascii_is_alpha((char)c) || ascii_is_digit((char)c) ||
-	    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL;
-}
-
-/* Moves p back to the first octet of the UTF-8 sequence it points into. */
-static const char *
-sequence_start(const char *p, const char *begin)
-{
-	while (p > begin && ((unsigned char)*p & 0xc0) == 0x80)
-		p--;
-	return p;
-}
-
-/*
- * The text to show for an error: from where the element begins to the comma behind the error, or QUOTE_MAX octets of it
- * around the error.
- */
-static struct span
-offending_text(const struct parser *ps)
-{
-	const char *from = ps->element;
-	const char *to = ps->at < ps->end ? memchr(ps->at, ',', (size_t)(ps->end - ps->at)) : NULL;
-
-	if (to == NULL)
-		to = ps->end;
-	if (to - from > QUOTE_MAX && ps->at - from > QUOTE_LEAD)
-		from = sequence_start(ps->at - QUOTE_LEAD, from);
-	if (to - from > QUOTE_MAX)
-		to = sequence_start(from + QUOTE_MAX, from);
-	while (to > from && is_white((unsigned char)to[-1]))
-		to--;
-	return (struct span){ from, (size_t)(to - from) };
-}
-
-/* Folding is shown as one space. */
-static void
-add_unfolded(struct buf *out, struct span text)
-{
-	struct buf line = BUF_INIT(QUOTE_MAX);
-
-	for (size_t i = 0; i < text.len; i++) {
-		bool fold = text.data[i] == '\r' || text.data[i] == '\n';
-
-		if (!fold)
-			buf_addc(&line, text.data[i]);
-		else if (i + 1 < text.len && !is_white((unsigned char)text.data[i + 1]))
-			buf_addc(&line, ' ');
-	}
-	text_printable(out, (struct span){ line.data, line.len }, false);
-	buf_release(&line);
-}
-
-static int
-refuse(struct parser *ps, const char *reason)
-{
-	struct buf quote = BUF_INIT(4 * QUOTE_MAX);
-
-	add_unfolded(&quote, offending_text(ps));
-	err_set(ps->err, ERR_ADDRESS, "cannot parse the address \"%s\": %s", quote.data, reason);
-	buf_release(&quote);
-	return -1;
-}
-
-static int
-refuse_stray(struct parser *ps)
-{
-	int c = peek(ps);
-
-	for (size_t i = 0; i < sizeof(stray) / sizeof(stray[0]); i++)
-		if (stray[i].c == c)
-			return refuse(ps, stray[i].reason);
-	return refuse(ps, text_behind);
-}
-
-/* White space and comments. */
-
-static int
-skip_comment(struct parser *ps)
-{
-	unsigned depth = 0;
-
-	do {
-		int c = peek(ps);
-
-		if (c == END)
-			return refuse(ps, "a '(' without its ')'");
-		ps->at++;
-		if (c == '\\' && ps->at < ps->end)
-			ps->at++;
-		else if (c == '(')
-			depth++;
-		else if (c == ')')
-			depth--;
-		if (depth > ADDRESS_NESTING_MAX)
-			return refuse(ps, "too many comments within comments");
-	} while (depth > 0);
-	return 0;
-}
-
-static int
-skip_space(struct parser *ps)
-{
-	for (;;) {
-		int c = peek(ps);
-
-		if (is_white(c))
-			ps->at++;
-		else if (c != '(')
-			return 0;
-		else if (skip_comment(ps) < 0)
-			return -1;
-	}
-}
-
-/* Words. */
-
-static struct span
-take_atom(struct parser *ps)
-{
-	const char *begin = ps->at;
-
-	while (is_atext(peek(ps)))
-		ps->at++;
-	return (struct span){ begin, (size_t)(ps->at - begin) };
-}
-
-static int
-skip_quoted(struct parser *ps)
-{
-	ps->at++;
-	while (!take(ps, '"')) {
-		if (take(ps, '\\') && ps->at == ps->end)
-			return refuse(ps, open_quote);
-		if (ps->at == ps->end)
-			return refuse(ps, open_quote);
-		ps->at++;
-	}
-	return 0;
-}
-
-/* Adds what the quoted string stands for to ps->local. */
-static int
-read_quoted(struct parser *ps)
-{
-	ps->at++;
-	while (!take(ps, '"')) {
-		bool escaped = take(ps, '\\');
-		int c = peek(ps);
-
-		if (c == END)
-			return refuse(ps, open_quote);
-		/* RFC 5321 section 4.1.2 has no place for a tab in a mailbox, RFC 5322 has. */
-		if (c == '\t' || (escaped && (c == '\r' || c == '\n')))
-			return refuse(ps, "a control character in the local part");
-		if (c != '\r' && c != '\n')
-			buf_addc(&ps->local, (char)c);
-		ps->at++;
-	}
-	return 0;
-}
-
-static bool
-is_literal_char(int c)
-{
-	return c != END && (ascii_is_alpha((char)c) || ascii_is_digit((char)c) || c == '.' || c == ':' || is_white(c));
-}
-
-/* The colons of "[IPv6:…]" must not be taken for a group's; any other bracket is an ordinary character of a phrase. */
-static void
-skip_bracket(struct parser *ps)
-{
-	const char *bracket = ps->at++;
-
-	while (is_literal_char(peek(ps)))
-		ps->at++;
-	if (!take(ps, ']'))
-		ps->at = bracket + 1;
-}
-
-/* Moves on to the octet that tells what the words before it are: a phrase, a group's name, or an address. */
-static int
-skip_words(struct parser *ps)
-{
-	for (;;) {
-		switch (peek(ps)) {
-		case END: case ',': case ':': case ';': case '<': case '>':
-			return 0;
-		case ')':
-			return refuse_stray(ps);
-		case '(':
-			if (skip_comment(ps) < 0)
-				return -1;
-			break;
-		case '"':
-			if (skip_quoted(ps) < 0)
-				return -1;
-			break;
-		case '[':
-			skip_bracket(ps);
-			break;
-		case '\\':
-			ps->at += ps->end - ps->at > 1 ? 2 : 1;
-			break;
-		default:
-			ps->at++;
-		}
-	}
-}
 
 /* The domain. */
 
 static bool
-is_address_literal(struct buf *text)
+is_address_literal(const struct buf *text)
 {
 	unsigned char binary[sizeof(struct in6_addr)];
 	struct span s = { text->data, text->len };
@@ -310,18 +43,18 @@ static int
 read_literal(struct parser *ps)
 {
 	buf_clear(&ps->local);
-	ps->at++;
-	for (; is_literal_char(peek(ps)); ps->at++)
-		if (!is_white(peek(ps)))
-			buf_addc(&ps->local, *ps->at);
+	ps->in.at++;
+	for (; cursor_is_literal(cursor_peek(&ps->in)); ps->in.at++)
+		if (!cursor_is_white(cursor_peek(&ps->in)))
+			buf_addc(&ps->local, *ps->in.at);
 	if (!buf_ok(&ps->local))
-		return err_memory(ps->err);
-	if (!take(ps, ']') || !is_address_literal(&ps->local))
-		return refuse(ps, bad_literal);
+		return err_memory(ps->in.err);
+	if (!cursor_take(&ps->in, ']') || !is_address_literal(&ps->local))
+		return cursor_refuse(&ps->in, bad_literal);
 	buf_addc(&ps->mailbox, '[');
 	buf_add(&ps->mailbox, ps->local.data, ps->local.len);
 	buf_addc(&ps->mailbox, ']');
-	return skip_space(ps);
+	return cursor_skip_space(&ps->in);
 }
 
 static int
@@ -332,7 +65,7 @@ add_label(struct parser *ps, struct span label)
 
 		/* '_' is in no host name, and in many real ones all the same. */
 		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && !is_8bit(c) && c != '-' && c != '_')
-			return refuse(ps, "a character in the domain that is no letter, digit or hyphen");
+			return cursor_refuse(&ps->in, "a character in the domain that is no letter, digit or hyphen");
 	}
 	buf_add(&ps->mailbox, label.data, label.len);
 	return 0;
@@ -342,13 +75,13 @@ add_label(struct parser *ps, struct span label)
 static int
 refuse_domain(struct parser *ps, bool first)
 {
-	int c = peek(ps);
+	int c = cursor_peek(&ps->in);
 
 	if (!first || c == '.')
-		return refuse(ps, dot_in_domain);
-	if (c == END || c == ',' || c == ';' || c == '>')
-		return refuse(ps, "no domain behind the '@'");
-	return refuse_stray(ps);
+		return cursor_refuse(&ps->in, dot_in_domain);
+	if (c == CURSOR_END || c == ',' || c == ';' || c == '>')
+		return cursor_refuse(&ps->in, "no domain behind the '@'");
+	return cursor_refuse_stray(&ps->in);
 }
 
 /* Behind the '@'; adds the domain to ps->mailbox, and passes the space behind it. */
@@ -358,16 +91,16 @@ read_domain(struct parser *ps)
 	for (bool first = true;; first = false) {
 		struct span label;
 
-		if (skip_space(ps) < 0)
+		if (cursor_skip_space(&ps->in) < 0)
 			return -1;
-		if (first && peek(ps) == '[')
+		if (first && cursor_peek(&ps->in) == '[')
 			return read_literal(ps);
-		label = take_atom(ps);
+		label = cursor_take_atom(&ps->in);
 		if (label.len == 0)
 			return refuse_domain(ps, first);
-		if (add_label(ps, label) < 0 || skip_space(ps) < 0)
+		if (add_label(ps, label) < 0 || cursor_skip_space(&ps->in) < 0)
 			return -1;
-		if (!take(ps, '.'))
+		if (!cursor_take(&ps->in, '.'))
 			return 0;
 		buf_addc(&ps->mailbox, '.');
 	}
@@ -379,13 +112,13 @@ read_domain(struct parser *ps)
 static int
 refuse_local(struct parser *ps, bool first)
 {
-	int c = peek(ps);
+	int c = cursor_peek(&ps->in);
 
 	if (!first || c == '.')
-		return refuse(ps, dot_in_local);
+		return cursor_refuse(&ps->in, dot_in_local);
 	if (c == '@')
-		return refuse(ps, "nothing before the '@'");
-	return refuse_stray(ps);
+		return cursor_refuse(&ps->in, "nothing before the '@'");
+	return cursor_refuse_stray(&ps->in);
 }
 
 /* Reads word *("." word), with space and comments around them, to ps->local; passes the space behind it. */
@@ -394,21 +127,21 @@ read_local(struct parser *ps)
 {
 	buf_clear(&ps->local);
 	for (bool first = true;; first = false) {
-		if (skip_space(ps) < 0)
+		if (cursor_skip_space(&ps->in) < 0)
 			return -1;
-		if (peek(ps) == '"') {
-			if (read_quoted(ps) < 0)
+		if (cursor_peek(&ps->in) == '"') {
+			if (cursor_read_quoted(&ps->in, &ps->local) < 0)
 				return -1;
 		} else {
-			struct span atom = take_atom(ps);
+			struct span atom = cursor_take_atom(&ps->in);
 
 			if (atom.len == 0)
 				return refuse_local(ps, first);
 			buf_add(&ps->local, atom.data, atom.len);
 		}
-		if (skip_space(ps) < 0)
+		if (cursor_skip_space(&ps->in) < 0)
 			return -1;
-		if (!take(ps, '.'))
+		if (!cursor_take(&ps->in, '.'))
 			return 0;
 		buf_addc(&ps->local, '.');
 	}
@@ -420,7 +153,7 @@ is_dot_atom(struct span s)
 	bool dot = true;
 
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] == '.' ? dot : !is_atext((unsigned char)s.data[i]))
+		if (s.data[i] == '.' ? dot : !cursor_is_atext((unsigned char)s.data[i]))
 			return false;
 		dot = s.data[i] == '.';
 	}
@@ -470,13 +203,13 @@ check_mailbox(struct parser *ps, struct address *a)
 	local = (struct span){ a->mailbox, a->local_len };
 	domain = address_domain(a);
 	if (local.len > ADDRESS_LOCAL_MAX)
-		return refuse(ps, "the local part is too long");
+		return cursor_refuse(&ps->in, "the local part is too long");
 	if (domain.len > ADDRESS_DOMAIN_MAX)
-		return refuse(ps, "the domain is too long");
+		return cursor_refuse(&ps->in, "the domain is too long");
 	a->local_8bit = span_has_8bit(local);
 	a->domain_8bit = span_has_8bit(domain);
 	if ((a->local_8bit || a->domain_8bit) && has_hidden(&ps->mailbox))
-		return refuse(ps, "an invisible character");
+		return cursor_refuse(&ps->in, "an invisible character");
 	return 0;
 }
 
@@ -490,13 +223,13 @@ append(struct parser *ps, struct address a)
 		struct address *items = reallocarray(list->items, cap, sizeof(*items));
 
 		if (items == NULL)
-			return err_memory(ps->err);
+			return err_memory(ps->in.err);
 		list->items = items;
 		list->cap = cap;
 	}
 	a.mailbox = strdup(ps->mailbox.data);
 	if (a.mailbox == NULL)
-		return err_memory(ps->err);
+		return err_memory(ps->in.err);
 	list->items[list->count++] = a;
 	return 0;
 }
@@ -508,30 +241,30 @@ read_addr_spec(struct parser *ps, struct address *a)
 	buf_clear(&ps->mailbox);
 	if (read_local(ps) < 0)
 		return -1;
+	if (!buf_ok(&ps->local))
+		return err_memory(ps->in.err);
 	if (ps->local.len == 0)
-		return refuse(ps, "the local part is empty");
+		return cursor_refuse(&ps->in, "the local part is empty");
 	add_local(ps);
 	a->local_len = ps->mailbox.len;
-	a->qualified = take(ps, '@');
+	a->qualified = cursor_take(&ps->in, '@');
 	if (a->qualified) {
 		buf_addc(&ps->mailbox, '@');
 		if (read_domain(ps) < 0)
 			return -1;
 	}
-	if (!buf_ok(&ps->local) || !buf_ok(&ps->mailbox))
-		return err_memory(ps->err);
-	return 0;
+	return buf_ok(&ps->mailbox) ? 0 : err_memory(ps->in.err);
 }
 
 /* What stands behind an address must not stand there. */
 static int
 refuse_behind(struct parser *ps, const struct address *a)
 {
-	if (!is_atext(peek(ps)))
-		return refuse_stray(ps);
-	if (!a->qualified && is_white((unsigned char)ps->at[-1]))
-		return refuse(ps, "a space in the local part (missing quotes or comma?)");
-	return refuse(ps, text_behind);
+	if (!cursor_is_atext(cursor_peek(&ps->in)))
+		return cursor_refuse_stray(&ps->in);
+	if (!a->qualified && cursor_is_white((unsigned char)ps->in.at[-1]))
+		return cursor_refuse(&ps->in, "a space in the local part (missing quotes or comma?)");
+	return cursor_refuse(&ps->in, text_behind);
 }
 
 /* "@a,@b:" at the begin of an angle address: obsolete, checked and dropped (RFC 5321 appendix C). */
@@ -539,14 +272,14 @@ static int
 skip_route(struct parser *ps)
 {
 	buf_clear(&ps->mailbox);
-	while (!take(ps, ':')) {
-		if (take(ps, '@')) {
+	while (!cursor_take(&ps->in, ':')) {
+		if (cursor_take(&ps->in, '@')) {
 			if (read_domain(ps) < 0)
 				return -1;
-		} else if (!take(ps, ',')) {
-			return refuse(ps, "nothing before the '@'");
+		} else if (!cursor_take(&ps->in, ',')) {
+			return cursor_refuse(&ps->in, "nothing before the '@'");
 		}
-		if (skip_space(ps) < 0)
+		if (cursor_skip_space(&ps->in) < 0)
 			return -1;
 	}
 	return 0;
@@ -556,7 +289,7 @@ static int
 append_null(struct parser *ps)
 {
 	if ((ps->flags & ADDRESS_NULL) == 0)
-		return refuse(ps, "an empty address is not allowed here");
+		return cursor_refuse(&ps->in, "an empty address is not allowed here");
 	buf_clear(&ps->mailbox);
 	return append(ps, (struct address){ 0 });
 }
@@ -564,10 +297,10 @@ append_null(struct parser *ps)
 static int
 refuse_open_angle(struct parser *ps, const struct address *a)
 {
-	int c = peek(ps);
+	int c = cursor_peek(&ps->in);
 
-	if (c == END || c == ',' || c == ';')
-		return refuse(ps, "the '>' is missing");
+	if (c == CURSOR_END || c == ',' || c == ';')
+		return cursor_refuse(&ps->in, "the '>' is missing");
 	return refuse_behind(ps, a);
 }
 
@@ -577,16 +310,16 @@ read_angle(struct parser *ps)
 {
 	struct address a = { 0 };
 
-	ps->at++;
-	if (skip_space(ps) < 0)
+	ps->in.at++;
+	if (cursor_skip_space(&ps->in) < 0)
 		return -1;
-	if (take(ps, '>'))
+	if (cursor_take(&ps->in, '>'))
 		return append_null(ps);
-	if (peek(ps) == '@' && skip_route(ps) < 0)
+	if (cursor_peek(&ps->in) == '@' && skip_route(ps) < 0)
 		return -1;
 	if (read_addr_spec(ps, &a) < 0)
 		return -1;
-	if (!take(ps, '>'))
+	if (!cursor_take(&ps->in, '>'))
 		return refuse_open_angle(ps, &a);
 	if (check_mailbox(ps, &a) < 0)
 		return -1;
@@ -601,7 +334,7 @@ read_bare(struct parser *ps, const char *stop)
 
 	if (read_addr_spec(ps, &a) < 0)
 		return -1;
-	if (ps->at != stop)
+	if (ps->in.at != stop)
 		return refuse_behind(ps, &a);
 	if (check_mailbox(ps, &a) < 0)
 		return -1;
@@ -613,13 +346,13 @@ static int
 open_group(struct parser *ps)
 {
 	if (ps->flags & ADDRESS_ONE)
-		return refuse(ps, "one address is wanted here, not a group");
+		return cursor_refuse(&ps->in, "one address is wanted here, not a group");
 	if (ps->group != NULL)
-		return refuse(ps, "a group within a group");
-	if (ps->at == ps->element)
-		return refuse(ps, "a ':' without the name of a group");
-	ps->group = ps->element;
-	ps->at++;
+		return cursor_refuse(&ps->in, "a group within a group");
+	if (ps->in.at == ps->in.element)
+		return cursor_refuse(&ps->in, "a ':' without the name of a group");
+	ps->group = ps->in.element;
+	ps->in.at++;
 	return 0;
 }
 
@@ -631,19 +364,19 @@ expect_separator(struct parser *ps)
 {
 	int c;
 
-	if (skip_space(ps) < 0)
+	if (cursor_skip_space(&ps->in) < 0)
 		return -1;
-	c = peek(ps);
-	return c == END || c == ',' || c == ';' ? 0 : refuse(ps, text_behind);
+	c = cursor_peek(&ps->in);
+	return c == CURSOR_END || c == ',' || c == ';' ? 0 : cursor_refuse(&ps->in, text_behind);
 }
 
 static int
 close_group(struct parser *ps)
 {
 	if (ps->group == NULL)
-		return refuse_stray(ps);
+		return cursor_refuse_stray(&ps->in);
 	ps->group = NULL;
-	ps->at++;
+	ps->in.at++;
 	return expect_separator(ps);
 }
 
@@ -653,18 +386,18 @@ read_element(struct parser *ps)
 {
 	const char *stop;
 
-	if (skip_words(ps) < 0)
+	if (cursor_skip_words(&ps->in) < 0)
 		return -1;
-	stop = ps->at;
-	switch (peek(ps)) {
+	stop = ps->in.at;
+	switch (cursor_peek(&ps->in)) {
 	case ':':
 		return open_group(ps);
 	case '<':
 		return read_angle(ps) < 0 ? -1 : expect_separator(ps);
 	case '>':
-		return refuse_stray(ps);
+		return cursor_refuse_stray(&ps->in);
 	default:
-		ps->at = ps->element;
+		ps->in.at = ps->in.element;
 		return read_bare(ps, stop);
 	}
 }
@@ -673,8 +406,8 @@ static int
 read_comma(struct parser *ps)
 {
 	if (ps->flags & ADDRESS_ONE)
-		return refuse(ps, not_a_list);
-	ps->at++;
+		return cursor_refuse(&ps->in, not_a_list);
+	ps->in.at++;
 	return 0;
 }
 
@@ -683,8 +416,8 @@ read_end(struct parser *ps)
 {
 	if (ps->group == NULL)
 		return 0;
-	ps->element = ps->group;
-	return refuse(ps, "a group (\"name: …\") without its ';'");
+	ps->in.element = ps->group;
+	return cursor_refuse(&ps->in, "a group (\"name: …\") without its ';'");
 }
 
 static int
@@ -693,10 +426,10 @@ read_list(struct parser *ps)
 	int result = 0;
 
 	while (result == 0) {
-		if (skip_space(ps) < 0)
+		if (cursor_skip_space(&ps->in) < 0)
 			return -1;
-		switch (peek(ps)) {
-		case END:
+		switch (cursor_peek(&ps->in)) {
+		case CURSOR_END:
 			return read_end(ps);
 		case ',':
 			result = read_comma(ps);
@@ -705,53 +438,18 @@ read_list(struct parser *ps)
 			result = close_group(ps);
 			break;
 		default:
-			ps->element = ps->at;
+			ps->in.element = ps->in.at;
 			result = read_element(ps);
 		}
 	}
 	return result;
 }
 
-/* Octets of the CRLF or LF at p where space follows; 0 where it is no folding. */
-static size_t
-folding_length(const char *p, const char *end)
-{
-	size_t n = *p == '\r' ? 2 : 1;
-
-	if ((size_t)(end - p) <= n || p[n - 1] != '\n' || !ascii_is_space(p[n]))
-		return 0;
-	return n;
-}
-
-/* What may stand nowhere is refused before anything is read, so that nothing below needs to think of it. */
-static int
-check_octets(struct parser *ps)
-{
-	for (size_t n; ps->at < ps->end; ps->at += n) {
-		char c = *ps->at;
-
-		if (c == '\r' || c == '\n')
-			n = folding_length(ps->at, ps->end);
-		else if (is_8bit(c))
-			n = utf8_length((struct span){ ps->at, (size_t)(ps->end - ps->at) });
-		else
-			n = c == '\t' || !ascii_is_control(c);
-		if (n == 0) {
-			const char *comma = memrchr(ps->begin, ',', (size_t)(ps->at - ps->begin));
-
-			ps->element = comma != NULL ? comma + 1 : ps->begin;
-			return refuse(ps, is_8bit(c) ? "it is not valid UTF-8" : "a control character");
-		}
-	}
-	ps->at = ps->begin;
-	return 0;
-}
-
 static bool
 is_blank(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (!is_white((unsigned char)text.data[i]))
+		if (!cursor_is_white((unsigned char)text.data[i]))
 			return false;
 	return true;
 }
@@ -761,15 +459,15 @@ parse(struct parser *ps, struct span text)
 {
 	size_t count = ps->list->count;
 
-	if (check_octets(ps) < 0)
+	if (cursor_check_octets(&ps->in) < 0)
 		return -1;
 	if ((ps->flags & ADDRESS_NULL) != 0 && is_blank(text))
 		return append_null(ps);
 	if (read_list(ps) < 0)
 		return -1;
 	if ((ps->flags & ADDRESS_ONE) != 0 && ps->list->count == count) {
-		ps->element = ps->begin;
-		return refuse(ps, "there is no address in it");
+		ps->in.element = ps->in.begin;
+		return cursor_refuse(&ps->in, "there is no address in it");
 	}
 	return 0;
 }
@@ -792,17 +490,12 @@ address_list_release(struct address_list *list)
 int
 address_parse(struct address_list *list, struct span text, unsigned flags, struct err *err)
 {
-	const char *begin = text.len > 0 ? text.data : "";
 	struct parser ps = {
-		.at = begin,
-		.end = begin + text.len,
-		.begin = begin,
-		.element = begin,
+		.in = cursor_init(text, err),
 		.flags = flags,
 		.list = list,
 		.local = BUF_INIT(SIZE_MAX),
 		.mailbox = BUF_INIT(SIZE_MAX),
-		.err = err,
 	};
 	size_t count = list->count;
 	int result = parse(&ps, text);

@@ -6,6 +6,9 @@
  *
  * Two liberties are taken because so many programs write so: a phrase before <…> may hold '.', '@' and other specials
  * unquoted ("me@example.org <me@example.org>"), and a list may have empty elements ("a@b,,c@d,").
+ *
+ * Refused though some send it: dots in the wrong place ("a..b@c", "a.@c"; quoted they are right), ';' between
+ * addresses, names in other character sets than UTF-8, a tab in a local part, and the empty local part ("\"\"@c").
  */
 #ifndef SENDOFF_FORMAT_ADDRESS_H
 #define SENDOFF_FORMAT_ADDRESS_H
@@ -19,14 +22,15 @@
 enum {
 	ADDRESS_LOCAL_MAX = 256,	/* octets; RFC 5321 section 4.5.3.1.1 asks for 64, VERP and SRS need more */
 	ADDRESS_DOMAIN_MAX = 255,	/* octets (RFC 5321 section 4.5.3.1.2) */
-	ADDRESS_NESTING_MAX = 32,	/* comments within comments */
+	ADDRESS_NESTING_MAX = 32,	/* comments within comments, the outermost counted */
 };
 
 struct address {
 	/*
-	 * The mailbox as it goes between < and > in MAIL and RCPT, owned: "local@domain"; "local" alone where it has no
-	 * domain; "" for the null address.  Comments, folding and white space around the parts are gone, a quoted local
-	 * part is quoted only where it must be (RFC 5321 section 4.1.2), a source route is dropped; letters keep their case.
+	 * The mailbox as it goes between < and > in MAIL and RCPT, owned: "local@domain"; "local" alone where it has
+	 * no domain; "" for the null address.  Comments, folding and white space around the parts are gone, a quoted
+	 * local part is quoted only where it must be (RFC 5321 section 4.1.2), a source route is dropped; letters keep
+	 * their case.
 	 */
 	char *mailbox;
 	size_t local_len;	/* octets of the local part in mailbox, quotes and backslashes counted */
@@ -42,8 +46,8 @@ struct address_list {
 };
 
 enum address_flags {
-	ADDRESS_NULL = 1,	/* "<>" and text of nothing but space are the null address; else they are refused / no address */
-	ADDRESS_ONE = 2,	/* exactly one mailbox: no list, no group */
+	ADDRESS_NULL = 1,	/* "<>", and text of nothing but space, are the null address; else "<>" is refused */
+	ADDRESS_ONE = 2,	/* exactly one mailbox: no list, not even an empty element, and no group */
 };
 
 #define ADDRESS_LIST_INIT { NULL, 0, 0 }
@@ -66,8 +70,8 @@ bool address_equal(const struct address *a, const struct address *b);
 struct span address_domain(const struct address *a);
 
 /*
- * Matches against a pattern of the configuration: "alice@example.org", "*@example.org", "*@*.example.org"; case does not
- * count; '*' stands for any run of characters.
+ * Matches against a pattern of the configuration: "alice@example.org", "*@example.org", "*@*.example.org"; case does
+ * not count; '*' stands for any run of characters.
  */
 bool address_matches(struct span mailbox, const char *pattern);
 

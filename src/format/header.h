@@ -28,18 +28,19 @@ struct header_field {
 };
 
 /*
- * Takes the next field off the front of *block, a block of well-formed fields with CRLF line ends (a lone LF is taken as
- * a line end too).  False at the end.  Lines that are no field are skipped.
+ * Takes the next field off the front of *block, a block of well-formed fields with CRLF line ends (a lone LF is taken
+ * as a line end too).  Lines that are no field are skipped, with the continuation lines behind them.  False at the
+ * end: no octet is left, or *block begins with a blank line, behind which the body would be.
  */
 bool header_next(struct span *block, struct header_field *field);
 
 /* True where the field's name is the given one, without regard to case. */
 bool header_is(const struct header_field *field, const char *name);
 
-/* Finds the first field of that name; false where there is none. */
+/* Finds the first field of that name; false where there is none: field is of no meaning then. */
 bool header_find(struct span block, const char *name, struct header_field *field);
 
-/* Appends body unfolded: each CRLF before space or tab is dropped (section 2.2.3), space at both ends too. */
+/* Appends body unfolded: each CRLF or LF before space or tab is dropped (section 2.2.3), space at both ends too. */
 void header_unfold(struct buf *out, struct span body);
 
 #endif

@@ -8,6 +8,7 @@
 
 enum {
 	QUOTE_MAX = 80,		/* octets of a foreign line in an error */
+	SHOWN_MAX = 320,	/* the same as \xHH */
 	MECHANISMS_MAX = 1024	/* octets of all mechanisms' names together */
 };
 
@@ -50,7 +51,7 @@ line_code(struct span line)
 static int
 refuse(struct span line, const char *reason, struct err *err)
 {
-	struct buf quote = BUF_INIT(4 * QUOTE_MAX);
+	struct buf quote = BUF_INIT(SHOWN_MAX);
 	bool cut = line.len > QUOTE_MAX;
 
 	if (cut)
@@ -108,18 +109,18 @@ void
 reply_enhanced(const struct reply *r, char out[static 12])
 {
 	struct span text = { r->text.data, r->text.len };
-	struct span rest = text;
-	size_t len = 1, subject, detail;
+	size_t len = 1, part;
 
 	out[0] = '\0';
 	if (text.len == 0 || text.data[0] != '0' + reply_class(r) || text.data[0] == '3')
 		return;
-	rest = (struct span){ text.data + len, text.len - len };
-	subject = status_part(rest);
-	rest = (struct span){ rest.data + subject, rest.len - subject };
-	detail = status_part(rest);
-	len += subject + detail;
-	if (subject == 0 || detail == 0 || (text.len > len && text.data[len] != ' ' && text.data[len] != '\n'))
+	for (int parts = 0; parts < 2; parts++) {
+		part = status_part((struct span){ text.data + len, text.len - len });
+		if (part == 0)
+			return;
+		len += part;
+	}
+	if (text.len > len && text.data[len] != ' ' && text.data[len] != '\n')
 		return;
 	memcpy(out, text.data, len);
 	out[len] = '\0';
@@ -235,7 +236,7 @@ is_mechanism(struct span name)
 static char
 upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
 }
 
 static void

@@ -31,10 +31,11 @@ void reply_release(struct reply *r);
 void reply_clear(struct reply *r);
 
 /*
- * Takes one more line, given without CRLF or LF.  A line is three digits ([2-5][0-5][0-9]), then '-' for more to come, or
- * space, or nothing; all lines of a reply have the same code.  complete is set by the last one.
- * Errors: ERR_PROTOCOL (not a reply, codes differ, too many or too long lines; the line is quoted, printable and cut),
- * ERR_SYSTEM (memory).
+ * Takes one more line, given without CRLF or LF; r is not complete.  A line is three digits ([2-5][0-5][0-9]), then
+ * '-' for more to come, or space, or nothing; all lines of a reply have the same code.  complete is set by the last
+ * one.  ERR_PROTOCOL leaves r as it was.
+ * Errors: ERR_PROTOCOL (not a reply, codes differ, too many or too long lines; the line is quoted, printable and
+ * cut), ERR_SYSTEM (memory).
  */
 int reply_add_line(struct reply *r, struct span line, struct err *err);
 
@@ -67,7 +68,8 @@ void ehlo_release(struct ehlo *e);
 
 /*
  * Reads the text of a reply to EHLO or LHLO (its first line, the greeting, is skipped).  Unknown lines, duplicates,
- * unusable parameters and the old "AUTH=LOGIN PLAIN" are tolerated; several AUTH lines are joined.  e is emptied first.
+ * unusable parameters and the old "AUTH=LOGIN PLAIN" are tolerated; several AUTH lines are joined, of several numbers
+ * the last counts.  e is emptied first.
  */
 void ehlo_parse(struct ehlo *e, struct span text);
 

@@ -115,25 +115,38 @@ needs_utf8(const struct address *address)
 	return address->local_8bit || address->domain_8bit;
 }
 
+static bool
+append(struct envelope *e, const struct address *address)
+{
+	struct recipient *recipient;
+
+	if (!make_room(e))
+		return false;
+	recipient = &e->recipients[e->count];
+	recipient->address = span_dup(span_of(address->mailbox));
+	recipient->original = NULL;
+	recipient->needs_utf8 = needs_utf8(address);
+	if (recipient->address == NULL)
+		return false;
+	e->count++;
+	return true;
+}
+
 int
 envelope_add(struct envelope *e, const struct address *address, struct err *err)
 {
 	bool indexed = e->indexed == e->count && 2 * (e->count + 1) <= e->cell_count;
 	size_t *cell;
-	char *copy;
 
 	if (!indexed && !index_recipients(e))
 		return err_memory(err);
 	cell = find_cell(e, address);
 	if (*cell != 0)
 		return 0;
-	copy = make_room(e) ? strdup(address->mailbox) : NULL;
-	if (copy == NULL)
+	if (!append(e, address))
 		return err_memory(err);
-	e->recipients[e->count] = (struct recipient){ .address = copy, .needs_utf8 = needs_utf8(address) };
-	e->count++;
-	e->indexed++;
 	*cell = e->count;
+	e->indexed = e->count;
 	return 0;
 }
 

@@ -365,7 +365,9 @@ note_body_facts(struct message *m, struct span text)
 		unsigned len = utf8_length((struct span){ p, (size_t)(end - p) });
 
 		m->body_utf8 = len > 0;
-		p = skip_ascii(p + len, end);
+		p += len;
+		if (p < end && !is_8bit(*p))
+			p = skip_ascii(p, end);
 	}
 }
 

@@ -113,7 +113,7 @@ static void
 order_addresses(struct race *race, const struct addrinfo *list)
 {
 	const struct addrinfo *first = list, *other = list;
-	int family = list->ai_family;
+	int family = list != NULL ? list->ai_family : AF_UNSPEC;
 
 	while (race->count < DIAL_ADDRESSES_MAX) {
 		const struct addrinfo *a = next_of_family(race->count % 2 == 0 ? &first : &other, family, race->count % 2 == 0);
@@ -282,7 +282,7 @@ is_loopback(const struct sockaddr *sa)
 static bool
 peer_is_loopback(int fd)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof(peer);
 
 	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && is_loopback((const struct sockaddr *)&peer);
@@ -352,7 +352,7 @@ dial_unix(struct stream *s, const char *path, struct err *err)
 void
 dial_local_literal(const struct stream *s, struct buf *out)
 {
-	struct sockaddr_storage here;
+	struct sockaddr_storage here = { 0 };
 	socklen_t len = sizeof(here);
 	char text[INET6_ADDRSTRLEN] = "127.0.0.1";
 	const char *prefix = "";

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/tls.h"
 
-#include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
-#include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 
-#include "base/text.h"
+#include "net/verify.h"
 
 /*
  * What NORMAL still allows on Debian 12 and nobody should: TLS 1.0 and 1.1 (RFC 8996), and keys of under 2048 bits.
@@ -110,292 +107,84 @@ tls_close(void *self)
 
 static const struct stream_layer tls_layer = { tls_recv, tls_send, tls_pending, tls_events, tls_close };
 
-/* Verification: the verdict in words. */
-
-static void
-add_date(struct buf *out, time_t when)
-{
-	char text[32] = "";
-	struct tm tm;
-
-	if (gmtime_r(&when, &tm) != NULL)
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &tm);
-	buf_adds(out, text);
-}
-
-static void
-add_names(struct buf *out, gnutls_x509_crt_t crt)
-{
-	char name[512];
-	size_t len = sizeof(name) - 1;
-	int type;
-
-	for (unsigned i = 0; i < 32; i++, len = sizeof(name) - 1) {
-		type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &len, NULL);
-		if (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER)
-			break;
-		if (type != GNUTLS_SAN_DNSNAME)
-			continue;
-		if (out->len > 0)
-			buf_adds(out, ", ");
-		text_printable(out, (struct span){ name, len }, false);
-	}
-}
-
-static bool
-has_alt_name(gnutls_x509_crt_t crt)
-{
-	char name[1];
-	size_t len = 0;
-
-	return gnutls_x509_crt_get_subject_alt_name(crt, 0, name, &len, NULL) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
-}
-
-static void
-add_dn(struct buf *out, gnutls_x509_crt_t crt, bool issuer)
-{
-	gnutls_datum_t text = { NULL, 0 };
-	int code = issuer ? gnutls_x509_crt_get_issuer_dn3(crt, &text, 0) : gnutls_x509_crt_get_dn3(crt, &text, 0);
-
-	if (code < 0)
-		return;
-	text_printable(out, (struct span){ (const char *)text.data, text.size }, false);
-	gnutls_free(text.data);
-}
-
-static void
-say_name(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	struct buf names = BUF_INIT(2048);
-
-	add_names(&names, crt);
-	buf_addf(out, "the server's certificate is not for %s but for %s", settings->host,
-	    names.len > 0 ? names.data : "no name at all");
-	buf_release(&names);
-}
-
-static void
-say_expired(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	(void)settings;
-	buf_adds(out, "a certificate of the server expired (the server's own is valid until ");
-	add_date(out, gnutls_x509_crt_get_expiration_time(crt));
-	buf_adds(out, ", it is now ");
-	add_date(out, time(NULL));
-	buf_adds(out, ")");
-}
-
-static void
-say_too_early(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	(void)settings;
-	buf_adds(out, "a certificate of the server is not yet valid (the server's own from ");
-	add_date(out, gnutls_x509_crt_get_activation_time(crt));
-	buf_adds(out, ", it is now ");
-	add_date(out, time(NULL));
-	buf_adds(out, "; is this machine's clock right?)");
-}
-
-static void
-say_issuer(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	const char *where = settings->trust_file != NULL ? settings->trust_file : "the system's trust store";
-
-	if (gnutls_x509_crt_check_issuer(crt, crt) != 0) {
-		buf_addf(out, "the server's certificate is self-signed and not in %s", where);
-		return;
-	}
-	buf_adds(out, "the issuer of the server's certificate is not trusted: ");
-	add_dn(out, crt, true);
-	buf_addf(out, " is not in %s, or the server left out an intermediate certificate", where);
-}
-
-static void
-say_purpose(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	(void)crt;
-	(void)settings;
-	buf_adds(out, "the server's certificate is not meant for servers (extended key usage)");
-}
-
-static void
-say_weak(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	unsigned bits = 0;
-	int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
-	const char *signature = gnutls_sign_get_name(gnutls_x509_crt_get_signature_algorithm(crt));
-
-	(void)settings;
-	buf_addf(out, "a certificate of the server is too weak (the server's own: %s key of %u bits, signed with %s)",
-	    algorithm < 0 ? "unknown" : gnutls_pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm), bits,
-	    signature != NULL ? signature : "an unknown algorithm");
-}
-
-static void
-say_revoked(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	(void)crt;
-	(void)settings;
-	buf_adds(out, "the server's certificate was revoked by its issuer");
-}
-
-static void
-say_staple(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
-{
-	(void)crt;
-	(void)settings;
-	buf_adds(out, "the server's certificate demands an OCSP staple, and the server sent none that is valid");
-}
-
-/* The reasons of GnuTLS, most telling first, and how each is said. */
-static const struct {
-	unsigned status;
-	void (*say)(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings);
-} reasons[] = {
-	{ GNUTLS_CERT_REVOKED, say_revoked },
-	{ GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA, say_issuer },
-	{ GNUTLS_CERT_UNEXPECTED_OWNER, say_name },
-	{ GNUTLS_CERT_EXPIRED, say_expired },
-	{ GNUTLS_CERT_NOT_ACTIVATED, say_too_early },
-	{ GNUTLS_CERT_PURPOSE_MISMATCH, say_purpose },
-	{ GNUTLS_CERT_INSECURE_ALGORITHM, say_weak },
-	{ GNUTLS_CERT_MISSING_OCSP_STATUS | GNUTLS_CERT_INVALID_OCSP_STATUS, say_staple },
-};
-
-/* Whatever GnuTLS says, where no row of the table does. */
-static void
-say_other(struct buf *out, unsigned status)
-{
-	gnutls_datum_t text = { NULL, 0 };
-
-	buf_adds(out, "the server's certificate is refused");
-	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
-		return;
-	buf_addf(out, ": %s", (const char *)text.data);
-	gnutls_free(text.data);
-}
-
-static void
-add_fingerprint(struct buf *out, gnutls_x509_crt_t crt)
-{
-	unsigned char id[32];
-	char text[BASE64_ENCODE_RAW_LENGTH(sizeof(id)) + 1] = "";
-	size_t len = sizeof(id);
-
-	if (gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, id, &len) < 0)
-		return;
-	base64_encode_raw(text, len, id);
-	buf_addf(out, "sha256//%s", text);
-}
-
-static void
-explain(struct tls *tls, gnutls_x509_crt_t crt, unsigned status)
-{
-	struct buf text = BUF_INIT(4096), pin = BUF_INIT(128);
-
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]) && text.len == 0; i++)
-		if ((status & reasons[i].status) != 0)
-			reasons[i].say(&text, crt, tls->settings);
-	if (text.len == 0)
-		say_other(&text, status);
-	add_fingerprint(&pin, crt);
-	tls->refused = true;
-	err_set(tls->verdict, ERR_CERTIFICATE, "%s", text.data);
-	err_hint(tls->verdict, "the server's key is %s; compare it with what its operator says", pin.data);
-	buf_release(&text);
-	buf_release(&pin);
-}
-
-static int
-import_leaf(gnutls_session_t session, gnutls_x509_crt_t *crt)
-{
-	unsigned count = 0;
-	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
-	int code;
-
-	if (chain == NULL || count == 0)
-		return GNUTLS_E_NO_CERTIFICATE_FOUND;
-	code = gnutls_x509_crt_init(crt);
-	if (code < 0)
-		return code;
-	code = gnutls_x509_crt_import(*crt, &chain[0], GNUTLS_X509_FMT_DER);
-	if (code < 0)
-		gnutls_x509_crt_deinit(*crt);
-	return code;
-}
-
-/* gnutls_certificate_verify_peers() takes what it must not change as not const. */
-static gnutls_typed_vdata_st
-vdata(gnutls_vdata_types_t type, const char *text)
-{
-	union {
-		const char *in;
-		unsigned char *out;
-	} cast = { text };
-
-	return (gnutls_typed_vdata_st){ type, cast.out, 0 };
-}
-
 /* Called by the handshake; 0 lets it go on. */
 static int
 verify(gnutls_session_t session)
 {
 	struct tls *tls = gnutls_session_get_ptr(session);
-	gnutls_typed_vdata_st wanted[2] = {
-		vdata(GNUTLS_DT_DNS_HOSTNAME, tls->settings->host),
-		vdata(GNUTLS_DT_KEY_PURPOSE_OID, GNUTLS_KP_TLS_WWW_SERVER),
-	};
-	unsigned status = 0;
-	gnutls_x509_crt_t crt;
-	int code = import_leaf(session, &crt);
+	int code = verify_server(session, tls->credentials, tls->settings, tls->verdict);
 
-	if (code < 0)
-		return code;
-	code = gnutls_certificate_verify_peers(session, wanted, 2, &status);
-	/* GnuTLS 3.7 takes the common name where there is no subjectAltName, and RFC 9525 section 2 does not. */
-	if (code >= 0 && status == 0 && !has_alt_name(crt))
-		status = GNUTLS_CERT_INVALID | GNUTLS_CERT_UNEXPECTED_OWNER;
-	if (code >= 0 && status != 0) {
-		explain(tls, crt, status);
-		code = GNUTLS_E_CERTIFICATE_ERROR;
-	}
-	gnutls_x509_crt_deinit(crt);
+	tls->refused = code == GNUTLS_E_CERTIFICATE_ERROR;
 	return code;
 }
 
+/* The files that trust is in.  The system's store is no such file: verify.c takes from it what it needs. */
 static int
 set_trust(struct tls *tls, struct err *err)
 {
-	const char *file = tls->settings->trust_file;
+	const char *file = tls->settings->trust_file, *crl = tls->settings->crl_file;
+	int code = 1;
+
+	if (file != NULL)
+		code = gnutls_certificate_set_x509_trust_file(tls->credentials, file, GNUTLS_X509_FMT_PEM);
+	if (code <= 0)
+		return err_set(err, ERR_CONFIG, "no trusted certificates in %s: %s", file,
+		    code < 0 ? gnutls_strerror(code) : "there are none");
+	if (crl != NULL)
+		code = gnutls_certificate_set_x509_crl_file(tls->credentials, crl, GNUTLS_X509_FMT_PEM);
+	if (code < 0)
+		return err_set(err, ERR_CONFIG, "no revocation list in %s: %s", crl, gnutls_strerror(code));
+	return 0;
+}
+
+/* A key that others can read is no secret: the same rule as for passwords. */
+static int
+check_key_file(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (strncmp(path, "pkcs11:", strlen("pkcs11:")) == 0)
+		return 0;
+	if (stat(path, &st) < 0)
+		return err_sys(err, ERR_CONFIG, "cannot open the key %s", path);
+	if ((st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		return 0;
+	err_set(err, ERR_CONFIG, "others than its owner can read the key %s", path);
+	return err_hint(err, "chmod 600 '%s'", path);
+}
+
+static int
+set_client_certificate(struct tls *tls, struct err *err)
+{
+	const char *cert = tls->settings->cert_file;
+	const char *key = tls->settings->key_file != NULL ? tls->settings->key_file : cert;
 	int code;
 
-	if (!tls->settings->verify)
+	if (cert == NULL)
 		return 0;
-	if (file == NULL)
-		code = gnutls_certificate_set_x509_system_trust(tls->credentials);
-	else
-		code = gnutls_certificate_set_x509_trust_file(tls->credentials, file, GNUTLS_X509_FMT_PEM);
-	if (code > 0)
-		return 0;
-	err_set(err, ERR_CONFIG, "no trusted certificates in %s%s%s", file != NULL ? file : "the system's trust store",
-	    code < 0 ? ": " : "", code < 0 ? gnutls_strerror(code) : "");
-	return file == NULL ? err_hint(err, "install the package ca-certificates, or set tls_trust_file") : -1;
+	if (check_key_file(key, err) < 0)
+		return -1;
+	code = gnutls_certificate_set_x509_key_file2(tls->credentials, cert, key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	return code >= 0 ? 0 :
+	    err_set(err, ERR_CONFIG, "cannot use the client certificate %s with the key %s: %s", cert, key,
+	    gnutls_strerror(code));
 }
 
 static int
 set_priorities(struct tls *tls, struct err *err)
 {
 	const char *wanted = tls->settings->priorities, *at = "";
+	const char *added = tls->settings->only_tls13 ? PRIORITIES ":-VERS-TLS1.2" : PRIORITIES;
 	int code;
 
 	if (wanted == NULL)
-		code = gnutls_set_default_priority_append(tls->session, PRIORITIES, &at, 0);
+		code = gnutls_set_default_priority_append(tls->session, added, &at, 0);
 	else
 		code = gnutls_priority_set_direct(tls->session, wanted, &at);
 	if (code >= 0)
 		return 0;
 	return err_set(err, ERR_CONFIG, "GnuTLS does not take the priorities \"%s\", from \"%s\" on: %s",
-	    wanted != NULL ? wanted : PRIORITIES, at, gnutls_strerror(code));
+	    wanted != NULL ? wanted : added, at, gnutls_strerror(code));
 }
 
 /* An address is not sent as server name (RFC 6066 section 3). */
@@ -419,7 +208,7 @@ set_up(struct tls *tls, int fd, struct err *err)
 		code = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, settings->host, strlen(settings->host));
 	if (code < 0)
 		return err_set(err, ERR_SYSTEM, "cannot set up TLS: %s", gnutls_strerror(code));
-	if (set_trust(tls, err) < 0 || set_priorities(tls, err) < 0)
+	if (set_trust(tls, err) < 0 || set_client_certificate(tls, err) < 0 || set_priorities(tls, err) < 0)
 		return -1;
 	gnutls_session_set_ptr(tls->session, tls);
 	if (settings->verify)
@@ -503,6 +292,20 @@ tls_start(struct stream *s, const struct tls_settings *settings, int64_t deadlin
 	s->encrypted = true;
 	s->verified = settings->verify;
 	return 0;
+}
+
+bool
+tls_channel_binding(const struct stream *s, struct buf *out)
+{
+	const struct tls *tls = s->self;
+	gnutls_datum_t binding = { NULL, 0 };
+
+	if (s->layer != &tls_layer ||
+	    gnutls_session_channel_binding(tls->session, GNUTLS_CB_TLS_EXPORTER, &binding) < 0)
+		return false;
+	buf_add(out, binding.data, binding.size);
+	gnutls_free(binding.data);
+	return buf_ok(out);
 }
 
 void

@@ -32,14 +32,13 @@ static bool
 is_this_host(const char *domain)
 {
 	struct buf host = BUF_INIT(NAME_MAX_LEN);
-	struct span full, first;
+	struct span full, rest, first;
 	bool same;
 
 	route_host_name(&host);
-	full = (struct span){ host.data, host.len };
-	first = full;
-	first = span_cut(&full, '.');
-	same = span_is_nocase((struct span){ host.data, host.len }, domain) || span_is_nocase(first, domain) ||
+	full = rest = (struct span){ host.data, host.len };
+	first = span_cut(&rest, '.');
+	same = span_is_nocase(full, domain) || span_is_nocase(first, domain) ||
 	    span_is_nocase(span_of("localhost"), domain) || span_is_nocase(span_of("localhost.localdomain"), domain);
 	buf_release(&host);
 	return same;

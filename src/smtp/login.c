@@ -154,7 +154,7 @@ none_fits(const struct smtp *s, struct err *err)
 
 	text_printable(&offered, (struct span){ s->offers.mechanisms.data, s->offers.mechanisms.len }, false);
 	if (!s->offers.auth || offered.len == 0)
-		err_set(err, ERR_LOGIN, "the server offers no login");
+		err_set(err, ERR_LOGIN, "the server offers no login (AUTH)");
 	else
 		err_set(err, ERR_LOGIN, "the server offers no login that can be used here, only %s", offered.data);
 	buf_release(&offered);

@@ -69,21 +69,12 @@ start_tls(struct smtp *s, struct err *err)
 	return tls_start(&s->stream, &settings, deadline, err);
 }
 
-/* A reply of another class than 2 is an error. */
-static int
-expect_success(struct smtp *s, enum verb verb, struct err *err)
-{
-	if (smtp_exchange(s, 0, 0, err) < 0)
-		return -1;
-	return reply_class(&s->reply) == 2 ? 0 : smtp_refused(s, verb, err);
-}
-
 /* The silence of a port that waits for a TLS handshake is worth a word. */
 static int
 read_greeting(struct smtp *s, struct err *err)
 {
 	smtp_expect(s, VERB_GREETING, NULL, 0);
-	if (expect_success(s, VERB_GREETING, err) == 0)
+	if (smtp_ask(s, VERB_GREETING, err) == 0)
 		return 0;
 	if (err->kind == ERR_TIMEOUT && !s->stream.encrypted && !s->stream.local)
 		err_hint(err, "if this port speaks TLS from the start, configure smtps:// (msmtp: tls_starttls off)");
@@ -116,7 +107,7 @@ say_ehlo(struct smtp *s, struct err *err)
 	add_own_name(s, &name);
 	smtp_command(s, VERB_EHLO, NULL, 0, "EHLO %s", name.data);
 	buf_release(&name);
-	result = expect_success(s, VERB_EHLO, err);
+	result = smtp_ask(s, VERB_EHLO, err);
 	if (result == 0)
 		ehlo_parse(&s->offers, (struct span){ s->reply.text.data, s->reply.text.len });
 	return result;
@@ -132,7 +123,7 @@ upgrade(struct smtp *s, struct err *err)
 		return err_hint(err, "someone on the way may have removed the offer; where the server has port 465, use smtps://");
 	}
 	smtp_command(s, VERB_STARTTLS, NULL, 0, "STARTTLS");
-	if (expect_success(s, VERB_STARTTLS, err) < 0)
+	if (smtp_ask(s, VERB_STARTTLS, err) < 0)
 		return -1;
 	if (start_tls(s, err) < 0) {
 		s->broken = true;

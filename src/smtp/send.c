@@ -355,7 +355,7 @@ check_message(const struct smtp *s, const struct transaction *tx, struct err *er
 		return -1;
 	}
 	if ((m->header_8bit || m->body_8bit) && !s->offers.eightbitmime)
-		return err_set(err, ERR_MESSAGE, "the message has 8-bit text, and the server takes only 7-bit");
+		return err_set(err, ERR_MESSAGE, "the message has 8-bit text, and the server takes only 7-bit (no 8BITMIME)");
 	if (m->body_nul)
 		return err_set(err, ERR_MESSAGE, "the message has NUL octets, which cannot be sent");
 	if (longest > MESSAGE_LINE_MAX)
@@ -403,7 +403,8 @@ smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 	result = smtp_may_pipeline(s) ? send_pipelined(s, tx, last, err) : send_in_steps(s, tx, last, err);
 	if (result < 0) {
 		s->broken = true;
-		err->in_doubt = is_in_doubt(s, tx);
+		/* 421 is an answer, and a clear one. */
+		err->in_doubt = err->reply_code != 421 && is_in_doubt(s, tx);
 		transaction_fail(tx, err);
 	}
 	return result;

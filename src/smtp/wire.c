@@ -27,22 +27,22 @@ static const struct verb_row {
 	const char *noun;		/* "the server refused …" */
 	const char *gerund;		/* "…, while …" */
 	int limit_s;			/* how long its reply may take */
-	int success;			/* class of the reply that means it worked */
+	int success;			/* code of the reply that means it worked */
 	enum err_kind permanent;	/* what a 5yz reply to it means */
 	void (*handle)(struct smtp *s, const struct expected *e);	/* NULL: the caller reads s->reply */
 } verbs[VERBS] = {
-	[VERB_GREETING] = { "the connection", "waiting for the greeting", 60, 2, ERR_SERVICE, NULL },
-	[VERB_EHLO] = { "our greeting", "greeting the server", 300, 2, ERR_SERVICE, NULL },
-	[VERB_STARTTLS] = { "STARTTLS", "asking for TLS", 120, 2, ERR_TLS, NULL },
-	[VERB_AUTH] = { "the login", "logging in", 300, 2, ERR_LOGIN, NULL },
-	[VERB_AUTH_STEP] = { "the login", "logging in", 300, 2, ERR_LOGIN, NULL },
-	[VERB_MAIL] = { "the sender", "giving the sender", 300, 2, ERR_SERVICE, handle_mail },
-	[VERB_RCPT] = { "the recipient", "giving the recipients", 300, 2, ERR_REFUSED, handle_rcpt },
-	[VERB_DATA] = { "the message", "announcing the message", 120, 3, ERR_REFUSED, handle_data },
-	[VERB_BDAT] = { "the message", "sending the message", 600, 2, ERR_REFUSED, handle_content },
-	[VERB_CONTENT] = { "the message", "sending the message", 600, 2, ERR_REFUSED, handle_content },
-	[VERB_RSET] = { "RSET", "starting anew", 120, 2, ERR_PROTOCOL, NULL },
-	[VERB_QUIT] = { "QUIT", "saying goodbye", 2, 2, ERR_PROTOCOL, NULL },
+	[VERB_GREETING] = { "the connection", "waiting for the greeting", 60, 220, ERR_SERVICE, NULL },
+	[VERB_EHLO] = { "our greeting", "greeting the server", 300, 250, ERR_SERVICE, NULL },
+	[VERB_STARTTLS] = { "STARTTLS", "asking for TLS", 120, 220, ERR_TLS, NULL },
+	[VERB_AUTH] = { "the login", "logging in", 300, 235, ERR_LOGIN, NULL },
+	[VERB_AUTH_STEP] = { "the login", "logging in", 300, 235, ERR_LOGIN, NULL },
+	[VERB_MAIL] = { "the sender", "giving the sender", 300, 250, ERR_SERVICE, handle_mail },
+	[VERB_RCPT] = { "the recipient", "giving the recipients", 300, 250, ERR_REFUSED, handle_rcpt },
+	[VERB_DATA] = { "the message", "announcing the message", 120, 354, ERR_REFUSED, handle_data },
+	[VERB_BDAT] = { "the message", "sending the message", 600, 250, ERR_REFUSED, handle_content },
+	[VERB_CONTENT] = { "the message", "sending the message", 600, 250, ERR_REFUSED, handle_content },
+	[VERB_RSET] = { "RSET", "starting anew", 120, 250, ERR_PROTOCOL, NULL },
+	[VERB_QUIT] = { "QUIT", "saying goodbye", 2, 221, ERR_PROTOCOL, NULL },
 };
 
 bool
@@ -149,7 +149,7 @@ handle_data(struct smtp *s, const struct expected *e)
 {
 	struct err err;
 
-	if (s->reply.code == 354) {
+	if (s->reply.code == verbs[VERB_DATA].success) {
 		e->tx->data_ready = true;
 		return;
 	}
@@ -250,11 +250,9 @@ take_reply(struct smtp *s, struct err *err)
 	if (s->due == 0)
 		s->first = 0;
 	s->progress = clock_ms();
-	if (s->reply.code == 421 && e.verb != VERB_QUIT)
-		return server_closes(s, e.verb, err);
 	if (verbs[e.verb].handle != NULL)
 		verbs[e.verb].handle(s, &e);
-	return 0;
+	return s->reply.code == 421 && e.verb != VERB_QUIT ? server_closes(s, e.verb, err) : 0;
 }
 
 /* Takes the replies that have come, as long as any is due: what follows them stays for who asks next. */
@@ -431,4 +429,12 @@ smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
 	s->broken = true;
 	smtp_place(s, s->due > 0 ? current_verb(s) : verb, err);
 	return -1;
+}
+
+int
+smtp_ask(struct smtp *s, enum verb verb, struct err *err)
+{
+	if (smtp_exchange(s, 0, 0, err) < 0)
+		return -1;
+	return s->reply.code == verbs[verb].success ? 0 : smtp_refused(s, verb, err);
 }

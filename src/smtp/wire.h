@@ -22,6 +22,9 @@ void smtp_expect(struct smtp *s, enum verb verb, struct transaction *tx, size_t 
  */
 int smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err);
 
+/* Sends what is queued and awaits the one reply that is due, to that verb: an error unless it says that it worked. */
+int smtp_ask(struct smtp *s, enum verb verb, struct err *err);
+
 /* Commands the server let us put into one flight? */
 bool smtp_may_pipeline(const struct smtp *s);
 

@@ -4,8 +4,8 @@
 # Usage: tests/fuzz/run.sh DIR [ARGUMENT...]
 #
 # Runs every fuzz target in DIR with libFuzzer's arguments, one after another, each on a copy of its corpus
-# (tests/fuzz/corpus/NAME).  One line a target tells the runs and the coverage.  Stops at the first crash: exit 1, the
-# input is kept in DIR/crashes.
+# (tests/fuzz/corpus/NAME).  One line a target tells the runs and the coverage.  Stops at the first crash with exit 1
+# and tells how to see it again; the input is kept in DIR/crashes.
 
 set -u
 
@@ -23,34 +23,40 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The last number behind "WORD: " in libFuzzer's output.
-last_number()
+# From libFuzzer's last line: "#20000 DONE   cov: 431 ft: …".
+summary()
 {
-	sed -n "s/.*$1: \([0-9][0-9]*\).*/\1/p" "$scratch/log" | tail -n 1
+	sed -n 's/^#\([0-9]*\)[[:space:]]*DONE[[:space:]]*cov: \([0-9]*\).*/\1 runs, \2 edges covered/p' "$scratch/log"
 }
 
+# The input and the command that shows it again.
 report_crash()
 {
 	cat "$scratch/log"
 	echo "FAILED: $name"
-	echo "to see it again:"
 	for input in "$crashes/$name"-*; do
-		[ -e "$input" ] && echo "    $target $input"
+		[ -e "$input" ] && echo "to see it again: $target $input"
 	done
 	exit 1
 }
 
-count=0
+found=no
 for target in "$dir"/fuzz_*; do
-	[ -f "$target" ] && [ -x "$target" ] || continue
+	if [ ! -f "$target" ] || [ ! -x "$target" ]; then
+		continue
+	fi
+	found=yes
 	name=${target##*/fuzz_}
-	mkdir -p "$scratch/$name" "$crashes"
+	mkdir -p "$scratch/$name" "$crashes" || exit 1
 	rm -f "$crashes/$name"-*
 	if [ -d "$corpora/$name" ]; then
 		cp -R "$corpora/$name/." "$scratch/$name" || exit 1
 	fi
 	"$target" -artifact_prefix="$crashes/$name-" "$@" "$scratch/$name" >"$scratch/log" 2>&1 || report_crash
-	seeds=$(sed -n 's/.*seed corpus: files: \([0-9]*\).*/\1/p' "$scratch/log")
-	echo "$name: $(last_number '^Done \([0-9]*\)' || true)"
-	count=$((count + 1))
+	echo "$name: $(summary)"
 done
+
+if [ $found = no ]; then
+	echo "$0: no fuzz targets in $dir" >&2
+	exit 1
+fi

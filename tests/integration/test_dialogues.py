@@ -114,8 +114,17 @@ def complaints_about_client(dialogue, result):
         yield "standard error is not empty"
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", result.stderr):
         yield "standard error has control characters"
-    if dialogue.login and dialogue.login[1] in result.stderr:
+    if any(secret in result.stderr for secret in secrets(dialogue)):
         yield "standard error has the password"
+
+
+def secrets(dialogue):
+    """What must never be shown."""
+    if not dialogue.login:
+        return []
+    user, password = dialogue.login
+    encoded = [f"{{b64:{password}}}", f"{{plain:{user}:{password}}}"]
+    return [password, *(scripted.expand(text).decode() for text in encoded)]
 
 
 def complaints_about_session(dialogue, server):

@@ -208,6 +208,8 @@ def _message(source, inline):
         return header + b"".join(line + b"\n" for line in inline)
     if kind == "long":
         return header + _filling(int(size) - len(header.replace(b"\n", b"\r\n")))
+    if kind == "dotted":
+        return header + _dotted(int(size))
     if kind == "short":
         return header + b"Hello Bob.\n"
     raise ValueError(f"unknown input {source}")
@@ -218,6 +220,12 @@ def _filling(octets):
     line = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n"
     whole, rest = divmod(octets - 100, len(line) + 1)
     return line * whole + b"-" * (rest + 98) + b"\n"
+
+
+def _dotted(octets):
+    """At least so many octets of lines that begin with a dot at every distance up to 80 octets."""
+    cycle = b"".join(b"." + b"x" * length + b"\n" for length in range(80))
+    return cycle * (octets // len(cycle) + 1)
 
 
 # The texts inside of {plain:...} and {b64:...} may hold placeholders.
@@ -295,7 +303,7 @@ class Wire:
         return True
 
     def send(self, data, gap=None):
-        """Sends, at once or each octet for itself with a gap in seconds.  Reads nothing meanwhile, like simple servers."""
+        """Sends, at once or octet by octet with a gap in seconds.  Reads nothing meanwhile, like simple servers."""
         self.note("S", data)
         self.sock.settimeout(PATIENCE_S)
         try:
@@ -607,13 +615,14 @@ class Server:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.wire = Wire(sock)
         self.accepted.set()
+        self.divergence = "the server failed"  # unless it gets to an end
         player = Player(self.dialogue, self.wire, self.context, self.client_ended)
-        self.divergence = player.play(self.transport)
-        self.contents = player.contents
-        while not self.divergence and self.wire.fill(1):
-            pass
-        self.wire.sock.close()
-        self.played.set()
+        try:
+            self.divergence = player.play(self.transport)
+            self.contents = player.contents
+        finally:
+            self.wire.sock.close()
+            self.played.set()
 
     @property
     def received(self):

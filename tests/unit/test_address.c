@@ -516,6 +516,19 @@ accepts_its_own_results(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* Appends what text stands for; false where it is refused. */
+static bool
+add(struct address_list *list, const char *text)
+{
+	struct err err;
+	int result;
+
+	err_init(&err);
+	result = address_parse(list, span_of(text), ADDRESS_NULL, &err);
+	err_release(&err);
+	return result == 0;
+}
+
 static void
 tells_the_parts(void **state)
 {
@@ -524,11 +537,9 @@ tells_the_parts(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		struct address_list list = ADDRESS_LIST_INIT;
-		struct err err;
 		const struct address *a;
 
-		err_init(&err);
-		assert_int_equal(address_parse(&list, span_of(parts[i].text), ADDRESS_ONE | ADDRESS_NULL, &err), 0);
+		assert_true(add(&list, parts[i].text));
 		a = &list.items[0];
 		if (!span_is((struct span){ a->mailbox, a->local_len }, parts[i].local) ||
 		    !span_is(address_domain(a), parts[i].domain) || a->qualified != parts[i].qualified ||
@@ -537,7 +548,6 @@ tells_the_parts(void **state)
 			failures++;
 		}
 		address_list_release(&list);
-		err_release(&err);
 	}
 	assert_int_equal(failures, 0);
 }
@@ -550,19 +560,14 @@ compares(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		struct address_list list = ADDRESS_LIST_INIT;
-		struct err err;
 
-		err_init(&err);
-		assert_int_equal(address_parse(&list, span_of(pairs[i].a), ADDRESS_NULL, &err), 0);
-		assert_int_equal(address_parse(&list, span_of(pairs[i].b), ADDRESS_NULL, &err), 0);
-		assert_int_equal(list.count, 2);
+		assert_true(add(&list, pairs[i].a) && add(&list, pairs[i].b) && list.count == 2);
 		if (address_equal(&list.items[0], &list.items[1]) != pairs[i].equal ||
 		    address_equal(&list.items[1], &list.items[0]) != pairs[i].equal) {
 			print_error("%s and %s\n", pairs[i].a, pairs[i].b);
 			failures++;
 		}
 		address_list_release(&list);
-		err_release(&err);
 	}
 	assert_int_equal(failures, 0);
 }
@@ -612,6 +617,7 @@ static const struct {
 	{ "a@xx", ".x", ADDRESS_DOMAIN_MAX / 2, "", "the domain is too long" },
 	{ "<a@", "x", ADDRESS_DOMAIN_MAX + 1, ">", "the domain is too long" },
 	{ "", "(", ADDRESS_NESTING_MAX, "", "a '(' without its ')'" },
+	{ "", "(", ADDRESS_NESTING_MAX, "))))))))))))))))))))))))))))))))a@b", NULL },
 	{ "", "(", ADDRESS_NESTING_MAX + 1, "", "too many comments within comments" },
 	{ "a@b", "(x)", 1000, "", NULL },
 	/* 2^19 of a kind, closed or not: time and memory must not grow faster than the text. */
@@ -666,40 +672,22 @@ keeps_bounds(void **state)
 }
 
 static void
-nests_comments_to_the_bound(void **state)
-{
-	struct buf text = BUF_INIT(SIZE_MAX), got = BUF_INIT(SIZE_MAX);
-
-	(void)state;
-	add_run(&text, "(", ADDRESS_NESTING_MAX);
-	add_run(&text, ")", ADDRESS_NESTING_MAX);
-	buf_adds(&text, "a@b");
-	assert_int_equal(parse(&got, (struct span){ text.data, text.len }, 0), 0);
-	assert_string_equal(got.data, "a@b");
-	buf_release(&text);
-	buf_release(&got);
-}
-
-static void
 takes_long_lists(void **state)
 {
 	enum { COUNT = 100000 };
 	struct buf text = BUF_INIT(SIZE_MAX);
 	struct address_list list = ADDRESS_LIST_INIT;
-	struct err err;
 
 	(void)state;
-	err_init(&err);
 	for (int i = 0; i < COUNT; i++)
 		buf_addf(&text, "N <u%d@example.org>,\r\n ", i);
-	assert_int_equal(address_parse(&list, (struct span){ text.data, text.len }, 0, &err), 0);
+	assert_true(add(&list, text.data));
 	assert_int_equal(list.count, COUNT);
 	assert_string_equal(list.items[COUNT - 1].mailbox, "u99999@example.org");
 	address_list_release(&list);
 	assert_int_equal(list.count, 0);
 	assert_null(list.items);
 	buf_release(&text);
-	err_release(&err);
 }
 
 static void
@@ -733,6 +721,10 @@ static const struct {
 	{ TEXT("x@y,  foo bar@c  , d@e"), "foo bar@c" },
 	{ TEXT("a\r\n b@c"), "a b@c" },
 	{ TEXT("a\n\tb@c"), "a\\x09b@c" },
+	{ TEXT("a b@c\r\n "), "a b@c" },
+	{ TEXT("a@b\n"), "a@b\\x0A" },
+	{ TEXT("a@b\r\n"), "a@b\\x0D" },
+	{ TEXT("a@b\nRCPT TO:<c@d>"), "a@b\\x0ARCPT TO:<c@d>" },
 	/* 80 octets are shown whole; of more, 60 before the error and 20 behind it. */
 	{ TEXT("01234567890123456789012345678901234567890123456789012345678901234567890123456 1@c"),
 	    "89012345678901234567890123456789012345678901234567890123456 1@c" },
@@ -798,7 +790,6 @@ main(void)
 		cmocka_unit_test(compares),
 		cmocka_unit_test(matches),
 		cmocka_unit_test(keeps_bounds),
-		cmocka_unit_test(nests_comments_to_the_bound),
 		cmocka_unit_test(takes_long_lists),
 		cmocka_unit_test(leaves_the_list_alone_on_failure),
 		cmocka_unit_test(quotes_what_it_refuses),

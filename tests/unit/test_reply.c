@@ -14,8 +14,8 @@
 #define TEXT(s) { (s), sizeof(s) - 1 }
 
 /*
- * A dialogue with lines separated by LF, and what is made of it: "code:text" where complete, "code+text" where more is to
- * come, else a part of the error.  LF in the text is shown as '|'.
+ * A dialogue with lines separated by LF, and what is made of it: "code:text" where complete, "code+text" where more
+ * is to come, else a part of the error.  LF in the text is shown as '|'.
  */
 static const struct {
 	struct span lines;

@@ -276,7 +276,7 @@ takes_tmp_where_no_folder_is_named(void **state)
 	spool_release(&s);
 }
 
-/* In a child: no file may grow beyond `limit` octets.  0 where the failure came at the octet it should, and was told. */
+/* In a child: no file may grow beyond `limit` octets.  0 where the failure came when it should, and was told. */
 static int
 write_to_full_disk(uint64_t limit)
 {

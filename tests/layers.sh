@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The rules of the cut: a folder includes only from itself and from those before it in src/LAYERS; GnuTLS, libgsasl,
+# exit() and the environment each have their one place; lines and files keep their bounds.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+failed=0
+
+complain() {
+	echo "layers: $*" >&2
+	failed=1
+}
+
+# Files of src/ that match a pattern, but for those named behind it: there should be none.
+only_in() {
+	pattern=$1 what=$2
+	shift 2
+	for file in $(grep -rlE "$pattern" src --include='*.[ch]'); do
+		case " $* " in
+		*" $file "*) ;;
+		*) complain "$file: $what belongs to $* alone" ;;
+		esac
+	done
+}
+
+below=
+for layer in $(grep -v '^#' src/LAYERS); do
+	below="$below $layer"
+	for file in src/"$layer"/*.[ch]; do
+		for used in $(sed -n 's|^#include "\([a-z]*\)/.*|\1|p' "$file" | sort -u); do
+			case " $below " in
+			*" $used "*) ;;
+			*) complain "$file includes from $used/, which lies above $layer/" ;;
+			esac
+		done
+	done
+done
+for folder in src/*/; do
+	grep -qx "$(basename "$folder")" src/LAYERS || complain "$folder is not in src/LAYERS"
+done
+
+only_in 'gnutls/' 'GnuTLS' src/net/tls.c src/net/verify.c src/net/verify.h
+only_in '<gsasl' 'libgsasl' src/smtp/sasl.c
+only_in '(^|[^_a-z])exit *\(' 'exit()' src/main.c
+only_in 'getenv' 'the environment' src/config/home.c src/config/load.c src/config/temp.c
+only_in '(^|[^_a-z])(strcat|strlcat|sprintf|gets|strtok|alloca) *\(' 'what buf.h replaces' -
+
+for file in $(git ls-files 'src/*.[ch]' 'tests/*.c' 'tests/*.py' 'tests/*.sh' 2>/dev/null); do
+	grep -q 'SPDX-License-Identifier: ISC' "$file" || complain "$file has no SPDX line"
+	long=$(awk '{ gsub(/\t/, "        "); if (length($0) > 132) print FNR }' "$file" | head -n 1)
+	[ -z "$long" ] || complain "$file:$long: more than 132 columns"
+	case $file in
+	src/*) [ "$(wc -l < "$file")" -le 800 ] || complain "$file has more than 800 lines" ;;
+	esac
+done
+exit "$failed"

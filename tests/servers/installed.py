@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: ISC
+"""Servers whose programs know the places of their files, or want users of their own: they see them installed.
+
+Such a server runs in a mount namespace of its own. There its packages lie over /usr, what it has in etc/ of its
+temporary folder lies over /etc, and the users it wants are in /etc/passwd. Nothing of that is seen outside.
+"""
+
+import grp
+import pwd
+import shlex
+from pathlib import Path
+
+from .daemon import SERVER_USER, Daemon
+
+
+class InstalledDaemon(Daemon):
+    """A daemon that runs as if its packages were installed. A subclass gives program() in place of command()."""
+
+    # The users, and groups of the same names, that its packages would have made; all are SERVER_USER here.
+    users = ()
+    # Folders of the machine that the server shall see another one for: path → folder within self.folder.
+    private = {}
+
+    def program(self):
+        """The command line that runs the server in the foreground."""
+        raise NotImplementedError
+
+    def command(self):
+        script = f"{self._mounts()}\nexec {shlex.join(map(str, self.program()))}"
+        return ["unshare", "--mount", "sh", "-euc", script]
+
+    def environment(self):
+        # The libraries are where they belong.
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def make_etc(self):
+        """Makes etc/ in self.folder, with the users in it; returns its path."""
+        etc = self.folder / "etc"
+        etc.mkdir()
+        uid, gid = pwd.getpwnam(SERVER_USER).pw_uid, pwd.getpwnam(SERVER_USER).pw_gid
+        users = "".join(f"{user}:x:{uid}:{gid}::/nonexistent:/usr/sbin/nologin\n" for user in self.users)
+        groups = "".join(f"{user}:x:{gid}:\n" for user in self.users)
+        # Ours come first: they are found in place of those of a server that is installed.
+        (etc / "passwd").write_text(users + Path("/etc/passwd").read_text())
+        (etc / "group").write_text(groups + Path("/etc/group").read_text())
+        return etc
+
+    def _mounts(self):
+        """The shell commands that make the server's view."""
+        lines = [_overlay(self.folder / "etc", "/etc"), _overlay(self.root / "usr", "/usr")]
+        # Packages from before the merge of /bin, /lib and /sbin into /usr.
+        for name in ("bin", "lib", "sbin"):
+            if (self.root / name).is_dir():
+                lines.append(_overlay(self.root / name, f"/usr/{name}"))
+        for path, folder in self.private.items():
+            lines.append(shlex.join(["mount", "--bind", str(self.folder / folder), path]))
+        return "\n".join(lines)
+
+
+def _overlay(over, path):
+    return shlex.join(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={over}:{path}", path])

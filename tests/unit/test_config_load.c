@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Configuration files: where they are looked for, whose they must be, what they include; the choice of an account; and
+ * that the manual has every key.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/account.h"
+#include "config/other_keys.h"
+
+#define OURS "server smtps://mail.example.org\n"
+
+enum { NOBODY = 65534 };
+
+static char folder[] = "/tmp/sendoff-config-XXXXXX";
+
+static void
+add_error(struct buf *out, const struct err *err)
+{
+	buf_addf(out, "error: %s", err->what.data);
+	if (err->hint.len > 0)
+		buf_addf(out, " hint: %s", err->hint.data);
+}
+
+static const char choices[] =
+    "account work\n"
+    "server smtps://work.example\n"
+    "from me@work.example *@lists.work.example\n"
+    "account home\n"
+    "server smtps://home.example\n"
+    "from *@home.example Me@Private.example\n"
+    "user me@home.example\n"
+    "account parent\n"
+    "from p@parent.example\n"
+    "account bare\n"
+    "server smtps://bare.example\n"
+    "user bare@bare.example\n"
+    "account nobody\n"
+    "server smtps://bare.example\n"
+    "user nobody\n";
+
+struct choice {
+	const char *text;
+	const char *name, *sender;
+	const char *want;	/* the account's name and address, or the error */
+};
+
+static const struct choice choice_rows[] = {
+	{ choices, "home", NULL, "home Me@Private.example" },
+	{ choices, "home", "me@work.example", "home Me@Private.example" },
+	{ choices, "bare", NULL, "bare bare@bare.example" },
+	{ choices, "nobody", NULL, "nobody -" },
+	{ choices, NULL, "me@work.example", "work me@work.example" },
+	{ choices, NULL, "ME@WORK.EXAMPLE", "work me@work.example" },
+	{ choices, NULL, "x@lists.work.example", "work me@work.example" },
+	{ choices, NULL, "x@home.example", "home Me@Private.example" },
+	{ choices, NULL, "p@parent.example", "error: conf:8: account \"parent\" has no server" },
+	{ choices, NULL, "x@elsewhere.example",
+	    "error: conf has no account \"default\", and none for this sender, only: work, home, parent, bare, nobody "
+	    "hint: choose one with -a NAME, or add: account default : NAME" },
+	{ choices, NULL, NULL,
+	    "error: conf has no account \"default\", and none for this sender, only: work, home, parent, bare, nobody "
+	    "hint: choose one with -a NAME, or add: account default : NAME" },
+	{ choices, "wrok", NULL, "error: conf has no account \"wrok\", only: work, home, parent, bare, nobody" },
+	{ OURS "from *\naccount b\n" OURS "from me@b.example\n", NULL, "me@b.example", "default -" },
+	{ OURS "account b\n" OURS "from me@b.example\n", NULL, "me@b.example", "b me@b.example" },
+	{ OURS "account b\n" OURS "from me@b.example\n", NULL, "me@c.example", "default -" },
+	{ OURS "account b\n" OURS "from *\n", NULL, "", "default -" },
+	{ "account b\n" OURS "from me@b.example\n", NULL, "me@c.example", "b me@b.example" },
+	{ "account b\n", NULL, NULL, "error: conf:1: account \"b\" has no server" },
+	{ "", NULL, NULL, "error: conf has no account \"default\", and none for this sender, only: none "
+	    "hint: choose one with -a NAME, or add: account default : NAME" },
+};
+
+static void
+choose(struct buf *out, const struct config *config, const struct choice *row)
+{
+	const struct account *account;
+	struct err err;
+
+	err_init(&err);
+	if (config_account(config, row->name, row->sender, &account, &err) == -1) {
+		add_error(out, &err);
+	} else {
+		const char *address = account_address(account);
+
+		buf_addf(out, "%s %s", account->name, address != NULL ? address : "-");
+	}
+	err_release(&err);
+}
+
+static void
+test_choice(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(choice_rows) / sizeof(choice_rows[0]); i++) {
+		const struct choice *row = &choice_rows[i];
+		struct buf got = BUF_INIT(1 << 16);
+		struct config config;
+		struct err err;
+
+		err_init(&err);
+		assert_int_equal(config_parse(&config, "conf", row->text, strlen(row->text), &err), 0);
+		choose(&got, &config, row);
+		assert_string_equal(got.data, row->want);
+		config_release(&config);
+		err_release(&err);
+		buf_release(&got);
+	}
+}
+
+static void
+test_keys(void **state)
+{
+	const struct config_key *key;
+	size_t n = 0;
+
+	(void)state;
+	for (key = config_key(0); key != NULL; key = config_key(++n)) {
+		assert_true(key->name[0] != '\0');
+		assert_true(key->what[0] != '\0');
+		for (size_t i = 0; i < n; i++)
+			assert_string_not_equal(config_key(i)->name, key->name);
+	}
+	assert_true(n > 30);
+}
+
+/* Every key stands in the manual. */
+static void
+test_manual(void **state)
+{
+	struct buf text = BUF_INIT(1 << 20), item = BUF_INIT(256);
+	FILE *f = fopen("man/sendoff.conf.5", "r");
+	size_t n = 0;
+	int c;
+
+	(void)state;
+	if (f == NULL)
+		skip();
+	for (c = getc(f); c != EOF; c = getc(f))
+		buf_addc(&text, (char)c);
+	fclose(f);
+	for (const struct config_key *key = config_key(0); key != NULL; key = config_key(++n)) {
+		buf_clear(&item);
+		buf_addf(&item, "\n.It Ic %s", key->name);
+		if (strstr(text.data, item.data) == NULL)
+			fail_msg("%s is not in the manual", key->name);
+	}
+	for (n = 0; other_key(n) != NULL; n++) {
+		buf_clear(&item);
+		buf_addf(&item, "Ic %s", other_key(n)->name);
+		if (strstr(text.data, item.data) == NULL)
+			fail_msg("%s is not in the manual", other_key(n)->name);
+	}
+	buf_release(&item);
+	buf_release(&text);
+}
+
+/* Makes folder/name, with its folders, 0600. */
+static void
+make_file(const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+/* Loads; what it says goes to out, with $ for the folder: the accounts' names and users, or the error. */
+static void
+load(struct buf *out, const char *path)
+{
+	struct config config;
+	struct err err;
+	char *at;
+
+	err_init(&err);
+	if (config_load(&config, path, &err) == -1)
+		add_error(out, &err);
+	for (size_t i = 0; i < config.count; i++)
+		buf_addf(out, "%s%s=%s", i > 0 ? " " : "", config.accounts[i].name,
+		    config.accounts[i].user != NULL ? config.accounts[i].user : "-");
+	config_release(&config);
+	err_release(&err);
+	for (at = strstr(out->data, folder); at != NULL; at = strstr(out->data, folder))
+		buf_splice(out, (size_t)(at - out->data), strlen(folder), "$", 1);
+}
+
+static void
+expect_load(const char *name, const char *want)
+{
+	struct buf path = BUF_INIT(4096), got = BUF_INIT(1 << 16);
+
+	if (name != NULL)
+		buf_addf(&path, "%s/%s", folder, name);
+	load(&got, name != NULL ? path.data : NULL);
+	assert_string_equal(got.data, want);
+	buf_release(&path);
+	buf_release(&got);
+}
+
+/* Sets a variable to folder/name. */
+static void
+set_variable(const char *variable, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	setenv(variable, path, 1);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	strcpy(strrchr(folder, '-'), "-XXXXXX");
+	unsetenv("SENDOFF_CONFIG");
+	unsetenv("XDG_CONFIG_HOME");
+	if (mkdtemp(folder) == NULL || chmod(folder, 0755) == -1)
+		return -1;
+	set_variable("HOME", "home");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
+}
+
+static void
+test_places(void **state)
+{
+	(void)state;
+	if (access("/etc/sendoff.conf", F_OK) == 0)
+		skip();
+	expect_load(NULL, "error: there is no configuration: no $/home/.config/sendoff/config, and no "
+	    "/etc/sendoff.conf hint: write one of them; sendoff.conf(5) begins with an example");
+	make_file("home/.config/sendoff/config", OURS "user home\n");
+	expect_load(NULL, "default=home");
+	set_variable("XDG_CONFIG_HOME", "xdg");
+	expect_load(NULL, "error: there is no configuration: no $/xdg/sendoff/config, and no /etc/sendoff.conf "
+	    "hint: write one of them; sendoff.conf(5) begins with an example");
+	make_file("xdg/sendoff/config", OURS "user xdg\n");
+	expect_load(NULL, "default=xdg");
+	setenv("XDG_CONFIG_HOME", "xdg", 1);
+	expect_load(NULL, "default=home");
+	set_variable("SENDOFF_CONFIG", "env");
+	expect_load(NULL, "error: there is no file $/env");
+	make_file("env", OURS "user env\n");
+	expect_load(NULL, "default=env");
+	make_file("option", OURS "user option\n");
+	expect_load("option", "default=option");
+	expect_load("nothing", "error: there is no file $/nothing");
+	setenv("SENDOFF_CONFIG", "", 1);
+	expect_load(NULL, "default=home");
+}
+
+static void
+test_home_from_password_database(void **state)
+{
+	struct buf got = BUF_INIT(1 << 16);
+
+	(void)state;
+	if (access("/etc/sendoff.conf", F_OK) == 0 || geteuid() != 0)
+		skip();
+	unsetenv("HOME");
+	load(&got, NULL);
+	assert_non_null(strstr(got.data, "no /root/.config/sendoff/config"));
+	setenv("HOME", "relative", 1);
+	buf_clear(&got);
+	load(&got, NULL);
+	assert_non_null(strstr(got.data, "no /root/.config/sendoff/config"));
+	buf_release(&got);
+}
+
+/* An own file that cannot be used is not passed over. */
+static void
+test_broken_own_file(void **state)
+{
+	(void)state;
+	make_file("home/.config/sendoff/config", OURS "usr home\n");
+	expect_load(NULL, "error: $/home/.config/sendoff/config:2: unknown key \"usr\" (did you mean \"user\"?)");
+	expect_load("home/.config/sendoff/config/x", "error: there is no file $/home/.config/sendoff/config/x");
+}
+
+static void
+change_mode(const char *name, mode_t mode)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+struct mode_row {
+	mode_t mode;
+	const char *text;
+	const char *want;
+};
+
+static const struct mode_row modes[] = {
+	{ 0600, OURS "password x\n", "default=-" },
+	{ 0400, OURS "password x\n", "default=-" },
+	{ 0644, OURS, "default=-" },
+	{ 0644, OURS "password_command x\n", "default=-" },
+	{ 0644, OURS "password \"\"\n", "default=-" },
+	{ 0640, OURS "password x\n",
+	    "error: $/it's:2: a password stands here, and others can read the file hint: chmod 600 '$/it'\\''s'" },
+	{ 0604, OURS "password x\n",
+	    "error: $/it's:2: a password stands here, and others can read the file hint: chmod 600 '$/it'\\''s'" },
+	{ 0620, OURS, "error: others can write $/it's hint: chmod go-w '$/it'\\''s'" },
+	{ 0602, OURS, "error: others can write $/it's hint: chmod go-w '$/it'\\''s'" },
+};
+
+static void
+test_modes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		make_file("it's", modes[i].text);
+		change_mode("it's", modes[i].mode);
+		expect_load("it's", modes[i].want);
+	}
+}
+
+static void
+change_owner(const char *name, uid_t uid)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_int_equal(chown(path, uid, (gid_t)-1), 0);
+}
+
+static void
+test_owner(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	make_file("conf", OURS);
+	change_owner("conf", NOBODY);
+	expect_load("conf", "error: $/conf belongs to nobody, not to root hint: chown 0 $/conf");
+	assert_int_equal(seteuid(NOBODY), 0);
+	expect_load("conf", "default=-");
+	assert_int_equal(seteuid(0), 0);
+	change_owner("conf", 0);
+	assert_int_equal(seteuid(NOBODY), 0);
+	expect_load("conf", "error: cannot open $/conf: Permission denied");
+	assert_int_equal(seteuid(0), 0);
+	change_owner("conf", 1);
+	change_mode("conf", 0644);
+	assert_int_equal(seteuid(NOBODY), 0);
+	expect_load("conf", "error: $/conf belongs to daemon, not to root or nobody hint: chown 65534 $/conf");
+	assert_int_equal(seteuid(0), 0);
+}
+
+/* HOME=/root is what daemons that gave up root often have: no reason to fail. */
+static void
+test_foreign_home(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || access("/etc/sendoff.conf", F_OK) == 0)
+		skip();
+	make_file("home/.config/sendoff/config", OURS);
+	change_mode("home", 0700);
+	assert_int_equal(seteuid(NOBODY), 0);
+	expect_load(NULL, "error: there is no configuration: no $/home/.config/sendoff/config, and no "
+	    "/etc/sendoff.conf hint: write one of them; sendoff.conf(5) begins with an example");
+	assert_int_equal(seteuid(0), 0);
+	change_owner("home", NOBODY);
+	assert_int_equal(seteuid(NOBODY), 0);
+	expect_load(NULL, "error: cannot open $/home/.config/sendoff/config: Permission denied");
+	assert_int_equal(seteuid(0), 0);
+}
+
+static void
+test_kinds_of_file(void **state)
+{
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fifo", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	expect_load("fifo", "error: $/fifo is not a regular file");
+	expect_load("", "error: $/ is a directory");
+	make_file("target", OURS);
+	snprintf(path, sizeof(path), "%s/link", folder);
+	assert_int_equal(symlink("target", path), 0);
+	expect_load("link", "default=-");
+}
+
+static void
+test_include(void **state)
+{
+	(void)state;
+	make_file("conf", "include sub/a\nuser me\ninclude sub/b\n");
+	make_file("sub/a", OURS);
+	make_file("sub/b", "include c\naccount z : x\n");
+	make_file("sub/c", "account x\n" OURS "user you\n");
+	expect_load("conf", "default=me x=you z=you");
+	make_file("home/own", "user home\n");
+	make_file("conf", OURS "include ~/own\n");
+	expect_load("conf", "default=home");
+	make_file("conf", OURS "include \"sub/a b\"\n");
+	make_file("sub/a b", "user \"a b\"\n");
+	expect_load("conf", "default=a b");
+}
+
+struct include_row {
+	const char *conf;
+	const char *other;
+	const char *want;
+};
+
+static const struct include_row includes[] = {
+	{ OURS "include nothing\n", "", "error: $/conf:2: there is no file $/nothing" },
+	{ OURS "include other\nuser you\n", "user me\n", "error: $/conf:3: repeated key \"user\" ($/other:1)" },
+	{ OURS "include other\n", "user me\nusr x\n",
+	    "error: $/other:2: unknown key \"usr\" (did you mean \"user\"?)" },
+	{ OURS "include other\nuser me\n", "account x\n",
+	    "error: $/conf:3: an \"account\" or \"defaults\" line must come first: the file included (line 2) has "
+	    "some" },
+	{ OURS "include other\naccount y\nuser me\n", "account x\nuser you\n", "default=- x=you y=me" },
+	{ "include conf\n", "",
+	    "error: $/conf:1: files include each other more than 8 deep: does one include itself?" },
+	{ "include other\n", "include conf\n",
+	    "error: $/conf:1: files include each other more than 8 deep: does one include itself?" },
+	{ "include\n", "", "error: $/conf:1: \"include\" needs a value: a file" },
+	{ "include .\n", "", "error: $/conf:1: $/. is a directory" },
+};
+
+static void
+test_wrong_includes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(includes) / sizeof(includes[0]); i++) {
+		make_file("conf", includes[i].conf);
+		make_file("other", includes[i].other);
+		expect_load("conf", includes[i].want);
+	}
+}
+
+/* The file where the password stands is the one that must be private. */
+static void
+test_included_modes(void **state)
+{
+	(void)state;
+	make_file("conf", OURS "include other\n");
+	make_file("other", "password x\n");
+	change_mode("conf", 0644);
+	expect_load("conf", "default=-");
+	change_mode("other", 0644);
+	expect_load("conf", "error: $/other:1: a password stands here, and others can read the file hint: "
+	    "chmod 600 $/other");
+	change_mode("other", 0666);
+	expect_load("conf", "error: $/conf:2: others can write $/other hint: chmod go-w $/other");
+}
+
+static void
+test_too_many_files(void **state)
+{
+	struct buf text = BUF_INIT(1 << 16);
+
+	(void)state;
+	for (int i = 0; i < 99; i++)
+		buf_adds(&text, "include other\n");
+	make_file("other", "# nothing\n");
+	make_file("conf", text.data);
+	expect_load("conf", "");
+	buf_adds(&text, "include other\n");
+	make_file("conf", text.data);
+	expect_load("conf", "error: $/conf:100: more than 100 files");
+	buf_release(&text);
+}
+
+static void
+test_too_large(void **state)
+{
+	char path[256];
+
+	(void)state;
+	make_file("conf", "# a comment that goes on\n");
+	snprintf(path, sizeof(path), "%s/conf", folder);
+	assert_int_equal(truncate(path, (1 << 20) + 1), 0);
+	expect_load("conf", "error: $/conf: larger than 1048576 octets");
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_manual),
+		cmocka_unit_test_setup_teardown(test_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_home_from_password_database, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken_own_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_modes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_home, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kinds_of_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_include, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_includes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_included_modes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
