@@ -201,6 +201,8 @@ buf_splice(struct buf *b, size_t pos, size_t n, const void *data, size_t len)
 	memmove(b->data + pos + len, b->data + pos + n, tail);
 	if (len > 0)
 		memcpy(b->data + pos, data, len);
+	if (b->secret && len < n)
+		wipe(b->data + pos + len + tail, n - len);
 	b->len = pos + len + tail;
 	b->data[b->len] = '\0';
 }

@@ -34,7 +34,7 @@ static const struct kind kinds[ERR_KINDS] = {
 	[ERR_CONNECT] = { "connect", EX_TEMPFAIL, true, "is the server's port right, and not blocked by a firewall?" },
 	[ERR_TIMEOUT] = { "timeout", EX_TEMPFAIL, true, NULL },
 	[ERR_LOST] = { "connection-lost", EX_TEMPFAIL, true, NULL },
-	[ERR_PROTOCOL] = { "protocol", EX_PROTOCOL, false, "is this the port of a mail server?" },
+	[ERR_PROTOCOL] = { "protocol", EX_PROTOCOL, false, NULL },
 	[ERR_TLS] = { "tls", EX_PROTOCOL, false, NULL },
 	[ERR_CERTIFICATE] = { "certificate", EX_PROTOCOL, false, NULL },
 	[ERR_LOGIN] = { "login", EX_NOPERM, false, NULL },
@@ -95,7 +95,7 @@ err_copy(struct err *to, const struct err *from)
 }
 
 /* Formats into out; what does not fit its ceiling is cut off, for an error must never fail itself. */
-static void
+static void __attribute__((format(printf, 2, 0)))
 set_text(struct buf *out, const char *fmt, va_list ap)
 {
 	struct buf text = BUF_INIT((size_t)1 << 20);
@@ -106,15 +106,25 @@ set_text(struct buf *out, const char *fmt, va_list ap)
 	buf_release(&text);
 }
 
+/* Fills e anew.  The sentence is made before e is emptied, for it may quote what e says. */
+static void __attribute__((format(printf, 3, 0)))
+fill(struct err *e, enum err_kind kind, const char *fmt, va_list ap)
+{
+	struct buf what = BUF_INIT(ERR_TEXT_MAX);
+
+	set_text(&what, fmt, ap);
+	err_clear(e);
+	e->kind = kind;
+	e->what = what;
+}
+
 int
 err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	va_list ap;
 
-	err_clear(e);
-	e->kind = kind;
 	va_start(ap, fmt);
-	set_text(&e->what, fmt, ap);
+	fill(e, kind, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -125,12 +135,10 @@ err_sys(struct err *e, enum err_kind kind, const char *fmt, ...)
 	int saved = errno;
 	va_list ap;
 
-	err_clear(e);
-	e->kind = kind;
-	e->sys_errno = saved;
 	va_start(ap, fmt);
-	set_text(&e->what, fmt, ap);
+	fill(e, kind, fmt, ap);
 	va_end(ap);
+	e->sys_errno = saved;
 	buf_addf(&e->what, ": %s", strerror(saved));
 	return -1;
 }

@@ -16,24 +16,30 @@ needs_quotes(const char *value)
 	return value[0] == '\0' || strpbrk(value, " \"'=\\\t\n") != NULL;
 }
 
+/* Quotation marks and backslashes with a backslash before them: a value cannot end its own quotes. */
+static void
+add_escaped(struct buf *line, const char *value)
+{
+	while (*value != '\0') {
+		struct span run = { value, strcspn(value, "\"\\") };
+
+		text_printable(line, run, false);
+		value += run.len;
+		if (*value != '\0') {
+			buf_addc(line, '\\');
+			buf_addc(line, *value++);
+		}
+	}
+}
+
 void
 log_field(struct buf *line, const char *key, const char *value)
 {
-	struct buf text = BUF_INIT(LOG_LINE_MAX);
-	bool quoted = needs_quotes(value);
+	const char *quote = needs_quotes(value) ? "\"" : "";
 
-	text_printable(&text, span_of(value), false);
-	buf_addf(line, "%s%s=", line->len > 0 ? " " : "", key);
-	if (quoted)
-		buf_addc(line, '"');
-	for (const char *p = text.data; *p != '\0'; p++) {
-		if (quoted && *p == '"')
-			buf_addc(line, '\\');
-		buf_addc(line, *p);
-	}
-	if (quoted)
-		buf_addc(line, '"');
-	buf_release(&text);
+	buf_addf(line, "%s%s=%s", line->len > 0 ? " " : "", key, quote);
+	add_escaped(line, value);
+	buf_adds(line, quote);
 }
 
 void

@@ -73,7 +73,7 @@ print_fate(FILE *out, const struct delivery *d)
 		print_addresses(out, d, OUTCOME_FAILED);
 		fputc('\n', out);
 	} else if (any_in_doubt(d)) {
-		fputs("  message: in doubt: it may have been delivered, for the connection ended before the server's answer; "
+		fputs("  message: in doubt: no clear answer came after the whole message, so that it may have been delivered; "
 		    "sending it again may deliver it twice\n", out);
 	} else if (err_is_temporary(delivery_verdict(d))) {
 		fputs("  message: not sent and not queued: send it again later\n", out);

@@ -282,7 +282,7 @@ print_routes(const struct job *job)
 		if (r->original != NULL)
 			printf("%s -> ", r->original);
 		printf("%s: account %s, server %s", r->address, job->account->name, server->host);
-		if (server->scheme != SERVER_UNIX)
+		if (server->port != 0)
 			printf(":%u", server->port);
 		putchar('\n');
 	}

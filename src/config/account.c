@@ -10,8 +10,8 @@
 #include "format/address.h"
 
 enum {
-	TIMEOUT_S = 600,
-	CONNECT_TIMEOUT_S = 30,
+	TIMEOUT_MS = 600000,
+	CONNECT_TIMEOUT_MS = 30000,
 };
 
 void
@@ -19,8 +19,8 @@ account_init(struct account *account)
 {
 	*account = (struct account){
 		.tls_verify = true,
-		.timeout_ms = TIMEOUT_S * 1000,
-		.connect_timeout_ms = CONNECT_TIMEOUT_S * 1000,
+		.timeout_ms = TIMEOUT_MS,
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.syslog = true,
 	};
 	buf_init_secret(&account->secret, SECRET_SETTING_MAX);
@@ -43,6 +43,7 @@ account_release(struct account *account)
 	buf_release(&account->secret);
 	free(account->secret_origin);
 	string_list_release(&account->auth);
+	free(account->ntlm_domain);
 	string_list_release(&account->from);
 	free(account->full_name);
 	free(account->domain);
@@ -50,6 +51,10 @@ account_release(struct account *account)
 	free(account->local_to);
 	free(account->tls_trust_file);
 	free(account->tls_priorities);
+	free(account->tls_crl_file);
+	free(account->tls_cert_file);
+	free(account->tls_key_file);
+	string_list_release(&account->tls_fingerprints);
 	free(account->tls_host);
 	free(account->log_file);
 	free(account->origin);
@@ -79,6 +84,20 @@ string_list_release(struct string_list *list)
 		free(list->items[i]);
 	free(list->items);
 	*list = (struct string_list){ NULL, 0 };
+}
+
+int
+config_add(struct config *config, struct account *account, struct err *err)
+{
+	struct account *accounts = reallocarray(config->accounts, config->count + 1, sizeof(*accounts));
+
+	if (accounts == NULL) {
+		account_release(account);
+		return err_memory(err);
+	}
+	config->accounts = accounts;
+	accounts[config->count++] = *account;
+	return 0;
 }
 
 void

@@ -16,7 +16,9 @@
 enum server_scheme {
 	SERVER_SMTPS,		/* implicit TLS, 465 */
 	SERVER_SMTP,		/* STARTTLS required, 587, unless tls is none */
+	SERVER_LMTP,		/* LMTP (RFC 2033), plain unless tls says otherwise */
 	SERVER_UNIX,		/* SMTP over a Unix socket */
+	SERVER_LMTP_UNIX,	/* LMTP over a Unix socket */
 };
 
 enum tls_mode {
@@ -42,6 +44,13 @@ enum secret_source {
 	SECRET_LITERAL,		/* password */
 	SECRET_FILE,		/* password_file */
 	SECRET_COMMAND,		/* password_command, run by /bin/sh -c */
+	SECRET_TOKEN,		/* token_command, likewise: an OAuth 2.0 access token */
+};
+
+enum proxy_kind {
+	PROXY_NONE,
+	PROXY_SOCKS5,
+	PROXY_HTTP,
 };
 
 struct string_list {
@@ -57,11 +66,12 @@ struct account {
 	enum secret_source secret_source;
 	struct buf secret;		/* the password, the file's name or the command; wiped on release */
 	char *secret_origin;		/* "file:line" where it stands, or NULL */
-	bool auth_off;			/* auth off */
+	bool auth_off;			/* auth off, or msmtp's host without auth: no login though user is set */
 	struct string_list auth;	/* mechanisms in the order to try, upper case; empty: choose */
+	char *ntlm_domain;		/* for NTLM and DIGEST-MD5, or NULL */
 	bool insecure_auth;		/* log in without verified TLS: false */
 	struct string_list from;	/* addresses and patterns; the first address is the default sender */
-	char *full_name;		/* from_full_name (msmtp), or NULL */
+	char *full_name;		/* for a From header that is added, or NULL */
 	char *domain;			/* the name for EHLO, or NULL: the host's, else an address literal */
 	char *local_domain;		/* for unqualified names, or NULL */
 	char *local_to;			/* where mail to local names goes, or NULL: the account's own address */
@@ -70,9 +80,27 @@ struct account {
 	bool tls_verify;		/* true; false by tls_certcheck off */
 	char *tls_trust_file;		/* NULL: the system's */
 	char *tls_priorities;		/* GnuTLS priority string, or NULL */
+	bool tls_only13;		/* tls_min 1.3 */
+	char *tls_crl_file;		/* or NULL */
+	char *tls_cert_file;		/* client certificate, file or pkcs11: URL; or NULL */
+	char *tls_key_file;		/* its key, likewise; NULL: in the same place */
+	struct string_list tls_fingerprints;	/* pins, as tls.h has them */
 	char *tls_host;			/* the name to expect in the certificate, or NULL: the server's */
-	int64_t timeout_ms;		/* a whole transaction without its content: 10 minutes */
-	int64_t connect_timeout_ms;	/* reaching the server: 30 s */
+	int64_t timeout_ms;		/* a whole transaction without its content: 10 minutes; -1: no limit */
+	int64_t connect_timeout_ms;	/* reaching the server: 30 s; -1: no limit */
+	enum proxy_kind proxy;
+	char *proxy_host;
+	uint16_t proxy_port;
+	char *proxy_user, *proxy_password;	/* or NULL */
+	char *tunnel_command;		/* a command to talk to instead of a socket, or NULL */
+	char *source_ip;		/* or NULL */
+	bool dane;			/* look for TLSA records: true */
+	bool require_tls;		/* REQUIRETLS: every hop must use verified TLS */
+	int64_t deliver_by_s;		/* DELIVERBY in seconds, 0: not asked for */
+	bool deliver_by_return;		/* … and return it when late; else only tell */
+	bool has_priority;
+	int mt_priority;		/* MT-PRIORITY, -9 to 9 */
+	int64_t hold_for_s;		/* FUTURERELEASE in seconds, 0: not asked for */
 	enum setting chunking, pipelining;
 	uint64_t size_limit;		/* octets of a message, 0: none */
 	char *log_file;			/* or NULL */
@@ -95,7 +123,7 @@ struct config {
  * $XDG_CONFIG_HOME/sendoff/config (~/.config/sendoff/config) if it exists, else SYSCONFDIR/sendoff.conf.  Environment
  * variables are not used in a set-id process.
  * Errors: ERR_CONFIG (none found: the sentence names the places looked at and the hint how to begin; unreadable; bad
- * owner or mode; bad content with "file:line:"), ERR_SYSTEM.
+ * owner or mode; bad content with "file:line:"), ERR_SYSTEM.  On failure config is empty.
  */
 int config_load(struct config *config, const char *path, struct err *err);
 /* Reads text as if it were the file `name`: for tests and fuzzing.  `include` is refused. */
@@ -120,6 +148,12 @@ const char *account_address(const struct account *account);
  * Errors: ERR_CONFIG (none configured, unreadable, command failed), ERR_TIMEOUT, ERR_SYSTEM.
  */
 int account_secret(const struct account *account, struct buf *secret, struct err *err);
+
+/*
+ * Runs token_command once more after the server refused its token, with SENDOFF_TOKEN_REFUSED=1 in its environment.
+ * Errors: as account_secret().
+ */
+int account_new_token(const struct account *account, struct buf *token, struct err *err);
 
 /* One row a key, for --help, the manual's check and completions. */
 struct config_key {

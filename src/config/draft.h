@@ -85,6 +85,8 @@ int draft_add_server(struct draft *draft, enum server_scheme scheme, struct span
 /* Account and list life, for account.c and for those who build them. */
 void account_init(struct account *account);
 void account_release(struct account *account);
+/* Moves the account into config, behind the others; on failure it is released.  Errors: ERR_SYSTEM. */
+int config_add(struct config *config, struct account *account, struct err *err);
 int string_list_add(struct string_list *list, struct span item, struct err *err);
 void string_list_release(struct string_list *list);
 

@@ -138,7 +138,7 @@ target(struct draft *draft, const struct key *key)
 static int
 expected(const struct key *key, struct span shown, struct err *err)
 {
-	struct buf text = BUF_INIT(4 * SHOWN_MAX);
+	struct buf text = BUF_INIT(ERR_TEXT_MAX);
 
 	if (shown.len > SHOWN_MAX)
 		shown.len = SHOWN_MAX;

@@ -49,16 +49,6 @@ read_source(const char *path, struct source **source, struct err *err)
 	return 0;
 }
 
-static int
-load_file(struct config *config, const char *path, struct err *err)
-{
-	struct source *source;
-
-	if (read_source(path, &source, err) == -1)
-		return -1;
-	return parse_source(config, source, read_source, err);
-}
-
 /* The user's own file, whether it exists or not; NULL where no home is known or memory is out. */
 static char *
 user_file(void)
@@ -91,12 +81,9 @@ home_is_foreign(void)
 	return foreign;
 }
 
-/* After a failure: is it just that there is no such file? */
 static bool
-is_absent(const struct err *err)
+is_missing(const struct err *err)
 {
-	if (err->sys_errno == EACCES)
-		return home_is_foreign();
 	return err->sys_errno == ENOENT || err->sys_errno == ENOTDIR;
 }
 
@@ -113,23 +100,24 @@ none_found(const char *user, struct err *err)
 	return err_hint(err, "write one of them; sendoff.conf(5) begins with an example");
 }
 
-/* A file that must be where it is said to be, or one of the usual places. */
+/* The first of the usual places where there is a file. */
 static int
-load_place(struct config *config, const char *user, struct err *err)
+read_usual(const char *user, struct source **source, struct err *err)
 {
 	struct err failure;
 	int result = -1;
+	bool next = user == NULL;
 
 	err_init(&failure);
-	if (user != NULL && load_file(config, user, &failure) == 0)
-		result = 0;
-	else if (user != NULL && !is_absent(&failure))
-		err_move(err, &failure);
-	else if (load_file(config, SYSTEM_FILE, &failure) == 0)
-		result = 0;
-	else if (failure.sys_errno == ENOENT || failure.sys_errno == ENOTDIR)
+	if (user != NULL) {
+		result = read_source(user, source, &failure);
+		next = result == -1 && (is_missing(&failure) || (failure.sys_errno == EACCES && home_is_foreign()));
+	}
+	if (next)
+		result = read_source(SYSTEM_FILE, source, &failure);
+	if (result == -1 && next && is_missing(&failure))
 		none_found(user, err);
-	else
+	else if (result == -1)
 		err_move(err, &failure);
 	err_release(&failure);
 	return result;
@@ -138,17 +126,22 @@ load_place(struct config *config, const char *user, struct err *err)
 int
 config_load(struct config *config, const char *path, struct err *err)
 {
-	const char *named = path != NULL ? path : secure_getenv("SENDOFF_CONFIG");
+	const char *variable = secure_getenv("SENDOFF_CONFIG");
+	struct source *source;
 	char *user;
 	int result;
 
 	*config = (struct config)CONFIG_INIT;
-	if (named != NULL && named[0] != '\0')
-		return load_file(config, named, err);
-	user = user_file();
-	result = load_place(config, user, err);
-	free(user);
-	return result;
+	if (path == NULL && variable != NULL && variable[0] != '\0')
+		path = variable;
+	if (path != NULL) {
+		result = read_source(path, &source, err);
+	} else {
+		user = user_file();
+		result = read_usual(user, &source, err);
+		free(user);
+	}
+	return result == 0 ? parse_source(config, source, read_source, err) : -1;
 }
 
 int

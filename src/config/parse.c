@@ -59,16 +59,11 @@ find_directive(struct span name)
 static int
 build_account(struct parser *p, struct err *err)
 {
-	struct config *config = p->config;
-	struct account *accounts = reallocarray(config->accounts, config->count + 1, sizeof(*accounts));
+	struct account account;
 
-	if (accounts == NULL)
-		return err_memory(err);
-	config->accounts = accounts;
-	if (block_build(p->open, &config->warnings, &accounts[config->count], err) == -1)
+	if (block_build(p->open, &p->config->warnings, &account, err) == -1)
 		return -1;
-	config->count++;
-	return 0;
+	return config_add(p->config, &account, err);
 }
 
 /* Builds the defaults into nothing, so that what is wrong in them is told even where no account uses them. */

@@ -263,7 +263,7 @@ int
 secret_command(const char *command, int64_t limit_ms, struct buf *secret, struct err *err)
 {
 	struct buf text = BUF_INIT_SECRET(SECRET_MAX + LINE_END_MAX + 1);
-	struct child child;
+	struct child child = { .output = -1 };
 	int result;
 
 	buf_clear(secret);
@@ -305,6 +305,7 @@ account_secret(const struct account *account, struct buf *secret, struct err *er
 	case SECRET_FILE:
 		return secret_file(account->secret.data, secret, err);
 	case SECRET_COMMAND:
+	case SECRET_TOKEN:
 		return from_command(account, secret, err);
 	case SECRET_NONE:
 		break;
@@ -312,4 +313,16 @@ account_secret(const struct account *account, struct buf *secret, struct err *er
 	buf_clear(secret);
 	err_set(err, ERR_CONFIG, "%s: account \"%s\" has no password", account->origin, account->name);
 	return err_hint(err, "add password_command, password_file or password; sendoff.conf(5) tells how");
+}
+
+int
+account_new_token(const struct account *account, struct buf *token, struct err *err)
+{
+	struct buf command = BUF_INIT_SECRET(SECRET_SETTING_MAX + 64);
+	int result;
+
+	buf_addf(&command, "SENDOFF_TOKEN_REFUSED=1; export SENDOFF_TOKEN_REFUSED; %s", account->secret.data);
+	result = secret_command(command.data, SECRET_COMMAND_LIMIT_MS, token, err);
+	buf_release(&command);
+	return result == 0 ? 0 : err_wrap(err, "%s: the command for the token", account->secret_origin);
 }

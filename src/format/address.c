@@ -267,11 +267,13 @@ refuse_behind(struct parser *ps, const struct address *a)
 	return cursor_refuse(&ps->in, text_behind);
 }
 
-/* "@a,@b:" at the begin of an angle address: obsolete, checked and dropped (RFC 5321 appendix C). */
+/*
+ * "@a,@b:" at the begin of an angle address: obsolete, checked and dropped (RFC 5321 appendix C).  What it leaves in
+ * ps->mailbox is cleared by read_addr_spec().
+ */
 static int
 skip_route(struct parser *ps)
 {
-	buf_clear(&ps->mailbox);
 	while (!cursor_take(&ps->in, ':')) {
 		if (cursor_take(&ps->in, '@')) {
 			if (read_domain(ps) < 0)
@@ -518,8 +520,7 @@ address_domain(const struct address *a)
 bool
 address_equal(const struct address *a, const struct address *b)
 {
-	return a->qualified == b->qualified && a->local_len == b->local_len &&
-	    memcmp(a->mailbox, b->mailbox, a->local_len) == 0 &&
+	return a->local_len == b->local_len && memcmp(a->mailbox, b->mailbox, a->local_len) == 0 &&
 	    span_equal_nocase(address_domain(a), address_domain(b));
 }
 

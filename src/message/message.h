@@ -71,6 +71,9 @@ uint64_t message_size(const struct message *m);
 /* Sets header_8bit and header_line_max from the header: for those who changed it. */
 void message_header_facts(struct message *m);
 
+/* True where an address in the header holds UTF-8: such a message needs SMTPUTF8 (RFC 6531 section 3.1). */
+bool message_has_utf8_addresses(const struct message *m);
+
 /*
  * -t: adds to the envelope the recipients in all To, Cc and Bcc fields, or, where there are Resent- fields, those of
  * the newest block of them alone (RFC 5322 section 3.6.6; resent.h tells what that is).  None at all is no error

@@ -27,6 +27,8 @@ struct race {
 	struct attempt attempts[DIAL_ADDRESSES_MAX];
 	size_t count;		/* addresses to try */
 	size_t started;
+	struct sockaddr_storage source;	/* to connect from; AF_UNSPEC: any */
+	socklen_t source_len;
 	struct buf reasons;	/* "address: why not", separated by "; " */
 };
 
@@ -162,6 +164,10 @@ attempt_start(struct race *race)
 	}
 	/* A flight must not wait for the acknowledgement of the one before it (RFC 2920 section 3.1). */
 	setsockopt(attempt->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (race->source_len > 0 && bind(attempt->fd, (const struct sockaddr *)&race->source, race->source_len) < 0) {
+		attempt_failed(race, attempt, errno);
+		return -1;
+	}
 	if (connect(attempt->fd, a->ai_addr, a->ai_addrlen) == 0)
 		return attempt->fd;
 	if (errno != EINPROGRESS)
@@ -288,23 +294,52 @@ peer_is_loopback(int fd)
 	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && is_loopback((const struct sockaddr *)&peer);
 }
 
+static int
+set_source(struct race *race, const char *source, struct err *err)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM }, *found;
+
+	if (source == NULL)
+		return 0;
+	if (getaddrinfo(source, NULL, &hints, &found) != 0)
+		return err_set(err, ERR_CONFIG, "%s is no address to connect from", source);
+	memcpy(&race->source, found->ai_addr, found->ai_addrlen);
+	race->source_len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return 0;
+}
+
+/* From an address only those of its family can be reached. */
+static void
+keep_family(struct race *race)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < race->count; i++)
+		if (race->source_len == 0 || race->attempts[i].address->ai_family == race->source.ss_family)
+			race->attempts[kept++] = race->attempts[i];
+	race->count = kept;
+}
+
 int
-dial_tcp(struct stream *s, const char *host, uint16_t port, int64_t deadline, struct err *err)
+dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, int64_t deadline, struct err *err)
 {
 	struct race race = { .reasons = BUF_INIT(ERR_TEXT_MAX) };
 	struct addrinfo *addresses = NULL;
 	int fd, result;
 
 	buf_addf(&s->peer, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-	if (resolve(host, port, deadline, &addresses, err) < 0)
+	if (set_source(&race, source, err) < 0 || resolve(host, port, deadline, &addresses, err) < 0)
 		return -1;
 	order_addresses(&race, addresses);
+	keep_family(&race);
 	fd = race_run(&race, deadline);
 	if (fd >= 0) {
 		result = stream_open_socket(s, fd, err);
 		s->local = peer_is_loopback(fd);
 	} else if (race.started == race.count && !race_is_on(&race)) {
-		result = err_set(err, ERR_CONNECT, "cannot connect (%s)", race.reasons.data);
+		result = err_set(err, ERR_CONNECT, "cannot connect (%s)",
+		    race.count > 0 ? race.reasons.data : "no address of the family to connect from");
 	} else {
 		result = err_set(err, ERR_TIMEOUT, "cannot connect in time%s%s", race.reasons.len > 0 ? "; " : "",
 		    race.reasons.data);

@@ -16,11 +16,12 @@ enum {
 };
 
 /*
- * Connects s to the host, a name or an IPv4 or IPv6 address, within the deadline, the resolver's time included.
+ * Connects s to the host, a name or an IPv4 or IPv6 address, within the deadline, the resolver's time included.  source
+ * is the address to connect from, or NULL; then only addresses of its family are tried.
  * Errors: ERR_HOST_UNKNOWN (the name does not exist), ERR_RESOLVE (no answer), ERR_CONNECT (no address took the
- * connection; the sentence has each with its reason), ERR_TIMEOUT, ERR_SYSTEM.
+ * connection; the sentence has each with its reason), ERR_TIMEOUT, ERR_CONFIG (source is no address), ERR_SYSTEM.
  */
-int dial_tcp(struct stream *s, const char *host, uint16_t port, int64_t deadline, struct err *err);
+int dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, int64_t deadline, struct err *err);
 
 /*
  * Connects s to a Unix socket.  trusted_socket tells whether the process that listens is root's or the

@@ -179,8 +179,12 @@ stream_flush(struct stream *s, struct err *err)
 		size_t len = stream_queued(s) < STREAM_PIECE ? stream_queued(s) : STREAM_PIECE, sent = 0;
 		enum stream_result result = s->layer->send(s->self, s->out.data + s->out_sent, len, &sent, err);
 
-		if (result != STREAM_OK)
+		if (result != STREAM_OK) {
+			/* What is sent makes room, for a long flight is queued while it is sent. */
+			buf_consume(&s->out, s->out_sent);
+			s->out_sent = 0;
 			return result;
+		}
 		s->out_sent += sent;
 	}
 	buf_clear(&s->out);
@@ -233,6 +237,16 @@ stream_take_line(struct stream *s, struct span *line)
 	s->in_taken += line->len + 1;
 	if (line->len > 0 && start[line->len - 1] == '\r')
 		line->len--;
+	return true;
+}
+
+bool
+stream_take(struct stream *s, size_t len, struct span *octets)
+{
+	if (s->in.len - s->in_taken < len)
+		return false;
+	*octets = (struct span){ s->in.data + s->in_taken, len };
+	s->in_taken += len;
 	return true;
 }
 

@@ -102,6 +102,8 @@ enum stream_result stream_fill(struct stream *s, struct err *err);
  * no whole line is there.
  */
 bool stream_take_line(struct stream *s, struct span *line);
+/* The same for exactly len octets (len <= STREAM_INPUT_MAX). */
+bool stream_take(struct stream *s, size_t len, struct span *octets);
 /* True where the buffer is full and holds no whole line. */
 bool stream_line_too_long(const struct stream *s);
 /* True where octets wait that nobody has taken. */

@@ -35,8 +35,8 @@ tls_failed(const struct tls *tls, int code, struct err *err)
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED)
 		err_set(err, kind, "the server says: %s",
 		    gnutls_alert_get_name(gnutls_alert_get(tls->session)));
-	else if (code == GNUTLS_E_PREMATURE_TERMINATION)
-		err_set(err, kind, "the server cut the connection");
+	else if (kind == ERR_LOST)
+		err_set(err, kind, "the connection broke");
 	else
 		err_set(err, kind, "%s", gnutls_strerror(code));
 	err->library_code = code;

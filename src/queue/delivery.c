@@ -56,6 +56,22 @@ open_any(struct delivery *d, struct smtp *s, const struct account *account, cons
 	return result;
 }
 
+/* Turns over one session until nobody is pending, or the session can take no more. */
+static int
+send_turns(struct delivery *d, struct smtp *s, struct err *err)
+{
+	int result;
+
+	do {
+		size_t pending = transaction_count(&d->tx, OUTCOME_PENDING);
+
+		result = smtp_send(s, &d->tx, true, err);
+		if (result == 0 && transaction_count(&d->tx, OUTCOME_PENDING) == pending)
+			return err_set(err, ERR_TEMPORARY, "the server takes no recipient at all");
+	} while (result == 0 && transaction_count(&d->tx, OUTCOME_PENDING) > 0 && smtp_may_send(s));
+	return result;
+}
+
 static int
 send_over(struct delivery *d, const struct account *account, const struct buf *secret, const struct stream_watch *watch,
     struct err *err)
@@ -63,13 +79,59 @@ send_over(struct delivery *d, const struct account *account, const struct buf *s
 	struct smtp s;
 	int result;
 
-	memset(&s, 0, sizeof(s));
-	result = open_any(d, &s, account, secret, watch, err);
-	if (result == 0)
-		result = smtp_send(&s, &d->tx, true, err);
-	if (account->server_count > 0)
-		smtp_close(&s);
+	do {
+		memset(&s, 0, sizeof(s));
+		result = open_any(d, &s, account, secret, watch, err);
+		if (result == 0)
+			result = send_turns(d, &s, err);
+		if (account->server_count > 0)
+			smtp_close(&s);
+	} while (result == 0 && transaction_count(&d->tx, OUTCOME_PENDING) > 0);
 	return result;
+}
+
+/* A token may have been withdrawn before its time: the command gets one chance to bring another. */
+static int
+send_with_new_token(struct delivery *d, const struct account *account, struct buf *secret,
+    const struct stream_watch *watch, struct err *err)
+{
+	struct buf again = BUF_INIT_SECRET(SECRET_MAX);
+	struct err ignored;
+	int result = -1;
+
+	err_init(&ignored);
+	if (account_new_token(account, &again, &ignored) == 0 && strcmp(again.data, secret->data) != 0) {
+		err_clear(err);
+		result = send_over(d, account, &again, watch, err);
+	}
+	err_release(&ignored);
+	buf_release(&again);
+	return result;
+}
+
+static int
+send_all(struct delivery *d, const struct account *account, struct buf *secret, const struct stream_watch *watch,
+    struct err *err)
+{
+	int result = send_over(d, account, secret, watch, err);
+
+	if (result < 0 && err->kind == ERR_LOGIN && err->reply_code / 100 == 5 && account->secret_source == SECRET_TOKEN)
+		result = send_with_new_token(d, account, secret, watch, err);
+	return result;
+}
+
+/* The account's wishes for what the server shall do. */
+static struct requests
+requests_of(const struct account *account)
+{
+	return (struct requests){
+		.require_tls = account->require_tls,
+		.deliver_by_s = account->deliver_by_s,
+		.deliver_by_return = account->deliver_by_return,
+		.has_priority = account->has_priority,
+		.priority = account->mt_priority,
+		.hold_for_s = account->hold_for_s,
+	};
 }
 
 /* The account's limit is kept before anyone is asked to take the message. */
@@ -85,7 +147,8 @@ check_size(const struct account *account, const struct message *message, struct 
 static int
 get_secret(const struct account *account, struct buf *secret, struct err *err)
 {
-	if (account->user == NULL || account->auth_off)
+	if (account->user == NULL || account->auth_off ||
+	    (account->secret_source == SECRET_NONE && (account->tls_cert_file != NULL || account->auth.count > 0)))
 		return 0;
 	return account_secret(account, secret, err);
 }
@@ -103,8 +166,9 @@ deliver(struct delivery *d, const struct account *account, const struct envelope
 	buf_init(&d->tls, ERR_TEXT_MAX);
 	err_init(&err);
 	if (transaction_init(&d->tx, envelope, message, &err) == 0) {
+		d->tx.requests = requests_of(account);
 		if (check_size(account, message, &err) < 0 || get_secret(account, &secret, &err) < 0 ||
-		    send_over(d, account, &secret, watch, &err) < 0)
+		    send_all(d, account, &secret, watch, &err) < 0)
 			transaction_fail(&d->tx, &err);
 	}
 	d->elapsed_ms = clock_ms() - began;

@@ -5,10 +5,15 @@
 
 #include "base/text.h"
 #include "format/codec.h"
+#include "net/tls.h"
 #include "smtp/sasl.h"
 #include "smtp/wire.h"
 
-enum { RESPONSE_MAX = 16384 };	/* octets of one response, in base64 */
+enum {
+	RESPONSE_MAX = 16384,	/* octets of one response, in base64 */
+	STEPS_MAX = 16,		/* challenges of one login: no mechanism has more than a few */
+	BINDING_MAX = 64,	/* octets of a channel binding */
+};
 
 enum login_result {
 	LOGIN_OK,
@@ -35,7 +40,7 @@ queue_auth(struct smtp *s, const struct sasl_mechanism *mechanism, const struct 
 		stream_put(&s->stream, STREAM_SECRET, text.data, text.len);
 	}
 	stream_put(&s->stream, STREAM_TEXT, "\r\n", 2);
-	smtp_expect(s, VERB_AUTH, NULL, 0);
+	smtp_expect(s, VERB_AUTH, NULL, EVERY_RECIPIENT);
 	buf_release(&text);
 	return mechanism->client_first && fits;
 }
@@ -52,7 +57,7 @@ send_response(struct smtp *s, const struct buf *response, struct err *err)
 	}
 	stream_put(&s->stream, STREAM_SECRET, text.data, text.len);
 	stream_put(&s->stream, STREAM_TEXT, "\r\n", 2);
-	smtp_expect(s, VERB_AUTH_STEP, NULL, 0);
+	smtp_expect(s, VERB_AUTH_STEP, NULL, EVERY_RECIPIENT);
 	buf_release(&text);
 	return smtp_exchange(s, 0, 0, err);
 }
@@ -64,12 +69,24 @@ cancel(struct smtp *s, struct err *err)
 	struct err lost;
 
 	err_init(&lost);
-	smtp_command(s, VERB_AUTH_STEP, NULL, 0, "*");
+	smtp_command(s, VERB_AUTH_STEP, NULL, EVERY_RECIPIENT, "*");
 	if (smtp_exchange(s, 0, 0, &lost) < 0)
 		err_move(err, &lost);
 	err_release(&lost);
 	smtp_place(s, VERB_AUTH, err);
 	return s->broken ? LOGIN_FAILED : LOGIN_NEXT;
+}
+
+/* A refused token: the server's reason came as a challenge before the refusal. */
+static void
+add_token_error(const struct sasl *sasl, struct err *err)
+{
+	struct span words = sasl_token_error(sasl);
+
+	if (words.len == 0)
+		return;
+	buf_adds(&err->reply, "\n334 ");
+	text_printable(&err->reply, words, false);
 }
 
 /* What the last reply to the exchange means, when it is not 334. */
@@ -87,64 +104,119 @@ judge(struct smtp *s, const struct sasl *sasl, const struct sasl_mechanism *mech
 	}
 	smtp_refused(s, VERB_AUTH, err);
 	buf_addf(&err->what, " of %s (%s)", s->account->user, mechanism->name);
+	add_token_error(sasl, err);
 	/* 504: no such mechanism; 534: too weak for this user; 500, 501 and 503 speak of the command, not of the password. */
 	return s->reply.code == 504 || s->reply.code == 534 ? LOGIN_NEXT : LOGIN_FAILED;
 }
 
-/* Answers the challenges until the server has decided. */
+/* The response to the challenge that came last. */
+static int
+next_response(const struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism, struct buf *response,
+    struct err *err)
+{
+	struct buf challenge = BUF_INIT_SECRET(REPLY_LINE_MAX);
+	int result;
+
+	if (!base64_decode(&challenge, (struct span){ s->reply.text.data, s->reply.text.len }))
+		result = err_set(err, ERR_PROTOCOL, "%s: the server's challenge is not base64", mechanism->name);
+	else
+		result = sasl_step(sasl, (struct span){ challenge.data, challenge.len }, response, err);
+	buf_release(&challenge);
+	return result;
+}
+
+/* Answers the challenges until the server has decided.  `held`: the initial response waits for an empty challenge. */
 static enum login_result
 answer(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism, struct buf *response, bool held,
     struct err *err)
 {
-	struct buf challenge = BUF_INIT_SECRET(REPLY_LINE_MAX);
-	enum login_result result = LOGIN_OK;
-
-	while (s->reply.code == 334 && result == LOGIN_OK) {
-		buf_clear(&challenge);
-		if (held) {
-			held = false;
-		} else if (!base64_decode(&challenge, (struct span){ s->reply.text.data, s->reply.text.len })) {
-			err_set(err, ERR_PROTOCOL, "%s: the server's challenge is not base64", mechanism->name);
-			result = cancel(s, err);
-			break;
-		} else if (sasl_step(sasl, (struct span){ challenge.data, challenge.len }, response, err) < 0) {
-			result = cancel(s, err);
-			break;
+	for (unsigned step = 0; s->reply.code == 334; step++) {
+		if (step == STEPS_MAX) {
+			err_set(err, ERR_PROTOCOL, "%s: the server's challenges do not end", mechanism->name);
+			return cancel(s, err);
 		}
+		if (!(held && step == 0) && next_response(s, sasl, mechanism, response, err) < 0)
+			return cancel(s, err);
 		if (send_response(s, response, err) < 0)
-			result = LOGIN_FAILED;
+			return LOGIN_FAILED;
 	}
-	buf_release(&challenge);
-	return result == LOGIN_OK ? judge(s, sasl, mechanism, err) : result;
+	return judge(s, sasl, mechanism, err);
 }
 
 static enum login_result
-try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *secret, struct err *err)
+converse(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism, struct err *err)
 {
 	struct buf response = BUF_INIT_SECRET(RESPONSE_MAX);
 	enum login_result result = LOGIN_NEXT;
-	struct sasl *sasl = NULL;
 	bool sent;
 
-	if (sasl_begin(&sasl, mechanism, s->account->user, secret, s->server->host, err) == 0 &&
-	    (!mechanism->client_first || sasl_step(sasl, (struct span){ NULL, 0 }, &response, err) == 0)) {
+	if (!mechanism->client_first || sasl_step(sasl, (struct span){ NULL, 0 }, &response, err) == 0) {
 		sent = queue_auth(s, mechanism, &response);
 		result = LOGIN_FAILED;
 		if (smtp_exchange(s, 0, 0, err) == 0)
 			result = answer(s, sasl, mechanism, &response, mechanism->client_first && !sent, err);
 	}
-	sasl_end(sasl);
 	buf_release(&response);
 	return result;
 }
 
-/* The mechanism to try as number i: the account's own list, or ours; NULL behind the last. */
-static const char *
-candidate(const struct account *account, size_t i)
+static enum login_result
+try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *secret, struct err *err)
 {
-	if (account->auth.count > 0)
-		return i < account->auth.count ? account->auth.items[i] : NULL;
-	return sasl_mechanism(i) != NULL ? sasl_mechanism(i)->name : NULL;
+	struct buf binding = BUF_INIT(BINDING_MAX);
+	struct sasl_credentials credentials = {
+		.user = s->account->user,
+		.secret = secret,
+		.host = s->server->host,
+		.port = s->server->port,
+		.domain = s->account->ntlm_domain,
+		.binding = &binding,
+	};
+	enum login_result result = LOGIN_NEXT;
+	struct sasl *sasl = NULL;
+
+	if (mechanism->binding && !tls_channel_binding(&s->stream, &binding))
+		err_set(err, ERR_LOGIN, "%s: the connection has no channel binding", mechanism->name);
+	else if (sasl_begin(&sasl, mechanism, &credentials, err) == 0)
+		result = converse(s, sasl, mechanism, err);
+	sasl_end(sasl);
+	buf_release(&binding);
+	return result;
+}
+
+/* Has the account what the mechanism proves with? */
+static bool
+is_equipped(const struct account *account, const struct sasl_mechanism *mechanism)
+{
+	switch (mechanism->proof) {
+	case SASL_CERTIFICATE:
+		return account->tls_cert_file != NULL;
+	case SASL_TOKEN:
+		return account->secret_source == SECRET_TOKEN;
+	case SASL_PASSWORD:
+		return account->secret_source != SECRET_TOKEN && account->secret_source != SECRET_NONE;
+	case SASL_TICKET:
+		break;
+	}
+	return true;
+}
+
+/* The mechanism to try as number i, NULL where that one is out of the question; *end behind the last. */
+static const struct sasl_mechanism *
+candidate(const struct smtp *s, size_t i, bool *end)
+{
+	const struct account *account = s->account;
+	bool named = account->auth.count > 0;
+	const struct sasl_mechanism *mechanism;
+
+	*end = named ? i >= account->auth.count : sasl_mechanism(i) == NULL;
+	if (*end)
+		return NULL;
+	mechanism = named ? sasl_find(account->auth.items[i]) : sasl_mechanism(i);
+	if (mechanism == NULL || (!named && mechanism->on_request) || !is_equipped(account, mechanism) ||
+	    (mechanism->binding && !s->stream.encrypted) || !ehlo_has_mechanism(&s->offers, mechanism->name))
+		return NULL;
+	return mechanism;
 }
 
 static int
@@ -165,14 +237,13 @@ none_fits(const struct smtp *s, struct err *err)
 int
 smtp_login(struct smtp *s, const struct buf *secret, struct err *err)
 {
-	bool tried = false;
+	bool tried = false, end = false;
 
-	for (size_t i = 0; candidate(s->account, i) != NULL; i++) {
-		const char *name = candidate(s->account, i);
-		const struct sasl_mechanism *mechanism = sasl_find(name);
+	for (size_t i = 0; !end; i++) {
+		const struct sasl_mechanism *mechanism = candidate(s, i, &end);
 		enum login_result result;
 
-		if (mechanism == NULL || !ehlo_has_mechanism(&s->offers, name))
+		if (mechanism == NULL)
 			continue;
 		result = try_mechanism(s, mechanism, secret, err);
 		if (result != LOGIN_NEXT)

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/dane.h"
 #include "net/dial.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 #include "smtp/login.h"
 #include "smtp/session.h"
@@ -15,23 +17,57 @@
 
 enum { HOST_NAME_LEN = 256 };
 
-/* Which TLS the account wants with this server. */
+/* How each scheme is reached, and spoken to. */
+static const struct scheme {
+	enum tls_mode tls;		/* where the account does not say */
+	bool socket;			/* the host is the path of a Unix socket: TLS makes no sense */
+	const char *hello;
+} schemes[] = {
+	[SERVER_SMTPS] = { TLS_IMPLICIT, false, "EHLO" },
+	[SERVER_SMTP] = { TLS_STARTTLS, false, "EHLO" },
+	[SERVER_LMTP] = { TLS_NONE, false, "LHLO" },
+	[SERVER_UNIX] = { TLS_NONE, true, "EHLO" },
+	[SERVER_LMTP_UNIX] = { TLS_NONE, true, "LHLO" },
+};
+
+static const struct scheme *
+scheme(const struct smtp *s)
+{
+	return &schemes[s->server->scheme];
+}
+
 static enum tls_mode
 tls_mode(const struct smtp *s)
 {
-	if (s->server->scheme == SERVER_UNIX)
-		return TLS_NONE;
-	if (s->account->tls != TLS_DEFAULT)
-		return s->account->tls;
-	return s->server->scheme == SERVER_SMTPS ? TLS_IMPLICIT : TLS_STARTTLS;
+	return scheme(s)->socket || s->account->tls == TLS_DEFAULT ? scheme(s)->tls : s->account->tls;
+}
+
+/* To the server itself, or to the proxy and through it. */
+static int
+connect_tcp(struct smtp *s, int64_t deadline, struct err *err)
+{
+	const struct account *a = s->account;
+	const struct proxy_target target = { s->server->host, s->server->port, a->proxy_user, a->proxy_password };
+
+	if (a->proxy == PROXY_NONE)
+		return dial_tcp(&s->stream, s->server->host, s->server->port, a->source_ip, deadline, err);
+	if (dial_tcp(&s->stream, a->proxy_host, a->proxy_port, a->source_ip, deadline, err) < 0)
+		return err_wrap(err, "the proxy");
+	s->stream.local = false;
+	buf_addf(&s->stream.peer, ", proxy for %s:%u", target.host, target.port);
+	return a->proxy == PROXY_SOCKS5 ? proxy_socks5(&s->stream, &target, deadline, err) :
+	    proxy_http(&s->stream, &target, deadline, err);
 }
 
 static int
 connect_server(struct smtp *s, int64_t deadline, struct err *err)
 {
-	if (s->server->scheme == SERVER_UNIX)
+	if (scheme(s)->socket)
 		return dial_unix(&s->stream, s->server->host, err);
-	return dial_tcp(&s->stream, s->server->host, s->server->port, deadline, err);
+	if (s->account->tunnel_command == NULL)
+		return connect_tcp(s, deadline, err);
+	buf_addf(&s->stream.peer, "%s:%u", s->server->host, s->server->port);
+	return proxy_command(&s->stream, s->account->tunnel_command, s->server->host, s->server->port, err);
 }
 
 /* Plain text stays on this machine unless the account says otherwise in so many words. */
@@ -55,27 +91,55 @@ check_password_is_safe(const struct smtp *s, struct err *err)
 	    "insecure_auth yes");
 }
 
+/*
+ * What DNS says about the server's key, where DNSSEC vouches for it.  A lookup through a proxy would tell the network
+ * what the proxy is to hide.
+ */
+static int
+look_up_tlsa(const struct smtp *s, struct tlsa records[static DANE_RECORDS_MAX], size_t *count, struct err *err)
+{
+	const struct account *a = s->account;
+
+	*count = 0;
+	if (!a->dane || a->proxy != PROXY_NONE || a->tunnel_command != NULL || a->tls_fingerprints.count > 0 ||
+	    !a->tls_verify || s->stream.local)
+		return 0;
+	return dane_look_up(s->server->host, s->server->port, records, count, err);
+}
+
 static int
 start_tls(struct smtp *s, struct err *err)
 {
+	const struct account *a = s->account;
+	struct tlsa records[DANE_RECORDS_MAX];
 	struct tls_settings settings = {
-		.host = s->account->tls_host != NULL ? s->account->tls_host : s->server->host,
-		.trust_file = s->account->tls_trust_file,
-		.priorities = s->account->tls_priorities,
-		.verify = s->account->tls_verify,
+		.host = a->tls_host != NULL ? a->tls_host : s->server->host,
+		.trust_file = a->tls_trust_file,
+		.crl_file = a->tls_crl_file,
+		.priorities = a->tls_priorities,
+		.only_tls13 = a->tls_only13,
+		.cert_file = a->tls_cert_file,
+		.key_file = a->tls_key_file,
+		.pins = a->tls_fingerprints.items,
+		.pin_count = a->tls_fingerprints.count,
+		.tlsa = records,
+		.verify = a->tls_verify,
 	};
-	int64_t deadline = deadline_min(s->deadline, deadline_in(s->account->connect_timeout_ms));
 
-	return tls_start(&s->stream, &settings, deadline, err);
+	if (look_up_tlsa(s, records, &settings.tlsa_count, err) < 0)
+		return -1;
+	return tls_start(&s->stream, &settings, deadline_min(s->deadline, deadline_in(a->connect_timeout_ms)), err);
 }
 
 /* The silence of a port that waits for a TLS handshake is worth a word. */
 static int
 read_greeting(struct smtp *s, struct err *err)
 {
-	smtp_expect(s, VERB_GREETING, NULL, 0);
+	smtp_expect(s, VERB_GREETING, NULL, EVERY_RECIPIENT);
 	if (smtp_ask(s, VERB_GREETING, err) == 0)
 		return 0;
+	if (err->kind == ERR_PROTOCOL)
+		err_hint(err, "is this the port of a mail server?");
 	if (err->kind == ERR_TIMEOUT && !s->stream.encrypted && !s->stream.local)
 		err_hint(err, "if this port speaks TLS from the start, configure smtps:// (msmtp: tls_starttls off)");
 	return -1;
@@ -105,7 +169,7 @@ say_ehlo(struct smtp *s, struct err *err)
 	int result;
 
 	add_own_name(s, &name);
-	smtp_command(s, VERB_EHLO, NULL, 0, "EHLO %s", name.data);
+	smtp_command(s, VERB_EHLO, NULL, EVERY_RECIPIENT, "%s %s", scheme(s)->hello, name.data);
 	buf_release(&name);
 	result = smtp_ask(s, VERB_EHLO, err);
 	if (result == 0)
@@ -122,7 +186,7 @@ upgrade(struct smtp *s, struct err *err)
 		smtp_place(s, VERB_STARTTLS, err);
 		return err_hint(err, "someone on the way may have removed the offer; where the server has port 465, use smtps://");
 	}
-	smtp_command(s, VERB_STARTTLS, NULL, 0, "STARTTLS");
+	smtp_command(s, VERB_STARTTLS, NULL, EVERY_RECIPIENT, "STARTTLS");
 	if (smtp_ask(s, VERB_STARTTLS, err) < 0)
 		return -1;
 	if (start_tls(s, err) < 0) {
@@ -188,7 +252,7 @@ say_goodbye(struct smtp *s)
 
 	err_init(&ignored);
 	if (!s->quit)
-		smtp_command(s, VERB_QUIT, NULL, 0, "QUIT");
+		smtp_command(s, VERB_QUIT, NULL, EVERY_RECIPIENT, "QUIT");
 	smtp_exchange(s, 0, 0, &ignored);
 	err_release(&ignored);
 }

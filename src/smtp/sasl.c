@@ -5,23 +5,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/codec.h"
+
+enum { TOKEN_ERROR_MAX = 4096 };	/* octets of the server's words about a token that are kept */
+
 struct sasl {
-	Gsasl *context;
-	Gsasl_session *session;
 	const struct sasl_mechanism *mechanism;
+	const struct sasl_credentials *credentials;
+	Gsasl *context;			/* libgsasl's, for the mechanisms that are its */
+	Gsasl_session *session;
+	unsigned steps;			/* taken, of the mechanisms that are ours */
 	bool done;
+	struct buf token_error;
 };
 
 /*
- * Inside verified TLS, PLAIN is one round trip and SCRAM three, and both show the server only what it may know; LOGIN
- * comes last because it is no standard.
+ * What proves most without showing anything comes first; then, inside verified TLS, PLAIN, which is one round trip where
+ * SCRAM takes three and shows the server only what it may know; LOGIN is no standard, CRAM-MD5 keeps the server from
+ * storing the password safely.
  */
 static const struct sasl_mechanism mechanisms[] = {
-	{ "PLAIN", true, false },
-	{ "SCRAM-SHA-256", true, true },
-	{ "SCRAM-SHA-1", true, true },
-	{ "LOGIN", false, false },
-	{ "CRAM-MD5", false, false },
+	{ "EXTERNAL", SASL_CERTIFICATE, true, false, false, false },
+	{ "OAUTHBEARER", SASL_TOKEN, true, false, false, false },
+	{ "XOAUTH2", SASL_TOKEN, true, false, false, false },
+	{ "SCRAM-SHA-256-PLUS", SASL_PASSWORD, true, true, true, false },
+	{ "SCRAM-SHA-1-PLUS", SASL_PASSWORD, true, true, true, false },
+	{ "PLAIN", SASL_PASSWORD, true, false, false, false },
+	{ "SCRAM-SHA-256", SASL_PASSWORD, true, true, false, false },
+	{ "SCRAM-SHA-1", SASL_PASSWORD, true, true, false, false },
+	{ "LOGIN", SASL_PASSWORD, false, false, false, false },
+	{ "CRAM-MD5", SASL_PASSWORD, false, false, false, false },
+	{ "GSSAPI", SASL_TICKET, true, true, false, true },
+	{ "DIGEST-MD5", SASL_PASSWORD, false, true, false, true },
+	{ "NTLM", SASL_PASSWORD, true, false, false, true },
 };
 
 const struct sasl_mechanism *
@@ -39,6 +55,13 @@ sasl_find(const char *name)
 	return NULL;
 }
 
+/* libgsasl has no OAuth, and EXTERNAL is nothing but a name. */
+static bool
+is_ours(const struct sasl_mechanism *mechanism)
+{
+	return mechanism->proof == SASL_TOKEN || mechanism->proof == SASL_CERTIFICATE;
+}
+
 static int
 sasl_failed(const struct sasl *sasl, int code, struct err *err)
 {
@@ -47,29 +70,54 @@ sasl_failed(const struct sasl *sasl, int code, struct err *err)
 	return -1;
 }
 
+/* The binding in base64, as libgsasl wants it; only for -PLUS, for with it the others fail (libgsasl 2.2). */
 static int
-start(struct sasl *sasl, const char *user, const struct buf *secret, const char *host)
+set_binding(struct sasl *sasl)
 {
-	int code = gsasl_init(&sasl->context);
+	struct buf text = BUF_INIT(1024);
+	int code;
 
-	if (code != GSASL_OK)
-		return code;
-	code = gsasl_client_start(sasl->context, sasl->mechanism->name, &sasl->session);
-	if (code != GSASL_OK)
-		return code;
-	code = gsasl_property_set(sasl->session, GSASL_AUTHID, user);
-	if (code == GSASL_OK)
-		code = gsasl_property_set_raw(sasl->session, GSASL_PASSWORD, secret->data, secret->len);
-	if (code == GSASL_OK)
-		code = gsasl_property_set(sasl->session, GSASL_SERVICE, "smtp");
-	if (code == GSASL_OK)
-		code = gsasl_property_set(sasl->session, GSASL_HOSTNAME, host);
+	base64_add(&text, (struct span){ sasl->credentials->binding->data, sasl->credentials->binding->len });
+	code = gsasl_property_set(sasl->session, GSASL_CB_TLS_EXPORTER, text.data);
+	buf_release(&text);
 	return code;
 }
 
+static int
+set_properties(struct sasl *sasl)
+{
+	const struct sasl_credentials *credentials = sasl->credentials;
+	int code = gsasl_property_set(sasl->session, GSASL_AUTHID, credentials->user);
+
+	if (code == GSASL_OK)
+		code = gsasl_property_set_raw(sasl->session, GSASL_PASSWORD, credentials->secret->data, credentials->secret->len);
+	if (code == GSASL_OK)
+		code = gsasl_property_set(sasl->session, GSASL_SERVICE, "smtp");
+	if (code == GSASL_OK)
+		code = gsasl_property_set(sasl->session, GSASL_HOSTNAME, credentials->host);
+	if (code == GSASL_OK && credentials->domain != NULL)
+		code = gsasl_property_set(sasl->session, GSASL_REALM, credentials->domain);
+	/* No security layer: TLS is there. */
+	if (code == GSASL_OK)
+		code = gsasl_property_set(sasl->session, GSASL_QOP, "qop-auth");
+	if (code == GSASL_OK && sasl->mechanism->binding)
+		code = set_binding(sasl);
+	return code;
+}
+
+static int
+start(struct sasl *sasl)
+{
+	int code = gsasl_init(&sasl->context);
+
+	if (code == GSASL_OK)
+		code = gsasl_client_start(sasl->context, sasl->mechanism->name, &sasl->session);
+	return code == GSASL_OK ? set_properties(sasl) : code;
+}
+
 int
-sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const char *user, const struct buf *secret,
-    const char *host, struct err *err)
+sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const struct sasl_credentials *credentials,
+    struct err *err)
 {
 	int code;
 
@@ -77,8 +125,44 @@ sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const cha
 	if (*sasl == NULL)
 		return err_memory(err);
 	(*sasl)->mechanism = mechanism;
-	code = start(*sasl, user, secret, host);
+	(*sasl)->credentials = credentials;
+	buf_init(&(*sasl)->token_error, TOKEN_ERROR_MAX);
+	if (is_ours(mechanism))
+		return 0;
+	code = start(*sasl);
 	return code == GSASL_OK ? 0 : sasl_failed(*sasl, code, err);
+}
+
+/* RFC 7628 section 3.1, and what Google and Microsoft had before it. */
+static void
+add_token(const struct sasl *sasl, struct buf *out)
+{
+	const struct sasl_credentials *c = sasl->credentials;
+
+	if (strcmp(sasl->mechanism->name, "XOAUTH2") == 0)
+		buf_addf(out, "user=%s\001auth=Bearer %s\001\001", c->user, c->secret->data);
+	else
+		buf_addf(out, "n,a=%s,\001host=%s\001port=%u\001auth=Bearer %s\001\001", c->user, c->host, c->port,
+		    c->secret->data);
+}
+
+/* The steps of the mechanisms that are ours: one response, and an empty one to hear why a token was refused. */
+static int
+own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct err *err)
+{
+	bool bearer = sasl->mechanism->proof == SASL_TOKEN;
+
+	if (sasl->steps++ == 0) {
+		if (bearer)
+			add_token(sasl, response);
+		sasl->done = !bearer;
+		return buf_ok(response) ? 0 : err_memory(err);
+	}
+	sasl->done = true;
+	buf_add(&sasl->token_error, challenge.data, challenge.len);
+	if (strcmp(sasl->mechanism->name, "OAUTHBEARER") == 0)
+		buf_addc(response, '\001');
+	return 0;
 }
 
 int
@@ -86,9 +170,14 @@ sasl_step(struct sasl *sasl, struct span challenge, struct buf *response, struct
 {
 	char *out = NULL;
 	size_t len = 0;
-	int code = gsasl_step(sasl->session, challenge.data, challenge.len, &out, &len);
+	int code;
 
 	buf_clear(response);
+	if (sasl->done)
+		return err_set(err, ERR_LOGIN, "%s: the server asks for more than the mechanism has", sasl->mechanism->name);
+	if (is_ours(sasl->mechanism))
+		return own_step(sasl, challenge, response, err);
+	code = gsasl_step(sasl->session, challenge.data, challenge.len, &out, &len);
 	/* On failure libgsasl leaves `out` undefined: it must not be touched. */
 	if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
 		return sasl_failed(sasl, code, err);
@@ -107,6 +196,12 @@ sasl_is_done(const struct sasl *sasl)
 	return sasl->done;
 }
 
+struct span
+sasl_token_error(const struct sasl *sasl)
+{
+	return (struct span){ sasl->token_error.data, sasl->token_error.len };
+}
+
 void
 sasl_end(struct sasl *sasl)
 {
@@ -116,5 +211,6 @@ sasl_end(struct sasl *sasl)
 		gsasl_finish(sasl->session);
 	if (sasl->context != NULL)
 		gsasl_done(sasl->context);
+	buf_release(&sasl->token_error);
 	free(sasl);
 }

@@ -5,11 +5,16 @@
  *   PIPELINING and CHUNKING   MAIL RCPT… BDAT content QUIT | (content over SMALL_CONTENT: MAIL RCPT… | BDAT content QUIT)
  *   PIPELINING                MAIL RCPT… DATA | content . QUIT
  *   neither                   one command at a time, and nothing ahead of a reply
+ *
+ * LMTP always waits for the replies to RCPT, for they tell how many will answer the content.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "format/codec.h"
+#include "format/domain.h"
 #include "smtp/session.h"
 #include "smtp/wire.h"
 
@@ -29,9 +34,34 @@ struct content {
 };
 
 static bool
+is_lmtp(const struct smtp *s)
+{
+	return s->server->scheme == SERVER_LMTP || s->server->scheme == SERVER_LMTP_UNIX;
+}
+
+/*
+ * Microsoft's servers offer CHUNKING, but refuse good messages in it ("552 5.3.4 Header size exceeds fixed maximum size")
+ * or fall silent behind it.
+ */
+static bool
+chunks_badly(const char *host)
+{
+	static const char *const domains[] = { "outlook.com", "office365.com", "hotmail.com" };
+	size_t len = strlen(host);
+
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+		size_t tail = strlen(domains[i]);
+
+		if (len >= tail && span_is_nocase(span_of(host + len - tail), domains[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool
 use_chunking(const struct smtp *s)
 {
-	return s->offers.chunking && s->account->chunking != SETTING_NEVER;
+	return s->offers.chunking && s->account->chunking != SETTING_NEVER && !chunks_badly(s->server->host);
 }
 
 /* Points *data at the octets from c->at on: at most want, and never past the part of the message they are in. */
@@ -133,11 +163,37 @@ content_begin(struct content *c, struct smtp *s, struct transaction *tx, bool st
 	s->window_octets = 0;
 }
 
+/*
+ * The replies that the content will get.  They are expected from its beginning on, for a refusal may come before its end.
+ */
 static void
-content_end(struct transaction *tx)
+expect_answers(struct smtp *s, struct transaction *tx, enum verb verb)
+{
+	if (!is_lmtp(s)) {
+		smtp_expect(s, verb, tx, EVERY_RECIPIENT);
+		return;
+	}
+	for (size_t i = 0; i < tx->envelope->count; i++)
+		if (tx->outcomes[i].state == OUTCOME_NAMED)
+			smtp_expect(s, verb, tx, i);
+}
+
+static void
+content_end(struct smtp *s, struct transaction *tx)
 {
 	tx->content_unsent = false;
-	tx->content_due = true;
+	tx->answers_due = is_lmtp(s) ? tx->named : 1;
+}
+
+/* "BDAT n LAST": its replies are expected separately. */
+static void
+queue_bdat(struct smtp *s, struct transaction *tx)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n", message_size(tx->message));
+	stream_put(&s->stream, STREAM_TEXT, line, strlen(line));
+	expect_answers(s, tx, VERB_BDAT);
 }
 
 static void
@@ -145,7 +201,7 @@ queue_quit(struct smtp *s, bool last)
 {
 	if (!last || !smtp_may_pipeline(s))
 		return;
-	smtp_command(s, VERB_QUIT, NULL, 0, "QUIT");
+	smtp_command(s, VERB_QUIT, NULL, EVERY_RECIPIENT, "QUIT");
 	s->quit = true;
 }
 
@@ -181,12 +237,12 @@ send_bdat(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 	int64_t began = clock_ms();
 	struct content content;
 
-	smtp_command(s, VERB_BDAT, tx, 0, "BDAT %" PRIu64 " LAST", message_size(tx->message));
+	queue_bdat(s, tx);
 	content_begin(&content, s, tx, false);
 	if (content_send(&content, err) < 0)
 		return -1;
 	if (s->in_content) {
-		content_end(tx);
+		content_end(s, tx);
 		queue_quit(s, last);
 	}
 	return finish_content(s, tx, began, err);
@@ -198,13 +254,13 @@ send_data(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 	int64_t began = clock_ms();
 	struct content content;
 
-	smtp_expect(s, VERB_CONTENT, tx, 0);
+	expect_answers(s, tx, VERB_CONTENT);
 	content_begin(&content, s, tx, true);
 	if (content_send(&content, err) < 0)
 		return -1;
 	if (s->in_content) {
 		stream_put(&s->stream, STREAM_TEXT, ".\r\n", 3);
-		content_end(tx);
+		content_end(s, tx);
 		queue_quit(s, last);
 	}
 	return finish_content(s, tx, began, err);
@@ -214,9 +270,41 @@ send_data(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 static int
 send_nothing(struct smtp *s, struct transaction *tx, struct err *err)
 {
-	smtp_expect(s, VERB_CONTENT, tx, 0);
+	smtp_expect(s, VERB_CONTENT, tx, EVERY_RECIPIENT);
 	stream_put(&s->stream, STREAM_TEXT, ".\r\n", 3);
 	return smtp_exchange(s, 0, 0, err);
+}
+
+/* The path between < and >: as it is, or with A-labels where SMTPUTF8 is not in use. */
+static void
+add_path(const struct transaction *tx, const char *address, struct buf *line)
+{
+	const char *at = strrchr(address, '@');
+	struct err ignored;
+
+	if (tx->utf8 || at == NULL || !span_has_8bit(span_of(at))) {
+		buf_adds(line, address);
+		return;
+	}
+	buf_add(line, address, (size_t)(at + 1 - address));
+	err_init(&ignored);
+	/* That it can be done was seen by check_addresses(). */
+	domain_to_ascii(at + 1, line, &ignored);
+	err_release(&ignored);
+}
+
+/* What the sender asked for, as far as the server offers it; check_requests() has seen to what must be offered. */
+static void
+add_requests(const struct smtp *s, const struct requests *r, struct buf *line)
+{
+	if (r->require_tls)
+		buf_adds(line, " REQUIRETLS");
+	if (r->deliver_by_s > 0 && s->offers.deliver_by)
+		buf_addf(line, " BY=%lld;%c", r->deliver_by_s, r->deliver_by_return ? 'R' : 'N');
+	if (r->hold_for_s > 0)
+		buf_addf(line, " HOLDFOR=%lld", r->hold_for_s);
+	if (r->has_priority && s->offers.mt_priority)
+		buf_addf(line, " MT-PRIORITY=%d", r->priority);
 }
 
 static void
@@ -226,17 +314,23 @@ queue_mail(struct smtp *s, struct transaction *tx)
 	const struct envelope *e = tx->envelope;
 	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
 
-	buf_addf(&line, "MAIL FROM:<%s>", e->sender);
+	buf_adds(&line, "MAIL FROM:<");
+	add_path(tx, e->sender, &line);
+	buf_adds(&line, ">");
 	if (s->offers.size)
 		buf_addf(&line, " SIZE=%" PRIu64, message_size(m));
 	if (s->offers.eightbitmime && (m->header_8bit || m->body_8bit))
 		buf_adds(&line, " BODY=8BITMIME");
+	if (tx->utf8)
+		buf_adds(&line, " SMTPUTF8");
 	if (s->offers.dsn && e->ret != RETURN_DEFAULT)
 		buf_addf(&line, " RET=%s", e->ret == RETURN_FULL ? "FULL" : "HDRS");
 	if (s->offers.dsn && e->envid != NULL)
 		buf_addf(&line, " ENVID=%s", e->envid);
-	smtp_command(s, VERB_MAIL, tx, 0, "%s", line.data);
+	add_requests(s, &tx->requests, &line);
+	smtp_command(s, VERB_MAIL, tx, EVERY_RECIPIENT, "%s", line.data);
 	buf_release(&line);
+	s->mails++;
 }
 
 static void
@@ -258,24 +352,96 @@ add_notify(struct buf *line, unsigned notify)
 	}
 }
 
+/* The original recipient (RFC 3461 section 4.2): at submission the one that RCPT names.  In UTF-8: RFC 6533 section 3. */
+static void
+add_orcpt(struct buf *line, struct span path)
+{
+	if (!span_has_8bit(path)) {
+		buf_adds(line, " ORCPT=rfc822;");
+		xtext_add(line, path);
+		return;
+	}
+	buf_adds(line, " ORCPT=utf-8;");
+	for (size_t i = 0; i < path.len; i++) {
+		char c = path.data[i];
+
+		if (!is_8bit(c) && (c <= ' ' || c == '+' || c == '=' || c == '\\' || c == 0x7f))
+			buf_addf(line, "\\x{%02X}", (unsigned char)c);
+		else
+			buf_addc(line, c);
+	}
+}
+
 static void
 queue_rcpt(struct smtp *s, struct transaction *tx, size_t recipient)
 {
-	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
+	struct buf line = BUF_INIT(STREAM_INPUT_MAX), path = BUF_INIT(1024);
 
-	buf_addf(&line, "RCPT TO:<%s>", tx->envelope->recipients[recipient].address);
-	if (s->offers.dsn)
+	add_path(tx, tx->envelope->recipients[recipient].address, &path);
+	buf_addf(&line, "RCPT TO:<%s>", path.data);
+	if (s->offers.dsn && tx->envelope->notify != 0) {
 		add_notify(&line, tx->envelope->notify);
+		add_orcpt(&line, (struct span){ path.data, path.len });
+	}
 	smtp_command(s, VERB_RCPT, tx, recipient, "%s", line.data);
+	tx->outcomes[recipient].state = OUTCOME_TRIED;
 	buf_release(&line);
+	buf_release(&path);
+}
+
+/* Which recipients a turn may have (LIMITS, RFC 9422). */
+struct share {
+	uint64_t recipients, domains;	/* still allowed */
+	const char *last_domain;	/* of the recipient before */
+};
+
+static struct share
+share_begin(const struct smtp *s)
+{
+	const uint64_t all = UINT64_MAX;
+
+	return (struct share){ s->offers.rcpt_max > 0 ? s->offers.rcpt_max : all,
+	    s->offers.rcpt_domain_max > 0 ? s->offers.rcpt_domain_max : all, "" };
+}
+
+/*
+ * Takes one recipient into the turn, or says that it is full.  Domains are counted as they change along the list: that
+ * may count one twice, and never too few.
+ */
+static bool
+share_take(struct share *share, const char *address)
+{
+	const char *at = strrchr(address, '@');
+	const char *domain = at != NULL ? at + 1 : address;
+	bool new_domain = !span_is_nocase(span_of(domain), share->last_domain);
+
+	if (share->recipients == 0 || (new_domain && share->domains == 0))
+		return false;
+	share->recipients--;
+	share->domains -= new_domain;
+	share->last_domain = domain;
+	return true;
+}
+
+/* The next pending recipient from i on that the turn has room for; the envelope's count behind the last. */
+static size_t
+next_pending(const struct transaction *tx, struct share *share, size_t i)
+{
+	while (i < tx->envelope->count && tx->outcomes[i].state != OUTCOME_PENDING)
+		i++;
+	if (i < tx->envelope->count && !share_take(share, tx->envelope->recipients[i].address))
+		return tx->envelope->count;
+	return i;
 }
 
 /* MAIL and all RCPT, without waiting for the replies; a long list is sent on as it grows. */
 static int
 queue_envelope(struct smtp *s, struct transaction *tx, struct err *err)
 {
+	struct share share = share_begin(s);
+
 	queue_mail(s, tx);
-	for (size_t i = 0; i < tx->envelope->count; i++) {
+	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count; i = next_pending(tx, &share, i + 1)) {
 		queue_rcpt(s, tx, i);
 		if (stream_queued(&s->stream) > FLIGHT_MAX && smtp_exchange(s, FLIGHT_MAX / 2, s->due, err) < 0)
 			return -1;
@@ -291,13 +457,13 @@ send_in_one(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 
 	if (queue_envelope(s, tx, err) < 0)
 		return -1;
-	smtp_command(s, VERB_BDAT, tx, 0, "BDAT %" PRIu64 " LAST", message_size(tx->message));
+	queue_bdat(s, tx);
 	content_begin(&content, s, tx, false);
 	s->in_content = false;
 	while (content.at < content.size)
 		if (content_queue(&content, STREAM_PIECE, err) < 0)
 			return -1;
-	content_end(tx);
+	content_end(s, tx);
 	queue_quit(s, last);
 	return smtp_exchange(s, 0, due_after_content(s), err);
 }
@@ -305,12 +471,12 @@ send_in_one(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 static int
 send_pipelined(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 {
-	if (use_chunking(s) && message_size(tx->message) <= SMALL_CONTENT)
+	if (use_chunking(s) && !is_lmtp(s) && message_size(tx->message) <= SMALL_CONTENT)
 		return send_in_one(s, tx, last, err);
 	if (queue_envelope(s, tx, err) < 0)
 		return -1;
 	if (!use_chunking(s))
-		smtp_command(s, VERB_DATA, tx, 0, "DATA");
+		smtp_command(s, VERB_DATA, tx, EVERY_RECIPIENT, "DATA");
 	if (smtp_exchange(s, 0, 0, err) < 0)
 		return -1;
 	if (use_chunking(s))
@@ -323,10 +489,13 @@ send_pipelined(struct smtp *s, struct transaction *tx, bool last, struct err *er
 static int
 send_in_steps(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 {
+	struct share share = share_begin(s);
+
 	queue_mail(s, tx);
 	if (smtp_exchange(s, 0, 0, err) < 0)
 		return -1;
-	for (size_t i = 0; i < tx->envelope->count && !tx->mail_refused; i++) {
+	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count && !tx->mail_refused;
+	    i = next_pending(tx, &share, i + 1)) {
 		queue_rcpt(s, tx, i);
 		if (smtp_exchange(s, 0, 0, err) < 0)
 			return -1;
@@ -335,7 +504,7 @@ send_in_steps(struct smtp *s, struct transaction *tx, bool last, struct err *err
 		return 0;
 	if (use_chunking(s))
 		return send_bdat(s, tx, last, err);
-	smtp_command(s, VERB_DATA, tx, 0, "DATA");
+	smtp_command(s, VERB_DATA, tx, EVERY_RECIPIENT, "DATA");
 	if (smtp_exchange(s, 0, 0, err) < 0)
 		return -1;
 	return tx->data_ready ? send_data(s, tx, last, err) : 0;
@@ -364,18 +533,71 @@ check_message(const struct smtp *s, const struct transaction *tx, struct err *er
 	return 0;
 }
 
-static int
-check_utf8(const struct transaction *tx, struct err *err)
+static bool
+local_is_8bit(const char *address)
+{
+	const char *at = strrchr(address, '@');
+
+	return span_has_8bit((struct span){ address, at != NULL ? (size_t)(at - address) : strlen(address) });
+}
+
+/* SMTPUTF8 is needed by the local part of an address alone, or by an address in the header, which we do not change. */
+static bool
+needs_utf8(const struct transaction *tx)
 {
 	const struct envelope *e = tx->envelope;
-	const char *address = e->sender_needs_utf8 ? e->sender : NULL;
+	bool needs = local_is_8bit(e->sender) || message_has_utf8_addresses(tx->message);
 
-	for (size_t i = 0; i < e->count && address == NULL; i++)
-		if (e->recipients[i].needs_utf8)
-			address = e->recipients[i].address;
-	if (address == NULL)
+	for (size_t i = 0; i < e->count && !needs; i++)
+		needs = local_is_8bit(e->recipients[i].address);
+	return needs;
+}
+
+static int
+check_domain(const char *address, struct err *err)
+{
+	struct buf ascii = BUF_INIT(1024);
+	const char *at = strrchr(address, '@');
+	int result = at != NULL ? domain_to_ascii(at + 1, &ascii, err) : 0;
+
+	buf_release(&ascii);
+	return result;
+}
+
+/* Decides on SMTPUTF8, and whether all addresses can be written without it. */
+static int
+check_addresses(const struct smtp *s, struct transaction *tx, struct err *err)
+{
+	int result = check_domain(tx->envelope->sender, err);
+
+	for (size_t i = 0; i < tx->envelope->count && result == 0; i++)
+		result = check_domain(tx->envelope->recipients[i].address, err);
+	if (result < 0)
+		return -1;
+	tx->utf8 = needs_utf8(tx);
+	if (!tx->utf8 || s->offers.smtputf8)
 		return 0;
-	return err_set(err, ERR_ADDRESS, "%s is not in ASCII, which this version cannot send", address);
+	err_set(err, ERR_ADDRESS, "an address of the message is not in ASCII, and the server cannot take it (no SMTPUTF8)");
+	memcpy(err->enhanced, "5.6.7", sizeof("5.6.7"));
+	return -1;
+}
+
+/* What was asked for and must not be left out in silence. */
+static int
+check_requests(const struct smtp *s, const struct transaction *tx, struct err *err)
+{
+	const struct requests *r = &tx->requests;
+
+	if (r->require_tls && !s->offers.requiretls) {
+		err_set(err, ERR_SERVICE, "require_tls is set, and the server cannot promise it (no REQUIRETLS)");
+		memcpy(err->enhanced, "5.7.30", sizeof("5.7.30"));
+		return -1;
+	}
+	if (r->deliver_by_s > 0 && r->deliver_by_return && !s->offers.deliver_by)
+		return err_set(err, ERR_SERVICE, "deliver_by is set, and the server cannot promise it (no DELIVERBY)");
+	if (r->hold_for_s > 0 && !s->offers.future_release)
+		return err_set(err, ERR_SERVICE, "the server cannot hold the message (no FUTURERELEASE)");
+	return 0;
 }
 
 /* The server may have the message: all of it is on its way, and nobody has said no. */
@@ -384,8 +606,24 @@ is_in_doubt(const struct smtp *s, const struct transaction *tx)
 {
 	size_t behind = s->quit ? strlen("QUIT\r\n") : 0;
 
-	return tx->content_due && stream_queued(&s->stream) <= behind &&
-	    transaction_count(tx, OUTCOME_FAILED) < tx->envelope->count;
+	return tx->answers_due > 0 && stream_queued(&s->stream) <= behind &&
+	    transaction_count(tx, OUTCOME_TRIED) + transaction_count(tx, OUTCOME_NAMED) > 0;
+}
+
+/* A turn has ended, and the session goes on: where nothing was delivered, MAIL still stands (RFC 5321 section 4.1.4). */
+static int
+end_turn(struct smtp *s, struct transaction *tx, struct err *err)
+{
+	if (s->broken || s->quit || transaction_count(tx, OUTCOME_PENDING) == 0 || tx->answers_due > 0)
+		return 0;
+	smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
+	return smtp_ask(s, VERB_RSET, err);
+}
+
+bool
+smtp_may_send(const struct smtp *s)
+{
+	return !s->broken && !s->quit && (s->offers.mail_max == 0 || s->mails < s->offers.mail_max);
 }
 
 int
@@ -394,13 +632,16 @@ smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 	int result;
 
 	err_clear(err);
-	if (check_message(s, tx, err) < 0 || check_utf8(tx, err) < 0) {
+	transaction_begin_turn(tx);
+	if (check_message(s, tx, err) < 0 || check_addresses(s, tx, err) < 0 || check_requests(s, tx, err) < 0) {
 		smtp_place(s, VERB_MAIL, err);
 		transaction_fail(tx, err);
 		err_clear(err);
 		return 0;
 	}
 	result = smtp_may_pipeline(s) ? send_pipelined(s, tx, last, err) : send_in_steps(s, tx, last, err);
+	if (result == 0)
+		result = end_turn(s, tx, err);
 	if (result < 0) {
 		s->broken = true;
 		/* 421 is an answer, and a clear one. */

@@ -35,11 +35,13 @@ enum verb {
 	VERBS
 };
 
+#define EVERY_RECIPIENT SIZE_MAX
+
 /* A reply that is due. */
 struct expected {
 	enum verb verb;
 	struct transaction *tx;	/* NULL where the verb belongs to none */
-	size_t recipient;	/* of VERB_RCPT */
+	size_t recipient;	/* of VERB_RCPT, and of the content in LMTP; else EVERY_RECIPIENT */
 };
 
 struct smtp {
@@ -58,6 +60,7 @@ struct smtp {
 	bool unasked;			/* input was there before the flight that is queued now */
 	bool quit;			/* QUIT is said */
 	bool broken;			/* nothing more can be said */
+	uint64_t mails;			/* transactions begun (LIMITS' MAILMAX) */
 	const char *mechanism;		/* of the login; NULL: none */
 };
 
@@ -71,11 +74,16 @@ int smtp_open(struct smtp *s, const struct account *account, const struct server
     const struct stream_watch *watch, struct err *err);
 
 /*
- * Sends one message to all recipients of tx.  `last`: no other will follow, so that QUIT can join the last flight.
- * On 0 every recipient has an outcome.  On -1 the session broke; recipients without an outcome have got the error, with
- * in_doubt set where the server may have taken the message.
+ * Sends the message to the recipients of tx that are pending, or to as many of them as the server takes at once.  `last`:
+ * no other message will follow, so that QUIT can join the last flight.
+ * On 0 each recipient has an outcome or is pending (again): then smtp_send() is to be called once more, on another
+ * session where smtp_may_send() is false.  On -1 the session broke; recipients without an outcome have got the error,
+ * with in_doubt set where the server may have taken the message.
  */
 int smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err);
+
+/* True where the session can take another turn. */
+bool smtp_may_send(const struct smtp *s);
 
 /* Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases everything. */
 void smtp_close(struct smtp *s);

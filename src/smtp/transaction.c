@@ -31,6 +31,13 @@ transaction_release(struct transaction *tx)
 }
 
 void
+transaction_begin_turn(struct transaction *tx)
+{
+	tx->named = tx->answers_due = 0;
+	tx->utf8 = tx->mail_refused = tx->data_ready = tx->content_unsent = false;
+}
+
+void
 transaction_fail_one(struct transaction *tx, size_t recipient, const struct err *err)
 {
 	struct outcome *outcome = &tx->outcomes[recipient];
@@ -45,17 +52,24 @@ void
 transaction_fail(struct transaction *tx, const struct err *err)
 {
 	for (size_t i = 0; i < tx->envelope->count; i++)
-		if (tx->outcomes[i].state == OUTCOME_PENDING || tx->outcomes[i].state == OUTCOME_NAMED)
+		if (tx->outcomes[i].state != OUTCOME_ACCEPTED && tx->outcomes[i].state != OUTCOME_FAILED)
 			transaction_fail_one(tx, i, err);
+}
+
+void
+transaction_accept_one(struct transaction *tx, size_t recipient)
+{
+	if (tx->outcomes[recipient].state == OUTCOME_NAMED)
+		tx->named--;
+	tx->outcomes[recipient].state = OUTCOME_ACCEPTED;
 }
 
 void
 transaction_accept(struct transaction *tx)
 {
-	for (size_t i = 0; i < tx->envelope->count; i++)
+	for (size_t i = 0; i < tx->envelope->count && tx->named > 0; i++)
 		if (tx->outcomes[i].state == OUTCOME_NAMED)
-			tx->outcomes[i].state = OUTCOME_ACCEPTED;
-	tx->named = 0;
+			transaction_accept_one(tx, i);
 }
 
 size_t

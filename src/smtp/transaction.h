@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One message on its way over one connection, and what became of it for each recipient.
+ * One message on its way to its recipients, and what became of it for each of them.  A server that takes only so many
+ * recipients at once gets it in several turns: smtp_send() is called until nobody is pending.
  */
 #ifndef SENDOFF_SMTP_TRANSACTION_H
 #define SENDOFF_SMTP_TRANSACTION_H
@@ -13,7 +14,8 @@
 #include "message/message.h"
 
 enum outcome_state {
-	OUTCOME_PENDING,	/* not known yet */
+	OUTCOME_PENDING,	/* not tried yet, or to be tried again in the next turn */
+	OUTCOME_TRIED,		/* RCPT is on its way in this turn */
 	OUTCOME_NAMED,		/* the server took RCPT; the message itself is not yet answered */
 	OUTCOME_ACCEPTED,	/* the server has the message for this recipient */
 	OUTCOME_FAILED,		/* it has not; err says why, and whether that is for good */
@@ -24,16 +26,30 @@ struct outcome {
 	struct err err;
 };
 
+/* Extensions that the sender asks for (by the account, for now). */
+struct requests {
+	bool require_tls;	/* RFC 8689 */
+	long long deliver_by_s;	/* RFC 2852, 0: not asked for */
+	bool deliver_by_return;
+	bool has_priority;
+	int priority;		/* RFC 6710, -9 to 9 */
+	long long hold_for_s;	/* RFC 4865, 0: not asked for */
+};
+
 struct transaction {
 	const struct envelope *envelope;	/* borrowed */
 	const struct message *message;		/* borrowed */
+	struct requests requests;
 	struct outcome *outcomes;		/* one a recipient, in the envelope's order; owned */
+	struct buf acceptance;			/* the server's reply to the content, printable: often has its queue id */
+
+	/* Of the present turn. */
 	size_t named;				/* recipients in OUTCOME_NAMED */
+	bool utf8;				/* SMTPUTF8 is in use */
 	bool mail_refused;
 	bool data_ready;			/* 354 came */
-	bool content_due;			/* the whole content is queued, its reply has not come */
+	size_t answers_due;			/* replies to the content that have not come; it is queued as a whole */
 	bool content_unsent;			/* part of the content is not even queued */
-	struct buf acceptance;			/* the server's reply to the content, printable: often has its queue id */
 };
 
 /* Errors: ERR_SYSTEM (memory). */
@@ -41,11 +57,15 @@ int transaction_init(struct transaction *tx, const struct envelope *envelope, co
     struct err *err);
 void transaction_release(struct transaction *tx);
 
+/* Forgets what belongs to one turn. */
+void transaction_begin_turn(struct transaction *tx);
+
 /* Gives every recipient that has no outcome yet the error. */
 void transaction_fail(struct transaction *tx, const struct err *err);
 /* Gives the recipient the error, whatever its state. */
 void transaction_fail_one(struct transaction *tx, size_t recipient, const struct err *err);
-/* Every recipient in OUTCOME_NAMED now has the message. */
+/* The recipient, or all in OUTCOME_NAMED, now have the message. */
+void transaction_accept_one(struct transaction *tx, size_t recipient);
 void transaction_accept(struct transaction *tx);
 
 /* How many recipients are in that state. */

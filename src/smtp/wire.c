@@ -124,17 +124,34 @@ handle_mail(struct smtp *s, const struct expected *e)
 	err_release(&err);
 }
 
+/* "Too many recipients" is no refusal of this one: where others were taken, it gets its turn after them. */
+static bool
+is_too_many(const struct smtp *s, const struct transaction *tx)
+{
+	char enhanced[12] = "";
+
+	reply_enhanced(&s->reply, enhanced);
+	if (tx->named == 0 || (s->reply.code != 452 && s->reply.code != 552))
+		return false;
+	return enhanced[0] == '\0' || strcmp(enhanced + 1, ".5.3") == 0;
+}
+
 static void
 handle_rcpt(struct smtp *s, const struct expected *e)
 {
+	struct outcome *outcome = &e->tx->outcomes[e->recipient];
 	struct err err;
 
 	/* Where MAIL was refused, what the server says to RCPT is of no interest. */
 	if (e->tx->mail_refused)
 		return;
 	if (reply_class(&s->reply) == 2) {
-		e->tx->outcomes[e->recipient].state = OUTCOME_NAMED;
+		outcome->state = OUTCOME_NAMED;
 		e->tx->named++;
+		return;
+	}
+	if (is_too_many(s, e->tx)) {
+		outcome->state = OUTCOME_PENDING;
 		return;
 	}
 	err_init(&err);
@@ -159,22 +176,34 @@ handle_data(struct smtp *s, const struct expected *e)
 	err_release(&err);
 }
 
+/* One reply answers for all recipients; in LMTP each has its own (RFC 2033 section 4.2). */
 static void
 handle_content(struct smtp *s, const struct expected *e)
 {
+	struct transaction *tx = e->tx;
+	bool success = reply_class(&s->reply) == 2 && !tx->content_unsent;
 	struct err err;
 
-	e->tx->content_due = false;
+	if (tx->answers_due > 0)
+		tx->answers_due--;
 	s->in_content = false;
-	if (reply_class(&s->reply) == 2 && !e->tx->content_unsent) {
-		buf_clear(&e->tx->acceptance);
-		add_reply(&s->reply, &e->tx->acceptance);
-		transaction_accept(e->tx);
+	if (success) {
+		buf_clear(&tx->acceptance);
+		add_reply(&s->reply, &tx->acceptance);
+		if (e->recipient == EVERY_RECIPIENT)
+			transaction_accept(tx);
+		else
+			transaction_accept_one(tx, e->recipient);
 		return;
 	}
 	err_init(&err);
 	smtp_refused(s, e->verb, &err);
-	transaction_fail(e->tx, &err);
+	/* Accepted before its end: what the server has of it, nobody knows. */
+	err.in_doubt = reply_class(&s->reply) == 2;
+	if (e->recipient == EVERY_RECIPIENT)
+		transaction_fail(tx, &err);
+	else
+		transaction_fail_one(tx, e->recipient, &err);
 	err_release(&err);
 }
 

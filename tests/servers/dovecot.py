@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: ISC
-"""A real Dovecot that checks passwords for the other servers.
+"""A real Dovecot: one that checks passwords for the other servers, and its submission service.
 
     with Dovecot() as dovecot:
         dovecot.auth_socket     for Postfix's smtpd_sasl_path
+
+    with Submission(certs.ensure().good) as submission:
+        ...                     connect to submission.tls_port
+        messages = submission.arrived()
 """
 
+import re
+import shutil
+
 from .daemon import LOGIN_USER, SERVER_USER, Daemon, write_settings
+from .installed import InstalledDaemon
+from .relay import HOST_NAME, SIZE_LIMIT_BYTES, Relay
+from .sink import Sink
 
 USER = "alice@example.org"
 PASSWORD = "sesam öffne dich"
@@ -76,6 +86,81 @@ service auth {{
 service anvil {{
   unix_listener anvil-auth-penalty {{
     mode = 0
+  }}
+}}
+"""
+
+
+REFUSALS = {
+    "unknown": b"550 5.1.1 no such user here\r\n",
+    "later": b"450 4.2.0 mailbox busy, try again later\r\n",
+}
+
+
+class Submission(InstalledDaemon, Relay, Dovecot):
+    """Three ways in, all with login: tls_port, starttls_port, and plain_port, where passwords go without TLS.
+
+    It has no queue: it passes on to the sink while it gets, and each reply is the sink's.
+    """
+
+    def __init__(self, pair):
+        super().__init__(Sink(REFUSALS))
+        self._pair = pair
+
+    def configure(self):
+        self.make_etc()
+        home = self.folder / "home"
+        home.mkdir()
+        shutil.chown(home, SERVER_USER)
+        super().configure()
+
+    def program(self):
+        return ["/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf"]
+
+    def mechanism(self, message):
+        line = self.wait_for_log(rf".* Successfully relayed message: .* id={self.queue_id(message)},")
+        session = re.search(r"\)<\d+><(\S+)>:", line).group(1)
+        login = self.wait_for_log(rf"Login: user=<{USER}>, method=.*, session=<{re.escape(session)}>")
+        return re.search(r"method=([^,]+)", login).group(1)
+
+    def _settings(self):
+        return {
+            **super()._settings(),
+            "protocols": "submission",
+            "hostname": HOST_NAME,
+            "submission_relay_host": "127.0.0.1",
+            "submission_relay_port": self._sink.port,
+            "submission_relay_trusted": "no",
+            "submission_max_mail_size": SIZE_LIMIT_BYTES,
+            "submission_max_recipients": "0",
+            "ssl": "yes",
+            "ssl_cert": f"<{self._pair.cert}",
+            "ssl_key": f"<{self._pair.key}",
+            "disable_plaintext_auth": "no",
+            "first_valid_uid": "1",
+            "mail_location": "maildir:~/mail",
+        }
+
+    def _sections(self):
+        return f"""\
+{super()._sections()}
+userdb {{
+  driver = static
+  args = uid={SERVER_USER} gid={SERVER_USER} home={self.folder}/home
+}}
+service submission-login {{
+  inet_listener submission {{
+    address = 127.0.0.1
+    port = {self.starttls_port}
+  }}
+  inet_listener submissions {{
+    address = 127.0.0.1
+    port = {self.tls_port}
+    ssl = yes
+  }}
+  inet_listener plain {{
+    address = 127.0.0.1
+    port = {self.plain_port}
   }}
 }}
 """

@@ -9,6 +9,7 @@ Dovecot does SCRAM for it, as Debian's Exim cannot by itself.
 It offers EXTERNAL to who shows a certificate that the test authority has signed.
 """
 
+import re
 import shutil
 
 from .daemon import SERVER_USER
@@ -59,7 +60,7 @@ rcpt:
           local_parts = ^unknown
   defer   message = mailbox busy, try again later
           local_parts = ^later
-  accept  logwrite = $acl_c_mechanism rcpt $local_part@$domain auth $sender_host_authenticated
+  accept
 
 begin routers
 
@@ -118,8 +119,8 @@ external:
   public_name = EXTERNAL
   server_advertise_condition = $tls_in_certificate_verified
   server_param2 = ${{certextract{{subject,CN}}{{$tls_in_peercert}}}}
-  server_condition = ${{if eq{{$auth1}}{{{user}}}}}
-  server_set_id = $auth1
+  server_condition = ${{if and{{ {{eq{{$auth2}}{{localhost}}}} {{inlist{{$auth1}}{{: {user}}}}} }}}}
+  server_set_id = {user}
 """
 
 
@@ -148,6 +149,10 @@ class Exim(InstalledDaemon, Relay):
 
     def log_file(self):
         return self.folder / "mainlog"
+
+    def mechanism(self, message):
+        line = self.wait_for_log(rf"{self.queue_id(message)} <= .* A=\w+:{USER} ")
+        return re.search(r" A=(\w+):", line).group(1).upper().replace("_", "-")
 
     def has_queued(self):
         return any((self.folder / "spool" / "input").glob("*"))

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: ISC
 """Servers whose programs know the places of their files, or want users of their own: they see them installed.
 
-Such a server runs in a mount namespace of its own. There its packages lie over /usr, what it has in etc/ of its
+Such a server runs in a mount namespace of its own. There its packages lie over /usr, what is in etc/ of its
 temporary folder lies over /etc, and the users it wants are in /etc/passwd. Nothing of that is seen outside.
 """
 
-import grp
 import pwd
 import shlex
+import subprocess
 from pathlib import Path
 
-from .daemon import SERVER_USER, Daemon
+from .daemon import SERVER_USER, Daemon, ServerError
 
 
 class InstalledDaemon(Daemon):
@@ -26,8 +26,16 @@ class InstalledDaemon(Daemon):
         raise NotImplementedError
 
     def command(self):
-        script = f"{self._mounts()}\nexec {shlex.join(map(str, self.program()))}"
-        return ["unshare", "--mount", "sh", "-euc", script]
+        return self._where_installed(self.program())
+
+    def run_installed(self, program, input_text=""):
+        """Runs another program of the packages to its end, as if they were installed."""
+        done = subprocess.run(
+            self._where_installed(program),
+            env=self.environment(), input=input_text, capture_output=True, text=True, check=False,
+        )
+        if done.returncode != 0:
+            raise ServerError(f"{program[0]} failed:\n{done.stdout}{done.stderr}")
 
     def environment(self):
         # The libraries are where they belong.
@@ -37,7 +45,8 @@ class InstalledDaemon(Daemon):
         """Makes etc/ in self.folder, with the users in it; returns its path."""
         etc = self.folder / "etc"
         etc.mkdir()
-        uid, gid = pwd.getpwnam(SERVER_USER).pw_uid, pwd.getpwnam(SERVER_USER).pw_gid
+        owner = pwd.getpwnam(SERVER_USER)
+        uid, gid = owner.pw_uid, owner.pw_gid
         users = "".join(f"{user}:x:{uid}:{gid}::/nonexistent:/usr/sbin/nologin\n" for user in self.users)
         groups = "".join(f"{user}:x:{gid}:\n" for user in self.users)
         # Ours come first: they are found in place of those of a server that is installed.
@@ -45,13 +54,16 @@ class InstalledDaemon(Daemon):
         (etc / "group").write_text(groups + Path("/etc/group").read_text())
         return etc
 
+    def _where_installed(self, program):
+        script = f"{self._mounts()}\nexec {shlex.join(map(str, program))}"
+        return ["unshare", "--mount", "sh", "-euc", script]
+
     def _mounts(self):
         """The shell commands that make the server's view."""
         lines = [_overlay(self.folder / "etc", "/etc"), _overlay(self.root / "usr", "/usr")]
-        # Packages from before the merge of /bin, /lib and /sbin into /usr.
-        for name in ("bin", "lib", "sbin"):
-            if (self.root / name).is_dir():
-                lines.append(_overlay(self.root / name, f"/usr/{name}"))
+        # Packages may still be from before the merge of /lib and others into /usr.
+        places = {"bin": "/usr/bin", "lib": "/usr/lib", "sbin": "/usr/sbin", "var/lib": "/var/lib"}
+        lines += [_overlay(self.root / name, path) for name, path in places.items() if (self.root / name).is_dir()]
         for path, folder in self.private.items():
             lines.append(shlex.join(["mount", "--bind", str(self.folder / folder), path]))
         return "\n".join(lines)

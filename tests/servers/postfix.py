@@ -9,14 +9,11 @@ Recipients named unknown…@ are refused with 550 5.1.1, those named later…@ w
 """
 
 import os
+import re
 import subprocess
-import time
 
-from .daemon import SERVER_GROUP, SERVER_USER, Daemon, ServerError, accepts_connections, free_port, write_settings
-from .sink import Sink
-
-DELIVERY_TIMEOUT_S = 60
-SIZE_LIMIT_BYTES = 200 * 1024 * 1024
+from .daemon import SERVER_GROUP, SERVER_USER, write_settings
+from .relay import HOST_NAME, SIZE_LIMIT_BYTES, Relay
 
 RECIPIENTS = """\
 /^unknown.*@/   550 5.1.1 no such user here
@@ -50,7 +47,7 @@ LOGIN = "-o smtpd_sasl_auth_enable=yes -o smtpd_relay_restrictions=permit_sasl_a
 QUEUES = ("incoming", "active", "deferred")
 
 
-class Postfix(Daemon):
+class Postfix(Relay):
     """Three ways in: tls_port (login required), starttls_port (login required), plain_port (no TLS, no login).
 
     auth_socket is Dovecot's; pair the certificate and key to show; extra changes settings of main.cf, and
@@ -65,29 +62,10 @@ class Postfix(Daemon):
         self._auth_socket = auth_socket
         self._extra = extra or {}
         self._extra_master = extra_master
-        self._sink = Sink()
-        self.tls_port = free_port()
-        self.starttls_port = free_port()
-        self.plain_port = free_port()
 
-    def __enter__(self):
-        self._sink.__enter__()
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        super().__exit__(*error)
-        self._sink.__exit__(*error)
-
-    def arrived(self):
-        """Waits until everything that Postfix has accepted is delivered; returns those messages, once."""
-        end = time.monotonic() + DELIVERY_TIMEOUT_S
-        while self._queued():
-            if time.monotonic() > end:
-                raise ServerError(f"postfix does not deliver:\n{self.log_tail()}")
-            time.sleep(0.01)
-        messages = self._sink.messages.copy()
-        self._sink.messages.clear()
-        return messages
+    def mechanism(self, message):
+        line = self.wait_for_log(rf"{self.queue_id(message)}: client=.*, sasl_method=[\w-]+,")
+        return re.search(r"sasl_method=([\w-]+),", line).group(1)
 
     def configure(self):
         self._make_queue()
@@ -106,9 +84,6 @@ class Postfix(Daemon):
     def environment(self):
         return {**super().environment(), "MAIL_CONFIG": str(self.folder / "config")}
 
-    def is_ready(self):
-        return accepts_connections(self.plain_port)
-
     def _make_queue(self):
         queue = self.folder / "queue"
         closed = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved"]
@@ -117,7 +92,7 @@ class Postfix(Daemon):
         _make_folders(SERVER_USER, 0o710, [queue / "public"])
         _make_folders(SERVER_USER, 0o700, [self.folder / "data"])
 
-    def _queued(self):
+    def has_queued(self):
         queue = self.folder / "queue"
         return any(path.is_file() for name in QUEUES for path in (queue / name).rglob("*"))
 
@@ -147,7 +122,7 @@ class Postfix(Daemon):
     def _acceptance(self):
         """What is taken from whom."""
         return {
-            "myhostname": "mail.example.org",
+            "myhostname": HOST_NAME,
             "message_size_limit": SIZE_LIMIT_BYTES,
             "smtpd_peername_lookup": "no",
             "smtpd_relay_restrictions": "permit_mynetworks, reject",

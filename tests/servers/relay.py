@@ -63,8 +63,19 @@ class Relay(Daemon):
         return messages
 
     def as_sent(self, message):
-        """The content of a message that arrived, without what this server puts on top of all."""
-        return self.prepends.sub(b"", message.content, count=1) if self.prepends.match(message.content) else None
+        """The content of a message that arrived, without what this server must have put on top of it."""
+        added = self.prepends.match(message.content)
+        if added is None:
+            raise ServerError(f"{self.name} did not put its own fields on top: {message.content[:200]!r}")
+        return message.content[added.end() :]
+
+    def mechanism(self, message):
+        """The SASL mechanism with which the client of this message logged in, as the server tells."""
+        raise NotImplementedError
+
+    def queue_id(self, message):
+        """The server's name for the message, by which its log speaks of it."""
+        return re.search(rb"\bid ([\w-]+)", self.prepends.match(message.content).group()).group(1).decode()
 
 
 def copy_pair(pair, folder, owner):

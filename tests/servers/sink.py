@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Where the test servers deliver to: a small LMTP server (RFC 2033) that keeps what it gets, byte for byte."""
+"""Where the test servers deliver to: a small server that keeps what it gets, byte for byte.
+
+It speaks LMTP (RFC 2033) to who says LHLO, and SMTP to who says EHLO.
+"""
 
 import re
 import socketserver
@@ -33,13 +36,17 @@ class Message:
 
 
 class Sink:
-    """The LMTP server, as a context manager; `port` is on the loopback interface."""
+    """The server, as a context manager; `port` is on the loopback interface.
 
-    def __init__(self):
+    refusals: reply to RCPT for the addresses that begin so.
+    """
+
+    def __init__(self, refusals=None):
         self.messages = []
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Session)
         self._server.daemon_threads = True
         self._server.messages = self.messages
+        self._server.refusals = refusals or {}
         self.port = self._server.server_address[1]
 
     def __enter__(self):
@@ -52,12 +59,13 @@ class Sink:
 
 
 class _Session(socketserver.StreamRequestHandler):
-    """One connection. Only what Postfix, Exim and Dovecot send to a server that accepts everything."""
+    """One connection. Only what the test servers send to a server that accepts nearly everything."""
 
     disable_nagle_algorithm = True
 
     def handle(self):
         self._message = None
+        self._is_lmtp = False
         self.wfile.write(GREETING)
         for line in self.rfile:
             command = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
@@ -67,19 +75,26 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _answer(self, command):
         verb = command[:4].upper()
-        if verb == "LHLO":
+        if verb in ("LHLO", "EHLO"):
+            self._is_lmtp = verb == "LHLO"
             self.wfile.write(FEATURES)
         elif verb == "MAIL":
             self._message = Message(*_path(command))
             self.wfile.write(b"250 2.1.0 ok\r\n")
         elif verb == "RCPT":
-            address, params = _path(command)
-            self._message.recipients[address] = params
-            self.wfile.write(b"250 2.1.5 ok\r\n")
+            self._add_recipient(*_path(command))
         elif verb == "DATA":
             self._receive()
         else:
             self.wfile.write(b"250 2.0.0 ok\r\n")
+
+    def _add_recipient(self, address, params):
+        for start, reply in self.server.refusals.items():
+            if address.startswith(start):
+                self.wfile.write(reply)
+                return
+        self._message.recipients[address] = params
+        self.wfile.write(b"250 2.1.5 ok\r\n")
 
     def _receive(self):
         self.wfile.write(b"354 go on\r\n")
@@ -90,7 +105,7 @@ class _Session(socketserver.StreamRequestHandler):
             lines.append(line[1:] if line.startswith(b".") else line)
         self._message.content = b"".join(lines)
         self.server.messages.append(self._message)
-        self.wfile.write(b"250 2.0.0 delivered\r\n" * len(self._message.recipients))
+        self.wfile.write(b"250 2.0.0 delivered\r\n" * (len(self._message.recipients) if self._is_lmtp else 1))
 
 
 def _path(command):

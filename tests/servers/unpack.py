@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 """Fetches the packages of the test servers and unpacks them under build/servers, without installing them.
 
-As a module: ensure("postfix") returns the folder that stands for / in the unpacked packages.
+As a module: ensure("postfix") returns the folder that stands for / in the unpacked packages; for packages of npm it
+is the one with node_modules in it.
 As a program: unpacks all that tests/server-packages lists.
 """
 
@@ -24,6 +25,10 @@ else:
 # apt's own user cannot write into our folders; without this apt warns about it and downloads as root anyway.
 APT_GET = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root")
 
+# Before the name of a package of npm's, which has to have its version behind it: npm:NAME@VERSION.
+NPM = "npm:"
+NPM_INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--silent")
+
 
 def listed():
     """What tests/server-packages says: folder name → package names."""
@@ -35,9 +40,12 @@ def listed():
     return servers
 
 
-def ensure(name):
-    """Unpacks the server of that name unless that is done already; returns its root folder."""
-    packages = listed()[name]
+def ensure(name, packages=None):
+    """Unpacks the server of that name unless that is done already; returns its root folder.
+
+    packages: what it consists of, where tests/server-packages does not list it.
+    """
+    packages = packages or listed()[name]
     folder = BUILD / "servers" / name
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
@@ -58,7 +66,12 @@ def _unpack(folder, packages):
     for old in (root, archives):
         shutil.rmtree(old, ignore_errors=True)
     archives.mkdir()
-    _run([*APT_GET, "download", *packages, *_missing_libraries(packages)], cwd=archives)
+    from_npm = [package.removeprefix(NPM) for package in packages if package.startswith(NPM)]
+    from_debian = [package for package in packages if not package.startswith(NPM)]
+    if from_npm:
+        _run([*NPM_INSTALL, "--prefix", str(root), *from_npm])
+    if from_debian:
+        _run([*APT_GET, "download", *from_debian, *_missing_libraries(from_debian)], cwd=archives)
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg", "--extract", str(archive), str(root)])
     shutil.rmtree(archives)
@@ -74,14 +87,15 @@ def _is_current(stamp, packages):
 
 
 def _candidates(packages):
-    """The packages as name=version, in their order; those that apt knows no version of are left out."""
-    versions = _all_candidates()
-    return [f"{package}={versions[package]}" for package in packages if package in versions]
+    """The packages with their versions, in their order; those that apt knows no version of are left out."""
+    versions = _all_candidates(tuple(package for package in packages if not package.startswith(NPM)))
+    versions = {package: f"{package}={version}" for package, version in versions.items()}
+    versions |= {package: package for package in packages if package.startswith(NPM)}
+    return [versions[package] for package in packages if package in versions]
 
 
 @functools.cache
-def _all_candidates():
-    packages = [package for server in listed().values() for package in server]
+def _all_candidates(packages):
     policy = _run(["apt-cache", "policy", *packages])
     found = re.findall(r"^(\S+):\n.*\n  Candidate: (.*)$", policy, re.MULTILINE)
     return {package: version for package, version in found if version != "(none)"}

@@ -36,7 +36,7 @@ static const struct {
 static const struct span not_base64[] = {
 	TEXT("Z"), TEXT("Zg"), TEXT("Zg="), TEXT("Zm9vY"), TEXT("Zm9vYg"), TEXT("Zm9vYg="), TEXT("="), TEXT("=="),
 	TEXT("==="), TEXT("===="), TEXT("Z==="), TEXT("Zg==Zg=="), TEXT("Zm8=Zm8="), TEXT("Zg=a"), TEXT("=Zg="),
-	TEXT("Z=g="), TEXT("Zm9v===="),
+	TEXT("Z=g="), TEXT("Zm9v===="), TEXT("A==="), TEXT("AAAAA==="),
 	/* Bits that are left over: one canonical form only. */
 	TEXT("Zh=="), TEXT("Zi=="), TEXT("Zn=="), TEXT("Zo=="), TEXT("Zv=="), TEXT("Zm9="), TEXT("Zm+="),
 	/* Octets outside the alphabet. */

@@ -307,6 +307,8 @@ test_broken_own_file(void **state)
 	(void)state;
 	make_file("home/.config/sendoff/config", OURS "usr home\n");
 	expect_load(NULL, "error: $/home/.config/sendoff/config:2: unknown key \"usr\" (did you mean \"user\"?)");
+	make_file("home/.config/sendoff/config", OURS "include missing\n");
+	expect_load(NULL, "error: $/home/.config/sendoff/config:2: there is no file $/home/.config/sendoff/missing");
 	expect_load("home/.config/sendoff/config/x", "error: there is no file $/home/.config/sendoff/config/x");
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -208,10 +209,13 @@ unfolds(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		struct buf out = BUF_INIT(SIZE_MAX);
+		char *copy = malloc(bodies[i].body.len);
 
-		/* What stood in the buffer before stays, its space too. */
+		/* Of a copy with nothing behind it.  What stood in the buffer before stays, its space too. */
+		memcpy(copy, bodies[i].body.data, bodies[i].body.len);
 		buf_adds(&out, "x ");
-		header_unfold(&out, bodies[i].body);
+		header_unfold(&out, (struct span){ copy, bodies[i].body.len });
+		free(copy);
 		if (strncmp(out.data, "x ", 2) != 0 || strcmp(out.data + 2, bodies[i].unfolded) != 0) {
 			complain(bodies[i].body, out.data);
 			failures++;

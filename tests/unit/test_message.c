@@ -540,6 +540,37 @@ keeps_large_bodies(void **state)
 	buf_release(&wire);
 }
 
+static void
+check_octet(char *text, size_t at, char octet, const char *facts)
+{
+	struct message m;
+	struct buf got = BUF_INIT(10);
+
+	text[at] = octet;
+	read_text(&m, (struct span){ text, 200000 });
+	buf_addf(&got, "%s%s%s", m.body_8bit ? "8" : "", m.body_utf8 ? "" : "x", m.body_nul ? "N" : "");
+	assert_string_equal(got.data, facts);
+	text[at] = 'a';
+	message_release(&m);
+	buf_release(&got);
+}
+
+/* One octet is found, and not forgotten, wherever it stands. */
+static void
+finds_each_octet(void **state)
+{
+	char *text = run_of('a', 200000);
+
+	(void)state;
+	text[0] = '\n';
+	for (size_t at = 1; at < 200000; at += at < 70 || at > 199930 ? 1 : 8191) {
+		check_octet(text, at, '\xe9', "8x");
+		check_octet(text, at, '\0', "N");
+		check_octet(text, at, 'b', "");
+	}
+	free(text);
+}
+
 /* In a child: reads 200 MB of the piece over and over; the status tells whether memory grew by more than 16 MB. */
 static int
 read_endless(const char *piece)
@@ -659,6 +690,7 @@ main(void)
 		cmocka_unit_test(tells_read_errors),
 		cmocka_unit_test(waits_for_slow_writers),
 		cmocka_unit_test(keeps_large_bodies),
+		cmocka_unit_test(finds_each_octet),
 		cmocka_unit_test(stays_small),
 		cmocka_unit_test(tells_full_disks),
 	};

@@ -254,6 +254,8 @@ static const struct {
 	{ { "-bt" }, "-bt is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-be" }, "-be is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-bem" }, "-bem is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
+	{ { "-bP" }, "-bP is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
+	{ { "-bS" }, "-bS is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-b", "" }, "-b is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-oex" }, "-oe takes m, p, q, w or e, not x" },
 	{ { "-oe" }, "-oe takes m, p, q, w or e, not " },

@@ -400,6 +400,7 @@ static const struct {
 	{ TEXT("x\nSIZE 1\xff"), "size ()" },
 	{ TEXT("x\nSIZE 18446744073709551615"), "size () size=18446744073709551615" },
 	{ TEXT("x\nSIZE 18446744073709551616"), "size ()" },
+	{ TEXT("x\nSIZE 18446744073709551617"), "size ()" },
 	{ TEXT("x\nSIZE 99999999999999999999999"), "size ()" },
 	{ TEXT("x\nSIZE 000000000000000000000000001"), "size () size=1" },
 	{ TEXT("x\nSIZE 1\nSIZE 2"), "size () size=2" },

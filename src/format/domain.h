@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Domain names beyond ASCII (IDNA 2008, RFC 5891).
+ */
+#ifndef SENDOFF_FORMAT_DOMAIN_H
+#define SENDOFF_FORMAT_DOMAIN_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/*
+ * Appends the domain with A-labels ("xn--…") for labels in UTF-8; one in ASCII is appended as it is.
+ * Errors: ERR_ADDRESS (no valid name; the sentence quotes it), ERR_SYSTEM.
+ */
+int domain_to_ascii(const char *domain, struct buf *out, struct err *err);
+
+#endif

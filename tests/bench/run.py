@@ -1,0 +1,347 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""make bench: sendoff beside msmtp, curl and swaks, and the bare sender, against one sink.  See README.
+
+    tests/bench/run.py BUILD [--rows NAME,...] [--runs FACTOR]
+
+Exits with 1 where a program did not do what it was run for: never because one is slow.
+"""
+
+import argparse
+import base64
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
+
+from measure import Delay, Failed, Instruments, Sink  # noqa: E402
+from senders import SYSTEM_BUNDLE, Bare, Curl, Msmtp, Sendoff, Swaks, Task  # noqa: E402
+from servers import certs  # noqa: E402
+
+MB = 1000 * 1000
+SMALL = 1000
+ROUND_TRIP_MS = 40
+RECORD = 16384
+MEMORY_MARK_MB = 7.0
+STALL_MARK_MS = 40.0
+
+# Set in the mount namespace whose trust store has the test authority.
+INSIDE = "SENDOFF_BENCH_INSIDE"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to send, and what is measured of it."""
+
+    name: str
+    title: str
+    octets: int = SMALL
+    recipients: int = 1
+    starttls: bool = False
+    system_trust: bool = True
+    runs: int = 0  # of the clock; 0: not measured
+    counted: bool = False  # with callgrind, too
+    writes: bool = False
+    delayed: bool = False
+    without: tuple = ()  # extensions that the sink leaves out
+    ratio_mark: float = 0.0  # to the bare sender
+    trips_mark: int = 0
+    slow: tuple = ()  # measured once
+
+
+ROWS = (
+    Row("tls", "small, implicit TLS", runs=41, counted=True, ratio_mark=1.5),
+    Row("tls-one-ca", "small, implicit TLS, one CA", system_trust=False, runs=41, counted=True),
+    Row("starttls", "small, STARTTLS", starttls=True, runs=41, counted=True, ratio_mark=1.5),
+    Row("100mb", "100 MB", octets=100 * MB, runs=7, counted=True, writes=True, ratio_mark=1.25, slow=("swaks",)),
+    Row("1gb", "1 GB", octets=1000 * MB, runs=3, slow=("swaks",)),
+    Row("recipients", "1,000 recipients", recipients=1000, runs=15, counted=True, ratio_mark=1.5),
+    Row("far-tls", "40 ms away, implicit TLS", delayed=True, trips_mark=6),
+    Row("far-data", "40 ms away, without CHUNKING", delayed=True, without=("CHUNKING",), trips_mark=7),
+    Row("far-starttls", "40 ms away, STARTTLS", delayed=True, starttls=True, trips_mark=8),
+)
+
+NAMES = ("sendoff", "bare", "msmtp", "curl", "swaks")
+# Under callgrind they would take hours.
+NOT_COUNTED_LARGE = ("swaks",)
+DELAYED_RUNS = 3
+
+
+@dataclass
+class Line:
+    """One line of the table: a figure of each program."""
+
+    title: str
+    unit: str
+    figures: dict = field(default_factory=dict)
+    ratio_mark: float = 0.0
+    mark: float = math.inf  # the most that sendoff may need
+
+    def ratio(self):
+        """sendoff's figure to the floor's; NaN where there is none."""
+        if not {"sendoff", "bare"} <= self.figures.keys() or not self.figures["bare"]:
+            return math.nan
+        return self.figures["sendoff"] / self.figures["bare"]
+
+    def verdict(self):
+        """What the marks say of it."""
+        ours = self.figures.get("sendoff")
+        if ours is None:
+            return ""
+        ahead = [name for name in NAMES[2:] if self.figures.get(name, math.inf) < ours]
+        missed = (self.ratio_mark and self.ratio() > self.ratio_mark) or round(ours, 2) > self.mark
+        marked = self.ratio_mark or self.mark < math.inf
+        words = ["missed" if missed else "met"] if marked else []
+        return "; ".join(words + [f"{name} is ahead" for name in ahead])
+
+
+class Bench:
+    """All that the rows share."""
+
+    def __init__(self, build, folder, factor):
+        self.tools = build / "bench"
+        self.profiles = self.tools / "profiles"
+        self.profiles.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.factor = factor
+        self.certs = certs.ensure()
+        self.instruments = Instruments(self.tools, folder)
+        self.senders = [
+            Sendoff(folder, build), Bare(folder, self.tools, self.certs.ca), Msmtp(folder), Curl(folder), Swaks(folder),
+        ]
+        self.memory = {}
+        self.failures = []
+        self.notes = []
+        self._messages = {}
+
+    def run(self, row):
+        """The lines of the row."""
+        with Sink(self.tools, self.certs.good, row.without) as sink:
+            if row.delayed:
+                return self._far(row, sink)
+            lines = self._timed(row, sink) if row.runs else []
+            if row.counted and self.instruments.has_valgrind:
+                lines.append(self._counted(row, sink))
+            if row.writes and self.instruments.has_strace:
+                lines += self._writes(row, sink)
+            return lines
+
+    def forget(self, row):
+        """Removes the row's message where it is large."""
+        if row.octets > SMALL and row.octets in self._messages:
+            message = self._messages.pop(row.octets)
+            message.unlink()
+            message.with_suffix(".crlf").unlink()
+
+    def _task(self, row, sink, port=0):
+        recipients = [f"recipient{i}@example.net" for i in range(row.recipients)]
+        ca = None if row.system_trust else self.certs.ca
+        if row.octets not in self._messages:
+            self._messages[row.octets] = make_message(self.folder / f"message-{row.octets}", row.octets)
+        port = port or (sink.starttls if row.starttls else sink.implicit)
+        return Task(port, row.starttls, ca, self._messages[row.octets], recipients)
+
+    def _checked(self, row, sink, sender, task, measure):
+        """What `measure` gives for the sender's command; None where the message has not arrived."""
+        before = sink.seen()
+        try:
+            result = measure(sender.command(task))
+            seen = sink.seen() - before
+            arrived = (seen.logins, seen.messages, seen.recipients) == (1, 1, row.recipients)
+            if not arrived or seen.octets < task.message.with_suffix(".crlf").stat().st_size:
+                raise Failed(f"the sink saw something else: {seen}")
+            return result
+        except Failed as failure:
+            self.failures.append(f"{row.name}: {sender.name}: {failure}")
+            return None
+
+    def _timed(self, row, sink):
+        taken = {sender.name: [] for sender in self.senders}
+        failed = set()
+        task = self._task(row, sink)
+        cpu_before = sink.seen().cpu_us
+        for turn in range(max(1, round(row.runs * self.factor))):
+            for sender in self.senders:
+                if sender.name in failed or (turn > 0 and sender.name in row.slow):
+                    continue
+                result = self._checked(row, sink, sender, task, self.instruments.time)
+                if result is None:
+                    failed.add(sender.name)
+                else:
+                    taken[sender.name].append(result)
+        self._note_times(row, taken, sink.seen().cpu_us - cpu_before)
+        for sender in self.senders:
+            for result in taken[sender.name]:
+                self.memory[sender.name] = max(self.memory.get(sender.name, 0.0), result.resident_mb)
+        return [
+            Line(row.title, "ms", medians(taken, "elapsed_ms"), row.ratio_mark),
+            Line(row.title, "ms at best", lowest(taken, "elapsed_ms"), row.ratio_mark),
+            Line(row.title, "MB resident", medians(taken, "resident_mb"), mark=MEMORY_MARK_MB),
+        ]
+
+    def _note_times(self, row, taken, sink_us):
+        """How far the clock can be trusted in this row, and how busy the sink was."""
+        spreads = []
+        for name in ("sendoff", "bare"):
+            times = sorted(result.elapsed_ms for result in taken[name])
+            if len(times) > 2:
+                quarter = len(times) // 4
+                spreads.append(f"{name} {times[quarter]:.1f} to {times[-1 - quarter]:.1f} (best {times[0]:.1f})")
+        elapsed = sum(result.elapsed_ms for results in taken.values() for result in results)
+        if elapsed:
+            busy = 100 * sink_us / 1e3 / elapsed
+            self.notes.append(f"{row.title}: middle half of the ms: {', '.join(spreads)}; the sink was busy {busy:.0f} %")
+
+    def _counted(self, row, sink):
+        line = Line(row.title, "M instructions", {}, row.ratio_mark)
+        task = self._task(row, sink)
+        for sender in self.senders:
+            if row.octets > SMALL and sender.name in NOT_COUNTED_LARGE:
+                continue
+            profile = self.profiles / f"{row.name}.{sender.name}"
+            count = self._checked(
+                row, sink, sender, task, lambda command, out=profile: self.instruments.instructions(command, out)
+            )
+            if count is not None:
+                line.figures[sender.name] = count / 1e6
+        return line
+
+    def _writes(self, row, sink):
+        to_server = Line(row.title, "writes to the server per 16 KiB", mark=1.0)
+        to_files = Line(row.title, "writes to files per 16 KiB")
+        task = self._task(row, sink)
+        for sender in self.senders:
+            counted = self._checked(row, sink, sender, task, self.instruments.writes)
+            if counted is not None:
+                to_server.figures[sender.name] = counted[0] * RECORD / row.octets
+                to_files.figures[sender.name] = counted[1] * RECORD / row.octets
+        return [to_server, to_files]
+
+    def _far(self, row, sink):
+        trips = Line(row.title, "round trips", mark=row.trips_mark)
+        beyond = Line(row.title, "ms besides them", mark=STALL_MARK_MS)
+        for sender in self.senders:
+            if sender.name == "bare" and row.without:
+                continue
+            with Delay(sink.starttls if row.starttls else sink.implicit) as delay:
+                task = self._task(row, sink, delay.port)
+                for _ in range(DELAYED_RUNS):
+                    taken = self._checked(row, sink, sender, task, self.instruments.time)
+                    if taken is None:
+                        break
+                    count = delay.last()["round_trips"]
+                    # The proxy's TCP handshake took no time.
+                    rest = taken.elapsed_ms - (count - 1) * ROUND_TRIP_MS
+                    trips.figures[sender.name] = max(count, trips.figures.get(sender.name, 0))
+                    beyond.figures[sender.name] = min(rest, beyond.figures.get(sender.name, math.inf))
+        return [trips, beyond]
+
+
+def medians(taken, what):
+    """Of each program that ran: the median of that figure."""
+    return {name: statistics.median(getattr(r, what) for r in results) for name, results in taken.items() if results}
+
+
+def lowest(taken, what):
+    """Of each program that ran: the lowest of that figure."""
+    return {name: min(getattr(r, what) for r in results) for name, results in taken.items() if results}
+
+
+def make_message(path, octets):
+    """A complete message of about that size with an attachment's long base64, with LF; beside it, one with CRLF."""
+    header = (
+        "From: Alice <alice@example.org>\nTo: list@example.net\nSubject: the bench\n"
+        "Date: Tue, 01 Jul 2025 10:52:37 +0000\nMessage-ID: <1@bench.example.org>\n"
+        "MIME-Version: 1.0\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n"
+    ).encode()
+    block = base64.encodebytes(random.Random(1).randbytes(57 * 1000 if octets > SMALL else 570))
+    for name, end in ((path, b"\n"), (path.with_suffix(".crlf"), b"\r\n")):
+        with open(name, "wb") as file:
+            file.write(header.replace(b"\n", end))
+            for _ in range(max(1, octets // len(block))):
+                file.write(block.replace(b"\n", end))
+    return path
+
+
+def shown(value):
+    """A figure in a width of nine."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.0f}" if value >= 1000 or value == int(value) else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def print_table(lines):
+    """The table, one line a figure."""
+    print(f"\n{'':46}" + "".join(f"{name:>9}" for name in NAMES) + f"{'ratio':>8}{'mark':>7}  verdict")
+    for line in lines:
+        mark = f"x{line.ratio_mark:g}" if line.ratio_mark else f"{line.mark:g}" if line.mark < math.inf else ""
+        figures = "".join(f"{shown(line.figures.get(name)):>9}" for name in NAMES)
+        print(f"{f'{line.title}, {line.unit}':<46}{figures}{shown(line.ratio()):>8}{mark:>7}  {line.verdict()}")
+
+
+def trust_test_authority(folder):
+    """Puts the system's trust store with the test authority in place of the system's, in this mount namespace."""
+    bundle = folder / "ca-certificates.crt"
+    bundle.write_bytes(Path(SYSTEM_BUNDLE).read_bytes() + certs.ensure().ca.read_bytes())
+    subprocess.run(["mount", "--bind", str(bundle), SYSTEM_BUNDLE], check=True)
+
+
+def go_inside():
+    """Starts again as root of a mount namespace of its own."""
+    os.environ[INSIDE] = "1"
+    command = [str(TESTS / "as-root"), "unshare", "--mount", sys.executable, *sys.argv]
+    os.execv(command[0], command)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="sendoff beside its peers and the floor")
+    parser.add_argument("build", type=Path, help="the build folder")
+    parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="default: %(default)s")
+    parser.add_argument("--runs", type=float, default=1.0, metavar="FACTOR", help="as many runs, times this")
+    arguments = parser.parse_args()
+    arguments.rows = arguments.rows.split(",")
+    unknown = set(arguments.rows) - {row.name for row in ROWS}
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    if INSIDE not in os.environ:
+        go_inside()
+    build = arguments.build.resolve()
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=build / "bench"))
+    try:
+        trust_test_authority(folder)
+        bench = Bench(build, folder, arguments.runs)
+        lines = []
+        for row in ROWS:
+            if row.name in arguments.rows:
+                print(f"bench: {row.title}", file=sys.stderr, flush=True)
+                lines += bench.run(row)
+                bench.forget(row)
+        lines.append(Line("the most of all runs", "MB resident", bench.memory, mark=MEMORY_MARK_MB))
+    finally:
+        shutil.rmtree(folder)
+    print_table(lines)
+    print("\n" + "\n".join(bench.notes))
+    for tool, there in (("valgrind", bench.instruments.has_valgrind), ("strace", bench.instruments.has_strace)):
+        if not there:
+            print(f"bench: no {tool} here: what it counts is left out", file=sys.stderr)
+    for failure in bench.failures:
+        print(f"bench: {failure}", file=sys.stderr)
+    return 1 if bench.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

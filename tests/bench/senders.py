@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: ISC
+"""The programs that are compared, and how each is told to send one message.
+
+Each gets the same: login with PLAIN, the server's certificate verified, the message on standard input.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import Command
+from servers import unpack
+from servers.client import write_private
+
+USER, PASSWORD = "bench", "not secret"
+SENDER = "alice@example.org"
+SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One message to send."""
+
+    port: int
+    starttls: bool
+    ca: Path  # None: the system's trust store
+    message: Path  # with LF line ends, as a caller of sendmail gives it; beside it, .crlf, one ready for the wire
+    recipients: list
+
+
+class Sender:
+    """A program; `folder` is its home."""
+
+    name = ""
+
+    def __init__(self, folder):
+        self.home = folder / self.name
+        self.home.mkdir(exist_ok=True)
+
+    def command(self, task):
+        """How it does that; None where it cannot."""
+        raise NotImplementedError
+
+    def _config(self, lines):
+        path = self.home / "config"
+        write_private(path, "".join(f"{line}\n" for line in lines))
+        return str(path)
+
+
+class Sendoff(Sender):
+    """The build under test."""
+
+    name = "sendoff"
+
+    def __init__(self, folder, build):
+        super().__init__(folder)
+        self._program = str(build / "sendmail")
+
+    def command(self, task):
+        lines = [
+            f"server {'smtp' if task.starttls else 'smtps'}://localhost:{task.port}",
+            f"user {USER}", f'password "{PASSWORD}"', f"from {SENDER}",
+        ]
+        if task.ca:
+            lines.append(f"tls_trust_file {task.ca}")
+        env = {"HOME": str(self.home), "SENDOFF_CONFIG": self._config(lines)}
+        return Command([self._program, "-i", "-f", SENDER, *task.recipients], env, task.message)
+
+
+class Bare(Sender):
+    """tests/bench/bare.c: the floor."""
+
+    name = "bare"
+
+    def __init__(self, folder, tools, ca):
+        super().__init__(folder)
+        self._program, self._ca = str(tools / "bare"), str(ca)
+
+    def command(self, task):
+        way = "starttls" if task.starttls else "implicit"
+        argv = [self._program, "localhost", str(task.port), way, self._ca, USER, PASSWORD, SENDER, *task.recipients]
+        return Command(argv, {}, task.message.with_suffix(".crlf"))
+
+
+class Msmtp(Sender):
+    """From the package, installed or unpacked."""
+
+    name = "msmtp"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._program, self._env = _find("msmtp", ["msmtp"])
+
+    def command(self, task):
+        config = self._config([
+            "host localhost", f"port {task.port}", "tls on", f"tls_starttls {'on' if task.starttls else 'off'}",
+            f"tls_trust_file {task.ca or 'system'}", "auth plain", f"user {USER}", f"password {PASSWORD}",
+        ])
+        argv = [self._program, "-C", config, "-i", "-f", SENDER, *task.recipients]
+        return Command(argv, {"HOME": str(self.home), **self._env}, task.message)
+
+
+class Curl(Sender):
+    """From the package, installed or unpacked."""
+
+    name = "curl"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._program, self._env = _find("curl", ["curl"])
+
+    def command(self, task):
+        argv = [
+            self._program, "--disable", "--silent", "--show-error", "--crlf", "--ssl-reqd",
+            "--url", f"{'smtp' if task.starttls else 'smtps'}://localhost:{task.port}",
+            "--user", f"{USER}:{PASSWORD}", "--login-options", "AUTH=PLAIN", "--sasl-ir", "--mail-from", SENDER,
+        ]
+        if task.ca:
+            argv += ["--cacert", str(task.ca)]
+        for recipient in task.recipients:
+            argv += ["--mail-rcpt", recipient]
+        return Command([*argv, "--upload-file", "-"], {"HOME": str(self.home), **self._env}, task.message)
+
+
+class Swaks(Sender):
+    """From the package, installed or unpacked."""
+
+    name = "swaks"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._program, self._env = _find("swaks", ["swaks", "libnet-ssleay-perl"])
+
+    def command(self, task):
+        argv = [
+            "perl", self._program, "--silent", "3", "--server", "localhost", "--port", str(task.port),
+            "--tls" if task.starttls else "--tls-on-connect", "--tls-verify",
+            "--tls-ca-path", str(task.ca or SYSTEM_BUNDLE), "--pipeline",
+            "--auth", "PLAIN", "--auth-user", USER, "--auth-password", PASSWORD,
+            "--from", SENDER, "--to", ",".join(task.recipients), "--data", "-",
+        ]
+        return Command(argv, {"HOME": str(self.home), **self._env}, task.message)
+
+
+def _find(name, packages):
+    """The program, and the environment that it needs where it is only unpacked."""
+    installed = shutil.which(name)
+    if installed:
+        return installed, {}
+    root = unpack.ensure(name, packages)
+    perl = [*root.glob("usr/lib/*/perl5/*"), root / "usr/share/perl5"]
+    env = {"LD_LIBRARY_PATH": unpack.library_path(root), "PERL5LIB": ":".join(str(folder) for folder in perl)}
+    return str(root / "usr/bin" / name), env

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: ISC
+"""The completions, each in its real shell: what a person gets who presses the tab key."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from servers import ROOT
+from servers.client import PASSED_ON, binary, write_private
+
+COMPLETIONS = ROOT / "completions"
+LIMIT_S = 60
+
+CONFIGURATION = """\
+server smtps://mail.example.org
+
+account work
+server smtps://mail.work.example
+
+account web
+server smtps://mail.web.example
+from *@web.example
+
+account me@example.org
+server smtps://mail.example.org
+"""
+
+# Typed in front of ALL: every candidate goes into the line; in front of SHOW: the line is printed in <<>>, and empty.
+TAB, LIST, ALL, SHOW = "\t", "\x0c", "\x0f", "\x14"
+
+BASH_RC = """\
+PS1=
+bind 'set enable-bracketed-paste off' 2>/dev/null
+bind '"\\C-o": insert-completions' '"\\C-l": possible-completions'
+show() { printf '<<%s>>\\n' "$READLINE_LINE"; READLINE_LINE=; }
+bind -x '"\\C-t": show'
+"""
+ZSH_RC = f"""\
+PS1= RPS1= LISTMAX=1000
+unsetopt zle_bracketed_paste prompt_sp beep
+fpath=({COMPLETIONS} $fpath)
+autoload -U compinit && compinit -u -d "$ZDOTDIR/dump"
+zstyle ':completion:all-matches:*' completer _all_matches _complete
+zstyle ':completion:all-matches:*' insert yes
+zstyle ':completion:all-matches:*' old-matches yes
+zle -C all-matches complete-word _generic
+bindkey '^O' all-matches
+bindkey '^L' list-choices
+show() {{ zle -I; print -r -- "<<$BUFFER>>"; BUFFER= }}
+zle -N show
+bindkey '^T' show
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("completions")
+    write_private(home / "config", CONFIGURATION)
+    write_private(home / "other", "account far\nserver smtps://far.example.org\n")
+    (home / ".zshrc").write_text(ZSH_RC)
+    (home / "loaded").write_text(BASH_RC + f". {COMPLETIONS}/sendoff.bash\n")
+    # As installed: bash-completion finds the file by the command's name.
+    installed = home / "bash-completion" / "completions"
+    installed.mkdir(parents=True)
+    (installed / "sendoff").symlink_to(COMPLETIONS / "sendoff.bash")
+    (installed / "sendmail").symlink_to("sendoff")
+    (home / "found").write_text(BASH_RC + ". /usr/share/bash-completion/bash_completion\n")
+    old = home / "old"
+    old.mkdir()
+    for name in ("sendoff", "sendmail"):
+        (old / name).write_text('#!/bin/sh\necho "$*" >> "$0.called"\necho "what is that?" >&2\nexit 64\n')
+        (old / name).chmod(0o755)
+    return home
+
+
+@pytest.fixture(scope="module")
+def environment(home):
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "PATH": f"{binary('sendoff').resolve().parent}:/usr/bin:/bin",
+        "HOME": str(home),
+        "ZDOTDIR": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "XDG_DATA_HOME": str(home),
+        "BASH_COMPLETION_USER_DIR": str(home / "bash-completion"),
+        "SENDOFF_CONFIG": str(home / "config"),
+        "LC_ALL": "C.UTF-8",
+        "TERM": "dumb",
+        "INPUTRC": "/dev/null",
+    }
+
+
+class Interactive:
+    """A shell on a terminal of its own."""
+
+    def __init__(self, command, environment, home):
+        self.command = command
+        self._terminal, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 200, 400, 0, 0))
+        self._process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment,
+                                         cwd=home, start_new_session=True)
+        os.close(terminal)
+        self._seen = ""
+        # The first line is shown when the shell is ready; what was typed before may be echoed twice.
+        time.sleep(0.2)
+        self.type("ready")
+
+    def close(self):
+        self._process.kill()
+        self._process.wait(LIMIT_S)
+        os.close(self._terminal)
+
+    def type(self, keys):
+        """Types the keys.  Returns (the line that came of them, what was shown meanwhile)."""
+        os.write(self._terminal, (keys + SHOW).encode())
+        deadline = time.monotonic() + LIMIT_S
+        while not (match := re.search(r"<<(.*?)>>\r?\n", self._seen, re.S)):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._terminal], [], [], left)[0]:
+                pytest.fail(f"nothing came of {keys!r} in {LIMIT_S} s, only {self._seen!r}")
+            self._seen += os.read(self._terminal, 65536).decode(errors="replace")
+        shown, self._seen = self._seen[: match.start()], self._seen[match.end() :]
+        return match[1], re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", shown)
+
+    def complete(self, line):
+        """The line after the tab key."""
+        return self.type(line + TAB)[0]
+
+    def candidates(self, line):
+        """All that could stand in place of the line's last word."""
+        before = line[: line.rfind(" ") + 1]
+        after = self.type(line + ALL)[0]
+        assert after.startswith(before), after
+        words = after[len(before) :].split()
+        return {word.replace("\\", "") for word in words} - {line[len(before) :]}
+
+
+class Fish:
+    """Asks fish for what it would offer."""
+
+    def __init__(self, environment, home):
+        self._environment, self._home = environment, home
+
+    def close(self):
+        pass
+
+    def offers(self, line):
+        """{candidate: description}"""
+        script = f"source {COMPLETIONS}/sendoff.fish; complete -C $argv[1]"
+        done = subprocess.run(["fish", "--no-config", "-c", script, line], env=self._environment, cwd=self._home,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+        assert done.stderr == ""
+        return dict((one + "\t").split("\t")[:2] for one in done.stdout.splitlines())
+
+    def complete(self, line):
+        """As its editor does: the only candidate replaces the word, and a space follows but for a few endings."""
+        offers = list(self.offers(line))
+        if len(offers) != 1:
+            return line
+        return line[: line.rfind(" ") + 1] + offers[0] + ("" if offers[0][-1] in "/=@:.,-" else " ")
+
+    def candidates(self, line):
+        return set(self.offers(line))
+
+
+@pytest.fixture(scope="module", params=["bash", "bash-completion", "zsh", "fish"])
+def shell(request, environment, home):
+    commands = {
+        "bash": ["bash", "--noprofile", "--rcfile", str(home / "loaded"), "-i"],
+        "bash-completion": ["bash", "--noprofile", "--rcfile", str(home / "found"), "-i"],
+        "zsh": ["zsh", "-i"],
+    }
+    if request.param == "fish":
+        made = Fish(environment, home)
+    else:
+        made = Interactive(commands[request.param], environment, home)
+    yield made
+    made.close()
+
+
+# By name, and by path
+@pytest.fixture(params=["name", "path"])
+def sendoff(request):
+    return "sendoff" if request.param == "name" else str(binary("sendoff").resolve())
+
+
+@pytest.fixture(params=["name", "path"])
+def sendmail(request):
+    return "sendmail" if request.param == "name" else str(binary("sendoff").resolve().with_name("sendmail"))
+
+
+ACCOUNTS = {"default", "work", "web", "me@example.org"}
+LETTERS = {"-t", "-f", "-r", "-F", "-a", "-i", "-B", "-N", "-R", "-V", "-b", "-q", "-o", "-e", "-v"}
+LONG = {"--account=", "--help", "--version"}
+
+
+def test_commands(shell, sendoff):
+    assert shell.candidates(f"{sendoff} ") == {"help", "version"}
+    assert shell.complete(f"{sendoff} ver") == f"{sendoff} version "
+
+
+def test_options(shell, sendoff):
+    assert shell.candidates(f"{sendoff} -") == LETTERS | LONG | {"-C", "--config"}
+    assert shell.candidates(f"{sendoff} -t -") == LETTERS | LONG
+
+
+def test_long_options(shell, sendoff):
+    assert shell.candidates(f"{sendoff} -t --") == LONG
+    assert shell.complete(f"{sendoff} --ver") == f"{sendoff} --version "
+
+
+def test_no_space_where_a_value_follows(shell, sendoff):
+    assert shell.complete(f"{sendoff} --acc") == f"{sendoff} --account="
+
+
+def test_accounts(shell, sendoff):
+    assert shell.candidates(f"{sendoff} -a ") == ACCOUNTS
+    assert shell.candidates(f"{sendoff} --account ") == ACCOUNTS
+    assert shell.complete(f"{sendoff} -a wo") == f"{sendoff} -a work "
+    assert shell.complete(f"{sendoff} -t -a wo") == f"{sendoff} -t -a work "
+
+
+def test_accounts_behind_an_equals_sign(shell, sendoff):
+    assert shell.complete(f"{sendoff} --account=wo") == f"{sendoff} --account=work "
+    assert shell.complete(f"{sendoff} -t --account=d") == f"{sendoff} -t --account=default "
+
+
+def test_account_with_an_at_sign(shell, sendoff):
+    assert shell.complete(f"{sendoff} -a me@") == f"{sendoff} -a me@example.org "
+    assert shell.complete(f"{sendoff} --account=me@ex") == f"{sendoff} --account=me@example.org "
+
+
+def test_accounts_of_the_configuration_named(shell, sendoff):
+    assert shell.complete(f"{sendoff} -C other -a f") == f"{sendoff} -C other -a far "
+    assert shell.complete(f"{sendoff} -C ~/other -a f") == f"{sendoff} -C ~/other -a far "
+
+
+def test_values(shell, sendoff):
+    assert shell.candidates(f"{sendoff} -N ") >= {"never", "success", "failure", "delay"}
+    assert shell.complete(f"{sendoff} -N ne") == f"{sendoff} -N never "
+    assert shell.candidates(f"{sendoff} -R ") == {"full", "hdrs"}
+
+
+def test_files(shell, sendoff):
+    assert shell.complete(f"{sendoff} -C conf") == f"{sendoff} -C config "
+
+
+def test_sendmail(shell, sendmail):
+    assert shell.candidates(f"{sendmail} -") == LETTERS | LONG
+    assert shell.complete(f"{sendmail} --acc") == f"{sendmail} --account="
+    assert shell.complete(f"{sendmail} --account=wo") == f"{sendmail} --account=work "
+    assert shell.complete(f"{sendmail} -a wo") == f"{sendmail} -a work "
+    assert shell.complete(f"{sendmail} -N ne") == f"{sendmail} -N never "
+
+
+def test_sendmail_has_no_commands(shell, sendmail):
+    assert shell.complete(f"{sendmail} ver") == f"{sendmail} ver"
+
+
+def test_nothing_where_the_program_is_missing(shell):
+    assert shell.complete("/nowhere/sendoff --acc") == "/nowhere/sendoff --acc"
+    assert shell.complete("/nowhere/sendmail --acc") == "/nowhere/sendmail --acc"
+
+
+def test_nothing_where_the_program_is_old(shell, home):
+    (home / "old/sendoff.called").unlink(missing_ok=True)
+    assert shell.complete("old/sendoff --acc") == "old/sendoff --acc"
+    assert (home / "old/sendoff.called").read_text() == "__complete --acc\n"
+
+
+def test_another_sendmail_is_not_run(shell, home):
+    (home / "old/sendmail.called").unlink(missing_ok=True)
+    assert shell.complete("old/sendmail --acc") == "old/sendmail --acc"
+    assert not (home / "old/sendmail.called").exists()
+
+
+def test_nothing_is_said_in_between(shell, home):
+    """Completion is quiet where it fails."""
+    if isinstance(shell, Fish):
+        return
+    for line in ("old/sendoff --acc", "old/sendmail --acc", "/nowhere/sendoff --acc", "sendoff -C /nowhere -a "):
+        line_after, shown = shell.type(line + TAB)
+        assert line_after == line and "what is that" not in shown and ": " not in shown, shown
+
+
+def test_descriptions(shell):
+    if isinstance(shell, Fish):
+        assert shell.offers("sendoff --acc")["--account="] == "the account to use"
+        assert shell.offers("sendoff -a wo")["work"] == "account"
+        return
+    shown = shell.type("sendoff -t --" + LIST)[1]
+    assert "--version" in shown
+    if "zsh" in str(shell.command):
+        assert re.search(r"--account= +-- the account to use", shown), shown
+
+
+def test_bash_file_is_clean():
+    done = subprocess.run(["shellcheck", str(COMPLETIONS / "sendoff.bash")], capture_output=True, text=True, check=False,
+                          timeout=LIMIT_S)
+    assert done.returncode == 0, done.stdout

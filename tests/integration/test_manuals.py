@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: ISC
+"""The manuals say what the program does: its options, keys, exit statuses and sentences, all of them and no others."""
+
+import functools
+import re
+import string
+import subprocess
+
+import pytest
+
+from servers import ROOT
+from servers.client import binary, run_sendmail
+
+MAN = ROOT / "man"
+PAGES = sorted(MAN.glob("*.[1-9]"))
+HELP_WIDTH_MAX = 100
+PAGE_WIDTH = 80
+
+# Functions that take a sentence, and where it stands among their arguments; None: anywhere.
+SENTENCE_AT = {"err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 4}
+TAKES_SENTENCE = r"\b(err_set|err_sys|err_wrap|origin_err|word_err|disagree|\w*refuse)\("
+STRING = r'"(?:[^"\\]|\\.)*"'
+# Sentences that are data: constants, rows of tables, and what the functions of tables write.
+SENTENCE_DATA = (
+    rf"^static const char \w+\[\] = ({STRING});",
+    rf"^\t\{{ (?:END|'.{{1,2}}'), ({STRING}) \}},",
+    rf"\] = \{{ ({STRING}),$",
+)
+# Not to be found in a manual, and why.
+EXCEPTIONS = {
+    "the server refused QUIT": "nobody's mail depends on QUIT; its reply is never reported",
+    "the server refused RSET": "RSET is not used yet",
+}
+
+
+def rendered(page):
+    """The page as text on one line, without emphasis."""
+    done = subprocess.run(["mandoc", "-Tascii", "-Owidth=1000", str(page)], capture_output=True, check=True, timeout=60)
+    text = re.sub(r".\x08", "", done.stdout.decode("ascii"))
+    return re.sub(r"\s+", " ", re.sub(r"-\n\s*", "-", text))
+
+
+@functools.cache
+def manual(name):
+    return rendered(MAN / name)
+
+
+@functools.cache
+def all_manuals():
+    return " ".join(rendered(page) for page in PAGES)
+
+
+# The pages themselves
+
+
+def test_pages_are_there():
+    assert {"sendoff.1", "sendmail.8", "sendoff.conf.5"} <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_is_clean(page):
+    done = subprocess.run(["mandoc", "-Tlint", str(page)], capture_output=True, text=True, check=False, timeout=60)
+    # Whether pages of others are installed, or the index of all pages is old, says nothing about ours.
+    ours = [line for line in done.stdout.splitlines() if "referenced manual not found" not in line]
+    assert ours == [], "\n".join(ours)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_fits_a_terminal(page):
+    done = subprocess.run(["mandoc", "-Tascii", str(page)], capture_output=True, check=True, timeout=60)
+    lines = re.sub(r".\x08", "", done.stdout.decode("ascii")).splitlines()
+    assert [line for line in lines if len(line) > PAGE_WIDTH] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_refer_to_pages(page):
+    """What .Xr names is a page of ours, or one of the few of others."""
+    others = {("cron", "8"), ("git-send-email", "1"), ("mutt", "1"), ("msmtp", "1"), ("syslog", "3"), ("sh", "1"),
+              ("secret-tool", "1"), ("pass", "1"), ("gpg", "1")}
+    named = set(re.findall(r"^\.Xr (\S+) (\d)", page.read_text(encoding="ascii"), re.M))
+    ours = {tuple(p.name.rsplit(".", 1)) for p in PAGES}
+    assert named - others - ours == set()
+
+
+# Options
+
+
+def parse_items(text):
+    """The options of a page's list: {letter or long name: needs an argument}."""
+    options = {}
+    for item in re.findall(r"^\.It (Fl .*)$", text, re.M):
+        for one in item.split(" , "):
+            words = one.split()
+            name = words[1].lstrip("-")
+            options[name] = "Ar" in words and "Op" not in words
+    return options
+
+
+def described_options():
+    """The options of sendmail(8), by the subsections of OPTIONS."""
+    source = (MAN / "sendmail.8").read_text(encoding="ascii")
+    section = source.split("\n.Sh OPTIONS\n")[1].split("\n.Sh ")[0]
+    parts = re.split(r"^\.Ss (.*)$", section, flags=re.M)
+    return {title: parse_items(text) for title, text in zip(parts[1::2], parts[2::2])}
+
+
+def is_known(letter):
+    result = run_sendmail([f"-{letter}", "--nonsense"])
+    return f"unknown option -{letter}" not in result.stderr
+
+
+def needs_argument(name):
+    option = f"-{name}" if len(name) == 1 else f"--{name}"
+    stderr = run_sendmail([option]).stderr
+    return f"{option} needs a" in stderr
+
+
+def help_options():
+    """{letter or long name: needs an argument} of --help, and the letters it names as ignored."""
+    text = run_sendmail(["--help"]).stdout
+    shown = {}
+    for line in re.findall(r"^  (-\S.*?)  ", text, re.M):
+        for option in line.split(", "):
+            match = re.fullmatch(r"--?(\w[a-z]*)(?:[ =]([A-Z]+))?|-(\w)([A-Z]+)", option)
+            assert match, f"--help has {option!r}"
+            shown[match[1] or match[3]] = match[2] is not None
+    ignored = re.search(r"^Accepted and ignored: (.*)$", text, re.M)[1]
+    # -C and --config are for sendoff alone: sendoff(1) has them.
+    del shown["C"], shown["config"]
+    return shown, {option.lstrip("-") for option in ignored.split()}
+
+
+def test_options_are_those_of_help():
+    acted_on, ignored = help_options()
+    described = described_options()
+    assert described["Options that are acted on"] == acted_on
+    assert set(described["Options that are ignored"]) == ignored
+
+
+def test_options_are_those_the_program_knows():
+    described = {}
+    for options in described_options().values():
+        described.update(options)
+    known = {letter for letter in string.ascii_letters + string.digits if is_known(letter)}
+    assert {name for name in described if len(name) == 1} == known
+
+
+def test_options_take_the_arguments_they_take():
+    described = {}
+    for options in described_options().values():
+        described.update(options)
+    assert described == {name: needs_argument(name) for name in described}
+
+
+def test_refused_options_are_refused():
+    for letter in described_options()["Options that are refused"]:
+        result = run_sendmail([f"-{letter}", "/etc/hostname", "bob@example.org"])
+        assert result.status == 64 and "names a file here" in result.stderr, str(result)
+
+
+def test_sendoff_page_has_its_own_options():
+    assert parse_items((MAN / "sendoff.1").read_text(encoding="ascii")) == {"C": True, "config": True}
+
+
+def test_help_fits():
+    for line in run_sendmail(["--help"]).stdout.splitlines():
+        assert len(line) <= HELP_WIDTH_MAX, line
+
+
+# Configuration
+
+
+def table_keys():
+    """The keys that are acted on, and those that are known only."""
+    keys = (ROOT / "src/config/keys.c").read_text(encoding="utf-8")
+    others = (ROOT / "src/config/other_keys.c").read_text(encoding="utf-8")
+    acted_on = set(re.findall(r'^\t\{ \{ "(\w+)", "', keys, re.M))
+    known = set(re.findall(r'^\t\{ "(\w+)", is_', others, re.M))
+    assert len(acted_on) > 30 and len(known) > 30, "the tables look other than this test expects"
+    return acted_on, known
+
+
+def described_keys():
+    source = (MAN / "sendoff.conf.5").read_text(encoding="ascii")
+    return set(re.findall(r"\b(?:Cm|Ic) (\w+)", source))
+
+
+def test_keys_are_described():
+    acted_on, known = table_keys()
+    assert acted_on - described_keys() == set()
+    assert {key for key in known if not re.search(rf"\b{key}\b", manual("sendoff.conf.5"))} == set()
+
+
+def test_described_keys_exist():
+    acted_on, known = table_keys()
+    source = (MAN / "sendoff.conf.5").read_text(encoding="ascii")
+    items = set(re.findall(r"^\.It (?:Cm|Ic) ([a-z_]+)\b", source, re.M))
+    # Keys look like this; what else stands in lists are words that values can be.
+    names = {item for item in items if "_" in item}
+    assert names - acted_on - known - {"account", "defaults", "include"} == set()
+
+
+# Exit statuses
+
+
+def kinds():
+    """[(word, exit status)] of base/err.c."""
+    numbers = dict(re.findall(r"#define\s+(EX_\w+)\s+(\d+)", sysexits()))
+    source = (ROOT / "src/base/err.c").read_text(encoding="utf-8")
+    found = re.findall(r'^\t\[ERR_\w+\] = \{ "([\w-]+)", (EX_\w+),', source, re.M)
+    assert len(found) > 20, "the table looks other than this test expects"
+    return [(word, int(numbers[status])) for word, status in found]
+
+
+def sysexits():
+    done = subprocess.run(["cc", "-E", "-dM", "-include", "sysexits.h", "-x", "c", "/dev/null"], capture_output=True,
+                          text=True, check=True, timeout=60)
+    return done.stdout
+
+
+def test_exit_statuses_are_described():
+    source = (MAN / "sendoff.1").read_text(encoding="ascii")
+    section = source.split("\n.Sh EXIT STATUS\n")[1].split("\n.Sh ")[0]
+    parts = re.split(r"^\.It (\d+)$", section, flags=re.M)
+    words = {int(status): set(re.findall(r"^\.Em ([\w-]+) :", text, re.M)) for status, text in zip(parts[1::2], parts[2::2])}
+    expected = {}
+    for word, status in kinds():
+        expected.setdefault(status, set()).update({word} - {"none"})
+    assert words == expected
+
+
+def test_log_keys_are_described():
+    source = (ROOT / "src/command/report.c").read_text(encoding="utf-8")
+    keys = set(re.findall(r'log_(?:field|number)\(&?line, "(\w+)"', source))
+    assert len(keys) > 10, "the log looks other than this test expects"
+    page = (MAN / "sendoff.1").read_text(encoding="ascii")
+    section = page.split("\n.Sh LOG\n")[1].split("\n.Sh ")[0]
+    assert set(re.findall(r"^\.It Cm (\w+)$", section, re.M)) == keys
+
+
+# Sentences
+
+
+def arguments(text, at):
+    """The arguments of the call whose opening parenthesis is at text[at], as source text."""
+    depth, found, begin, i = 0, [], at + 1, at
+    while True:
+        c = text[i]
+        if c in "\"'":
+            i = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'').match(text, i).end()
+            continue
+        depth += {"(": 1, ")": -1}.get(c, 0)
+        if depth == 0 or (depth == 1 and c == ","):
+            found.append(text[begin:i])
+            begin = i + 1
+        if depth == 0:
+            return found
+        i += 1
+
+
+def literals(expression):
+    """The strings in an expression; neighbours are one, and PRIu64 between them is a number."""
+    expression = re.sub(r'"\s*PRI\w+\b', 'u"', expression)
+    joined = re.sub(r'(?<!\\)"\s*"', "", expression)
+    return [unescape(one) for one in re.findall(r'"((?:[^"\\]|\\.)*)"', joined)]
+
+
+def unescape(text):
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def calls(text):
+    """The sentences in calls of functions that take one."""
+    for match in re.finditer(TAKES_SENTENCE, text):
+        given = arguments(text, match.end() - 1)
+        index = SENTENCE_AT.get(match[1])
+        for expression in given if index is None else given[index : index + 1]:
+            yield from literals(expression)
+
+
+def tables(path, text):
+    for data in SENTENCE_DATA:
+        for match in re.finditer(data, text, re.M):
+            yield from literals(match[1])
+    # net/verify.c puts its verdicts together from pieces.
+    for piece in re.findall(rf"\bbuf_addf?s?\(&why, ({STRING})", text):
+        yield from literals(piece)
+    for body in re.findall(r"^say_\w+\(.*?^\}", text, re.M | re.S):
+        for piece in re.findall(rf"\bbuf_addf?s?\(out, ({STRING})", body):
+            yield from literals(piece)
+    if path.name == "report.c":
+        yield from (unescape(one) for one in re.findall(r'"(  message: (?:[^"\\]|\\.)*?)(?:\\n)?"', text))
+
+
+def stages():
+    """What smtp/wire.c makes of its table of verbs."""
+    text = (ROOT / "src/smtp/wire.c").read_text(encoding="utf-8")
+    rows = re.findall(r'^\t\[VERB_(\w+)\] = \{ "(.*?)", "(.*?)",', text, re.M)
+    assert len(rows) > 8, "the table looks other than this test expects"
+    for verb, noun, gerund in rows:
+        yield f"the server refused {noun}"
+        if verb not in ("RSET", "QUIT"):
+            yield gerund
+
+
+def sentences():
+    found = set(stages())
+    for path in sorted((ROOT / "src").rglob("*.c")):
+        text = path.read_text(encoding="utf-8")
+        found.update(sentence.strip() for sentence in [*calls(text), *tables(path, text)])
+    return sorted(filter(is_telling, found))
+
+
+def pattern(sentence):
+    """What the manual has for the sentence: any text for its placeholders."""
+    sentence = sentence.replace("…", "...")
+    pieces = re.split(r"%(?:\.\*|[-0-9.]*)(?:ll|l|z|h)?[a-zA-Z]", sentence.replace("%%", "\0"))
+    pieces = [re.escape(re.sub(r"\s+", " ", piece)).replace("\0", "%") for piece in pieces]
+    return ".{0,200}?".join(pieces)
+
+
+def is_telling(sentence):
+    """Placeholders alone, or fragments such as ", it is now ", tell nothing."""
+    return re.search(r"[A-Za-z]{4,}", re.sub(r"%\S*[a-z]", "", sentence)) is not None
+
+
+def test_sentences_are_found():
+    """The search below sees what it should: one of each kind of place."""
+    found = sentences()
+    for sentence in ("unknown option -%c", "a second '@'", "text behind the address (missing comma?)",
+                     "the message has %u octets, and the server takes %u", "giving the sender", "message: not sent",
+                     "the server's certificate was revoked by its issuer", "unix: has no TLS",
+                     "the server sent what is no SMTP reply", "nobody to send to"):
+        assert sentence in found, sentence
+
+
+@pytest.mark.parametrize("sentence", sentences())
+def test_sentence_is_described(sentence):
+    if sentence in EXCEPTIONS:
+        pytest.skip(EXCEPTIONS[sentence])
+    if not re.search(pattern(sentence), all_manuals()):
+        pytest.fail(f"no manual has: {sentence}", pytrace=False)
+
+
+# Other documents
+
+
+@pytest.mark.parametrize("name", ["README", "NEWS", "src/README", "tests/README"])
+def test_named_files_exist(name):
+    """Whatever looks like a path in the tree is one."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    folder = (ROOT / name).parent
+    tops = "src|tests|man|completions|build"
+    for path in set(re.findall(rf"(?<![\w./~-])((?:{tops})/[\w./+-]*\w)", text)):
+        if not path.startswith("build/"):
+            assert (ROOT / path).exists() or (folder / path).exists(), path
+
+
+def test_readme_names_real_pages():
+    text = (ROOT / "README").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b([a-z.]+)\((\d)\)", text))
+    assert named and all((MAN / f"{name}.{section}").exists() for name, section in named), named
+
+
+def test_readme_configuration_works(tmp_path):
+    """The example is one that the program takes."""
+    text = (ROOT / "README").read_text(encoding="utf-8")
+    example = re.search(r"^(?:    .*\S.*\n|\n)*    server .*\n(?:    .*\S.*\n|\n)*", text, re.M)[0]
+    lines = "".join(line[4:] + "\n" for line in example.splitlines())
+    result = run_sendmail(["-bv", "root"], config=lines)
+    assert result.status == 0 and "server" in result.stdout, str(result)
+
+
+def test_version_is_in_news():
+    version = subprocess.run([str(binary("sendoff")), "version"], capture_output=True, text=True, check=True, timeout=60)
+    number = version.stdout.split()[1]
+    assert re.search(rf"\b{re.escape(number)}\b", (ROOT / "NEWS").read_text(encoding="utf-8"))
