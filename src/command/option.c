@@ -12,10 +12,10 @@ struct word {
 
 /* The value of text in a list that ends with a NULL text; -1 where it is not in it. */
 static int
-look_up(const struct word *words, struct span text)
+look_up(const struct word *words, struct span text, bool (*is)(struct span, const char *))
 {
 	for (; words->text != NULL; words++)
-		if (span_is_nocase(text, words->text))
+		if (is(text, words->text))
 			return words->value;
 	return -1;
 }
@@ -37,7 +37,7 @@ apply_mode(struct options *options, const char *value, struct err *err)
 		{ "m", MODE_DELIVER }, { "s", MODE_SMTP }, { "p", MODE_LIST_QUEUE }, { "i", MODE_ALIASES },
 		{ "v", MODE_VERIFY }, { "d", MODE_DAEMON }, { "D", MODE_DAEMON }, { NULL, 0 },
 	};
-	int mode = look_up(modes, span_of(value));
+	int mode = look_up(modes, span_of(value), span_is);
 
 	if (mode < 0)
 		return err_set(err, ERR_USAGE, "-b%s is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd", value);
@@ -90,7 +90,7 @@ apply_notify(struct options *options, const char *value, struct err *err)
 
 	options->notify = 0;
 	do {
-		int word = look_up(words, span_trim(span_cut(&rest, ',')));
+		int word = look_up(words, span_trim(span_cut(&rest, ',')), span_is_nocase);
 
 		if (word < 0)
 			return err_set(err, ERR_USAGE, "-N takes never, or a list of success, failure and delay, not %s", value);
@@ -105,7 +105,7 @@ static int
 apply_return(struct options *options, const char *value, struct err *err)
 {
 	static const struct word words[] = { { "full", RETURN_FULL }, { "hdrs", RETURN_HEADERS }, { NULL, 0 } };
-	int word = look_up(words, span_of(value));
+	int word = look_up(words, span_of(value), span_is_nocase);
 
 	if (word < 0)
 		return err_set(err, ERR_USAGE, "-R takes full or hdrs, not %s", value);

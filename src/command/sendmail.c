@@ -192,10 +192,10 @@ from_name(const struct job *job, const struct buf *gecos)
 static void
 add_id_domain(const char *from, struct buf *out)
 {
-	const char *at = from != NULL ? strrchr(from, '@') : NULL;
+	const char *domain = from != NULL ? mailbox_domain(from) : NULL;
 
-	if (at != NULL && at[1] != '[')
-		buf_adds(out, at + 1);
+	if (domain != NULL && domain[0] != '[')
+		buf_adds(out, domain);
 	else
 		route_host_name(out);
 }

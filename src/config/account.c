@@ -56,6 +56,13 @@ account_release(struct account *account)
 	free(account->tls_key_file);
 	string_list_release(&account->tls_fingerprints);
 	free(account->tls_host);
+	free(account->proxy_host);
+	free(account->proxy_user);
+	if (account->proxy_password != NULL)
+		wipe(account->proxy_password, strlen(account->proxy_password));
+	free(account->proxy_password);
+	free(account->tunnel_command);
+	free(account->source_ip);
 	free(account->log_file);
 	free(account->origin);
 	free(account->problem);

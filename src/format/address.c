@@ -548,3 +548,22 @@ address_matches(struct span mailbox, const char *pattern)
 		pattern++;
 	return *pattern == '\0';
 }
+
+const char *
+mailbox_domain(const char *mailbox)
+{
+	const char *at = strrchr(mailbox, '@');
+
+	/* A quoted local part alone may hold an '@', and ends in a quote as no domain does. */
+	if (at == NULL || mailbox[strlen(mailbox) - 1] == '"')
+		return NULL;
+	return at + 1;
+}
+
+struct span
+mailbox_local(const char *mailbox)
+{
+	const char *domain = mailbox_domain(mailbox);
+
+	return (struct span){ mailbox, domain != NULL ? (size_t)(domain - mailbox) - 1 : strlen(mailbox) };
+}

@@ -66,6 +66,11 @@ int address_parse(struct address_list *list, struct span text, unsigned flags, s
 /* True where both have the same local part (case counts) and the same domain (case does not). */
 bool address_equal(const struct address *a, const struct address *b);
 
+/* The domain of a mailbox as struct address has it; NULL where it has none. */
+const char *mailbox_domain(const char *mailbox);
+/* Its local part, with quotes and backslashes. */
+struct span mailbox_local(const char *mailbox);
+
 /* The domain of a, empty where it has none. */
 struct span address_domain(const struct address *a);
 

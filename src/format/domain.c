@@ -8,9 +8,8 @@
 
 enum { DOMAIN_MAX = 253 };	/* octets of a name (RFC 1035 section 2.3.4, without the root's length octet) */
 
-/* libidn2 maps some characters to ASCII: what comes out must be a host name all the same. */
-static bool
-is_host_name(const char *name)
+bool
+domain_is_host_name(const char *name)
 {
 	size_t label = 0, len = strlen(name);
 
@@ -38,7 +37,8 @@ domain_to_ascii(const char *domain, struct buf *out, struct err *err)
 	code = idn2_to_ascii_8z(domain, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
 	if (code != IDN2_OK)
 		return err_set(err, ERR_ADDRESS, "%s is no domain name: %s", domain, idn2_strerror(code));
-	if (is_host_name(ascii))
+	/* libidn2 maps some characters to ASCII: what comes out must be a host name all the same. */
+	if (domain_is_host_name(ascii))
 		buf_adds(out, ascii);
 	else
 		code = err_set(err, ERR_ADDRESS, "%s is no domain name", domain);

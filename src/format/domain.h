@@ -5,8 +5,13 @@
 #ifndef SENDOFF_FORMAT_DOMAIN_H
 #define SENDOFF_FORMAT_DOMAIN_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
+
+/* True for letters, digits, hyphens and underscores in labels that are not empty, of 253 octets at most. */
+bool domain_is_host_name(const char *name);
 
 /*
  * Appends the domain with A-labels ("xn--…") for labels in UTF-8; one in ASCII is appended as it is.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "format/address.h"
+#include "format/domain.h"
 
 enum { NAME_MAX_LEN = 320 };	/* octets of an address or a host's name */
 
@@ -14,17 +15,9 @@ route_host_name(struct buf *out)
 {
 	char name[256] = "";
 
-	if (gethostname(name, sizeof(name) - 1) < 0 || name[0] == '\0')
+	if (gethostname(name, sizeof(name) - 1) < 0 || !domain_is_host_name(name))
 		strcpy(name, "localhost");
 	buf_adds(out, name);
-}
-
-static struct span
-local_part(const char *address)
-{
-	const char *at = strrchr(address, '@');
-
-	return (struct span){ address, at != NULL ? (size_t)(at - address) : strlen(address) };
 }
 
 /* The host's own name, that name without its domain, and what every host calls itself. */
@@ -47,20 +40,20 @@ is_this_host(const char *domain)
 static bool
 is_local(const char *address, const struct account *account)
 {
-	const char *at = strrchr(address, '@');
+	const char *domain = mailbox_domain(address);
 
-	if (at == NULL)
+	if (domain == NULL)
 		return true;
-	if (account->local_domain != NULL && span_is_nocase(span_of(at + 1), account->local_domain))
+	if (account->local_domain != NULL && span_is_nocase(span_of(domain), account->local_domain))
 		return false;
-	return is_this_host(at + 1);
+	return is_this_host(domain);
 }
 
 /* Where a local name goes: appended to out; nothing where the account knows no place for it. */
 static void
 local_target(const char *address, const struct account *account, struct buf *out)
 {
-	struct span name = local_part(address);
+	struct span name = mailbox_local(address);
 	const char *own = account_address(account);
 
 	if (account->local_to != NULL)
@@ -135,6 +128,19 @@ route_recipients(struct envelope *envelope, const struct account *account, struc
 	return result;
 }
 
+/* Login names may hold what must be quoted in an address; the parser takes needless quotes off again. */
+static void
+add_local_part(const char *login, struct buf *out)
+{
+	buf_addc(out, '"');
+	for (; *login != '\0'; login++) {
+		if (*login == '"' || *login == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, *login);
+	}
+	buf_addc(out, '"');
+}
+
 static void
 default_sender(const struct account *account, const char *login, struct buf *out)
 {
@@ -144,7 +150,8 @@ default_sender(const struct account *account, const char *login, struct buf *out
 		buf_adds(out, own);
 		return;
 	}
-	buf_addf(out, "%s@", login);
+	add_local_part(login, out);
+	buf_addc(out, '@');
 	if (account->local_domain != NULL)
 		buf_adds(out, account->local_domain);
 	else
@@ -158,7 +165,7 @@ route_sender(struct envelope *envelope, const struct account *account, const cha
 	struct buf sender = BUF_INIT(NAME_MAX_LEN);
 	int result;
 
-	if (envelope->sender != NULL && (envelope->sender[0] == '\0' || strchr(envelope->sender, '@') != NULL))
+	if (envelope->sender != NULL && (envelope->sender[0] == '\0' || mailbox_domain(envelope->sender) != NULL))
 		return 0;
 	if (envelope->sender != NULL && account->local_domain != NULL)
 		buf_addf(&sender, "%s@%s", envelope->sender, account->local_domain);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "format/domain.h"
 #include "net/dane.h"
 #include "net/dial.h"
 #include "net/proxy.h"
@@ -155,8 +156,7 @@ add_own_name(const struct smtp *s, struct buf *out)
 		buf_adds(out, s->account->domain);
 		return;
 	}
-	if (gethostname(name, sizeof(name) - 1) == 0 && strchr(name, '.') != NULL &&
-	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")] == '\0')
+	if (gethostname(name, sizeof(name) - 1) == 0 && strchr(name, '.') != NULL && domain_is_host_name(name))
 		buf_adds(out, name);
 	else
 		dial_local_literal(&s->stream, out);

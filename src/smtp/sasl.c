@@ -165,6 +165,19 @@ own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct 
 	return 0;
 }
 
+/* libgsasl 2.2 reads some challenges (DIGEST-MD5's) as strings: they must end in NUL, which a span need not. */
+static int
+library_step(struct sasl *sasl, struct span challenge, char **out, size_t *len)
+{
+	struct buf text = BUF_INIT_SECRET(challenge.len + 1);
+	int code;
+
+	buf_add(&text, challenge.data, challenge.len);
+	code = buf_ok(&text) ? gsasl_step(sasl->session, text.data, text.len, out, len) : GSASL_MALLOC_ERROR;
+	buf_release(&text);
+	return code;
+}
+
 int
 sasl_step(struct sasl *sasl, struct span challenge, struct buf *response, struct err *err)
 {
@@ -177,7 +190,7 @@ sasl_step(struct sasl *sasl, struct span challenge, struct buf *response, struct
 		return err_set(err, ERR_LOGIN, "%s: the server asks for more than the mechanism has", sasl->mechanism->name);
 	if (is_ours(sasl->mechanism))
 		return own_step(sasl, challenge, response, err);
-	code = gsasl_step(sasl->session, challenge.data, challenge.len, &out, &len);
+	code = library_step(sasl, challenge, &out, &len);
 	/* On failure libgsasl leaves `out` undefined: it must not be touched. */
 	if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
 		return sasl_failed(sasl, code, err);

@@ -279,17 +279,17 @@ send_nothing(struct smtp *s, struct transaction *tx, struct err *err)
 static void
 add_path(const struct transaction *tx, const char *address, struct buf *line)
 {
-	const char *at = strrchr(address, '@');
+	const char *domain = mailbox_domain(address);
 	struct err ignored;
 
-	if (tx->utf8 || at == NULL || !span_has_8bit(span_of(at))) {
+	if (tx->utf8 || domain == NULL || !span_has_8bit(span_of(domain))) {
 		buf_adds(line, address);
 		return;
 	}
-	buf_add(line, address, (size_t)(at + 1 - address));
+	buf_add(line, address, (size_t)(domain - address));
 	err_init(&ignored);
 	/* That it can be done was seen by check_addresses(). */
-	domain_to_ascii(at + 1, line, &ignored);
+	domain_to_ascii(domain, line, &ignored);
 	err_release(&ignored);
 }
 
@@ -392,7 +392,7 @@ queue_rcpt(struct smtp *s, struct transaction *tx, size_t recipient)
 /* Which recipients a turn may have (LIMITS, RFC 9422). */
 struct share {
 	uint64_t recipients, domains;	/* still allowed */
-	const char *last_domain;	/* of the recipient before */
+	const char *last_domain;	/* of the recipient before, or NULL */
 };
 
 static struct share
@@ -401,7 +401,7 @@ share_begin(const struct smtp *s)
 	const uint64_t all = UINT64_MAX;
 
 	return (struct share){ s->offers.rcpt_max > 0 ? s->offers.rcpt_max : all,
-	    s->offers.rcpt_domain_max > 0 ? s->offers.rcpt_domain_max : all, "" };
+	    s->offers.rcpt_domain_max > 0 ? s->offers.rcpt_domain_max : all, NULL };
 }
 
 /*
@@ -411,9 +411,9 @@ share_begin(const struct smtp *s)
 static bool
 share_take(struct share *share, const char *address)
 {
-	const char *at = strrchr(address, '@');
-	const char *domain = at != NULL ? at + 1 : address;
-	bool new_domain = !span_is_nocase(span_of(domain), share->last_domain);
+	const char *found = mailbox_domain(address);
+	const char *domain = found != NULL ? found : "";
+	bool new_domain = share->last_domain == NULL || !span_is_nocase(span_of(domain), share->last_domain);
 
 	if (share->recipients == 0 || (new_domain && share->domains == 0))
 		return false;
@@ -533,23 +533,15 @@ check_message(const struct smtp *s, const struct transaction *tx, struct err *er
 	return 0;
 }
 
-static bool
-local_is_8bit(const char *address)
-{
-	const char *at = strrchr(address, '@');
-
-	return span_has_8bit((struct span){ address, at != NULL ? (size_t)(at - address) : strlen(address) });
-}
-
 /* SMTPUTF8 is needed by the local part of an address alone, or by an address in the header, which we do not change. */
 static bool
 needs_utf8(const struct transaction *tx)
 {
 	const struct envelope *e = tx->envelope;
-	bool needs = local_is_8bit(e->sender) || message_has_utf8_addresses(tx->message);
+	bool needs = span_has_8bit(mailbox_local(e->sender)) || message_has_utf8_addresses(tx->message);
 
 	for (size_t i = 0; i < e->count && !needs; i++)
-		needs = local_is_8bit(e->recipients[i].address);
+		needs = span_has_8bit(mailbox_local(e->recipients[i].address));
 	return needs;
 }
 
@@ -557,8 +549,8 @@ static int
 check_domain(const char *address, struct err *err)
 {
 	struct buf ascii = BUF_INIT(1024);
-	const char *at = strrchr(address, '@');
-	int result = at != NULL ? domain_to_ascii(at + 1, &ascii, err) : 0;
+	const char *domain = mailbox_domain(address);
+	int result = domain != NULL ? domain_to_ascii(domain, &ascii, err) : 0;
 
 	buf_release(&ascii);
 	return result;

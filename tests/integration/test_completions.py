@@ -161,7 +161,7 @@ class Fish:
         return dict((one + "\t").split("\t")[:2] for one in done.stdout.splitlines())
 
     def complete(self, line):
-        """As its editor does: the only candidate replaces the word, and a space follows but for a few endings."""
+        """As its editor does: the only candidate replaces the word, and mostly a space follows."""
         offers = list(self.offers(line))
         if len(offers) != 1:
             return line

@@ -17,8 +17,10 @@ HELP_WIDTH_MAX = 100
 PAGE_WIDTH = 80
 
 # Functions that take a sentence, and where it stands among their arguments; None: anywhere.
-SENTENCE_AT = {"err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 4}
-TAKES_SENTENCE = r"\b(err_set|err_sys|err_wrap|origin_err|word_err|disagree|\w*refuse)\("
+SENTENCE_AT = {
+    "err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 4, "set_problem": 3,
+}
+TAKES_SENTENCE = r"\b(err_set|err_sys|err_wrap|origin_err|word_err|disagree|set_problem|\w*refuse)\("
 STRING = r'"(?:[^"\\]|\\.)*"'
 # Sentences that are data: constants, rows of tables, and what the functions of tables write.
 SENTENCE_DATA = (
@@ -222,7 +224,8 @@ def test_exit_statuses_are_described():
     source = (MAN / "sendoff.1").read_text(encoding="ascii")
     section = source.split("\n.Sh EXIT STATUS\n")[1].split("\n.Sh ")[0]
     parts = re.split(r"^\.It (\d+)$", section, flags=re.M)
-    words = {int(status): set(re.findall(r"^\.Em ([\w-]+) :", text, re.M)) for status, text in zip(parts[1::2], parts[2::2])}
+    items = zip(parts[1::2], parts[2::2])
+    words = {int(status): set(re.findall(r"^\.Em ([\w-]+) :", text, re.M)) for status, text in items}
     expected = {}
     for word, status in kinds():
         expected.setdefault(status, set()).update({word} - {"none"})
@@ -282,12 +285,15 @@ def tables(path, text):
     for data in SENTENCE_DATA:
         for match in re.finditer(data, text, re.M):
             yield from literals(match[1])
-    # net/verify.c puts its verdicts together from pieces.
-    for piece in re.findall(rf"\bbuf_addf?s?\(&why, ({STRING})", text):
+    # net/verify.c puts its verdicts together from pieces, and some sentences get an end behind.
+    for piece in re.findall(rf"\bbuf_addf?s?\(&(?:why|err->what), ({STRING})", text):
         yield from literals(piece)
     for body in re.findall(r"^say_\w+\(.*?^\}", text, re.M | re.S):
         for piece in re.findall(rf"\bbuf_addf?s?\(out, ({STRING})", body):
             yield from literals(piece)
+    # Warnings.
+    for piece in re.findall(rf'buf_addf\(&text, ("(?:: )?[a-z][^%]*%s(?:[^"\\]|\\.)*")', text):
+        yield from (one.removeprefix(": ") for one in literals(piece))
     if path.name == "report.c":
         yield from (unescape(one) for one in re.findall(r'"(  message: (?:[^"\\]|\\.)*?)(?:\\n)?"', text))
 
@@ -342,6 +348,28 @@ def test_sentence_is_described(sentence):
         pytest.fail(f"no manual has: {sentence}", pytrace=False)
 
 
+def described_sentences():
+    """The items of the lists of diagnostics in all pages."""
+    for page in PAGES:
+        source = page.read_text(encoding="ascii").replace("\\\n", "")
+        # Lists within an item are no diagnostics.
+        source = re.sub(r"^\.Bl -dash.*?^\.El\n", "", source, flags=re.M | re.S)
+        for block in re.findall(r"^\.Sh DIAGNOSTICS\n(.*?)^\.Sh ", source, re.M | re.S):
+            # The labels of the lines.
+            block = re.sub(r"^\.Bl -tag -width \S+ -compact.*?^\.El\n", "", block, flags=re.M | re.S)
+            for item in re.findall(r"^\.It (.*)$", block, re.M):
+                plain = {"\\(dq": '"', "\\-": "-", "\\e": "\\", "\\&": ""}
+                yield re.sub(r"\\(?:\(dq|&|-|e)", lambda escape: plain[escape[0]], item)
+
+
+@pytest.mark.parametrize("item", sorted(set(described_sentences())))
+def test_described_sentence_exists(item):
+    """What the manual explains is still said by the program."""
+    said = (rf"(?:\.\.\.:? ?|FILE(?::LINE)?: |account \"NAME\" )?{pattern(sentence)}" for sentence in sentences())
+    if not any(re.match(one, item) for one in said):
+        pytest.fail(f"nothing in src/ says: {item}", pytrace=False)
+
+
 # Other documents
 
 
@@ -354,6 +382,20 @@ def test_named_files_exist(name):
     for path in set(re.findall(rf"(?<![\w./~-])((?:{tops})/[\w./+-]*\w)", text)):
         if not path.startswith("build/"):
             assert (ROOT / path).exists() or (folder / path).exists(), path
+
+
+def test_map_has_every_file():
+    """src/README names each source file once by its stem, at the begin of an entry or behind a semicolon or comma."""
+    text = (ROOT / "src/README").read_text(encoding="utf-8").split("The path of a message")[0]
+    stems = {path.stem for path in (ROOT / "src").rglob("*.[ch]")} - {"open", "send", "session", "main"}
+    assert {stem for stem in stems if not re.search(rf"\b{stem}\b", text)} == set()
+
+
+def test_map_has_real_functions():
+    text = (ROOT / "src/README").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.c"))
+    named = set(re.findall(r"\b([a-z_]+)\(\)", text))
+    assert len(named) > 15 and {name for name in named if not re.search(rf"^{name}\(", source, re.M)} == set()
 
 
 def test_readme_names_real_pages():

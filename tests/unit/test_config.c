@@ -38,7 +38,11 @@ add_string(struct buf *out, const char *name, const char *value)
 static void
 add_servers(struct buf *out, const struct account *a)
 {
-	static const char *const schemes[] = { "smtps", "smtp", "unix" };
+	static const char *const schemes[] = {
+		[SERVER_SMTPS] = "smtps",
+		[SERVER_SMTP] = "smtp",
+		[SERVER_UNIX] = "unix",
+	};
 
 	for (size_t i = 0; i < a->server_count; i++)
 		buf_addf(out, " %s:%s:%u", schemes[a->servers[i].scheme], a->servers[i].host, a->servers[i].port);
@@ -444,7 +448,7 @@ static struct row rows[] = {
 	    "remove_bcc_headers on\n"
 	    "keepbcc on\n"
 	    "undisclosed_recipients off\n"
-	    "allow_from_override on\n"
+	    "allow_from_override on\nallow_from_override\n"
 	    "tls_force_sslv3\n"
 	    "tls_min_dh_prime_bits\n"
 	    "ntlmdomain\n"

@@ -74,6 +74,7 @@ static const struct choice choice_rows[] = {
 	    "error: conf has no account \"default\", and none for this sender, only: work, home, parent, bare, nobody "
 	    "hint: choose one with -a NAME, or add: account default : NAME" },
 	{ choices, "wrok", NULL, "error: conf has no account \"wrok\", only: work, home, parent, bare, nobody" },
+	{ OURS "user <me@example.org>\n", NULL, NULL, "default -" },
 	{ OURS "from *\naccount b\n" OURS "from me@b.example\n", NULL, "me@b.example", "default -" },
 	{ OURS "account b\n" OURS "from me@b.example\n", NULL, "me@b.example", "b me@b.example" },
 	{ OURS "account b\n" OURS "from me@b.example\n", NULL, "me@c.example", "default -" },
@@ -487,6 +488,26 @@ test_included_modes(void **state)
 }
 
 static void
+test_depth(void **state)
+{
+	struct buf name = BUF_INIT(64), text = BUF_INIT(256);
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		buf_clear(&name);
+		buf_clear(&text);
+		buf_addf(&name, "f%d", i);
+		buf_addf(&text, i == 0 ? OURS "#%d\n" : "include f%d\n", i - 1);
+		make_file(name.data, text.data);
+	}
+	expect_load("f8", "default=-");
+	make_file("conf", "include f8\n");
+	expect_load("conf", "error: $/f1:1: files include each other more than 8 deep: does one include itself?");
+	buf_release(&name);
+	buf_release(&text);
+}
+
+static void
 test_too_many_files(void **state)
 {
 	struct buf text = BUF_INIT(1 << 16);
@@ -532,6 +553,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_include, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_includes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_included_modes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
 	};

@@ -138,6 +138,10 @@ static const struct {
 	{ "nas", "", NULL, "carl@nas" },
 	{ NULL, "", NULL, "carl@localhost" },
 	{ "", "", NULL, "carl@localhost" },
+	{ "(none)", "", NULL, "carl@localhost" },
+	{ "nas.", "", NULL, "carl@localhost" },
+	{ "my nas", "", NULL, "carl@localhost" },
+	{ "my_nas", "", NULL, "carl@my_nas" },
 	/* The null sender stays. */
 	{ NAS, "", "", "" },
 	{ NAS, OWN DOMAIN, "", "" },
@@ -343,7 +347,8 @@ static void
 names_the_host(void **state)
 {
 	static const char *const names[][2] = {
-		{ NAS, NAS }, { "nas", "nas" }, { "", "localhost" }, { NULL, "localhost" },
+		{ NAS, NAS }, { "nas", "nas" }, { "nas_1", "nas_1" }, { "", "localhost" }, { NULL, "localhost" },
+		{ "(none)", "localhost" }, { "my nas", "localhost" }, { "n\nas", "localhost" },
 	};
 
 	(void)state;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A whole session against a server that the fuzzer plays: the input is all that the server says, over a Unix socket.
+ * The first octet chooses the message and the settings.
+ */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "message/message.h"
+#include "smtp/session.h"
+
+enum { RECIPIENTS = 3 };
+
+static struct message small, large;
+static struct envelope envelope;
+static struct account account;
+static struct server servers[2];
+static char path[64];
+static int listener;
+
+static const uint8_t *script;
+static size_t script_len;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* The server: says everything at once, then listens until the client has gone. */
+static void *
+serve(void *arg)
+{
+	char sink[4096];
+	int fd = accept(listener, NULL, NULL);
+
+	(void)arg;
+	if (send(fd, script, script_len, MSG_NOSIGNAL) == (ssize_t)script_len)
+		shutdown(fd, SHUT_WR);
+	while (recv(fd, sink, sizeof(sink), 0) > 0)
+		continue;
+	close(fd);
+	return NULL;
+}
+
+static void
+make_message(struct message *m, size_t lines)
+{
+	struct err err;
+
+	err_init(&err);
+	message_init(m);
+	buf_adds(&m->header, "Subject: fuzz\r\n");
+	for (size_t i = 0; i < lines; i++)
+		check(spool_write(&m->body, ".a line that begins with a dot\r\n", 32, &err) == 0);
+	check(spool_finish(&m->body, &err) == 0);
+}
+
+static void
+add_recipients(void)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
+	struct err err;
+
+	err_init(&err);
+	check(address_parse(&list, span_of("a@example.org, b@example.org, c@example.net"), 0, &err) == 0);
+	envelope_init(&envelope);
+	for (size_t i = 0; i < list.count; i++)
+		check(envelope_add(&envelope, &list.items[i], &err) == 0);
+	check(envelope_set_sender(&envelope, &list.items[0], &err) == 0);
+	address_list_release(&list);
+}
+
+static void
+set_up(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(path, sizeof(path), "/tmp/sendoff-fuzz-%d", (int)getpid());
+	strcpy(address.sun_path, path);
+	unlink(path);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	check(bind(listener, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(listener, 1) == 0);
+	make_message(&small, 3);
+	make_message(&large, 5000);
+	add_recipients();
+	servers[0] = (struct server){ SERVER_UNIX, path, 0 };
+	servers[1] = (struct server){ SERVER_LMTP_UNIX, path, 0 };
+}
+
+static void
+set_account(uint8_t choice)
+{
+	static char user[] = "user";
+
+	memset(&account, 0, sizeof(account));
+	account.timeout_ms = account.connect_timeout_ms = 5000;
+	account.user = (choice & 1) != 0 ? user : NULL;
+	account.secret_source = (choice & 2) != 0 ? SECRET_TOKEN : SECRET_LITERAL;
+	account.chunking = (choice & 4) != 0 ? SETTING_NEVER : SETTING_AUTO;
+	account.pipelining = (choice & 8) != 0 ? SETTING_NEVER : SETTING_AUTO;
+}
+
+static void
+converse(uint8_t choice)
+{
+	struct buf secret = BUF_INIT_SECRET(64);
+	struct transaction tx;
+	struct smtp s;
+	struct err err;
+	int result;
+
+	err_init(&err);
+	buf_adds(&secret, "sesam");
+	check(transaction_init(&tx, &envelope, (choice & 16) != 0 ? &large : &small, &err) == 0);
+	result = smtp_open(&s, &account, &servers[(choice & 32) != 0], &secret, NULL, &err);
+	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && transaction_count(&tx, OUTCOME_PENDING) > 0; turn++)
+		result = smtp_may_send(&s) ? smtp_send(&s, &tx, true, &err) : -1;
+	check(result == 0 || err.kind != ERR_NONE || !smtp_may_send(&s));
+	check(transaction_count(&tx, OUTCOME_TRIED) + transaction_count(&tx, OUTCOME_NAMED) == 0 || err.kind == ERR_NONE);
+	smtp_close(&s);
+	transaction_release(&tx);
+	buf_release(&secret);
+	err_release(&err);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	pthread_t server;
+
+	if (listener == 0)
+		set_up();
+	if (size < 1 || size > 100000)
+		return 0;
+	script = data + 1;
+	script_len = size - 1;
+	set_account(data[0]);
+	check(pthread_create(&server, NULL, serve, NULL) == 0);
+	converse(data[0]);
+	pthread_join(server, NULL);
+	return 0;
+}
