@@ -2,11 +2,14 @@
 /*
  * The name this program is called by decides what it is.  The only place that exits, and that prints the error.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -87,8 +90,10 @@ run_sendmail(int argc, char **argv, const char *name, struct err *err)
 	bool own_name = strcmp(name, "sendoff") == 0;
 	struct options options;
 
-	if (options_parse(&options, argc, argv, own_name, err) < 0)
+	if (options_parse(&options, argc, argv, own_name, err) < 0) {
+		report_log_error(err);
 		return -1;
+	}
 	if (options.help)
 		return run_help(argc, argv);
 	if (options.version)
@@ -111,15 +116,27 @@ run(int argc, char **argv, struct err *err)
 	return command != NULL ? command->run(argc, argv) : run_sendmail(argc, argv, name, err);
 }
 
+/* Descriptors 0 to 2 that the caller closed: none of them may become a socket or file of ours, for we print to 2. */
+static void
+fill_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+			exit(EX_OSERR);
+}
+
 /*
  * What callers leave behind must not matter: an ignored SIGCHLD would hide how a password command ended, and a caller
- * that stops reading our standard error must not kill a delivery.  Core dumps could hold a password.
+ * that stops reading our standard error must not kill a delivery, nor a limit for files do so without a word.  Core
+ * dumps could hold a password.
  */
 static void
 settle_process(void)
 {
+	fill_descriptors();
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
@@ -127,19 +144,18 @@ int
 main(int argc, char **argv)
 {
 	struct err err;
-	int status = 0;
+	int result, status = 0;
 
 	settle_process();
 	err_init(&err);
-	if (run(argc, argv, &err) < 0) {
+	result = run(argc, argv, &err);
+	if (result == 0 && fflush(stdout) != 0)
+		result = err_sys(&err, ERR_IO, "cannot write to standard output");
+	if (result < 0) {
 		status = err_exit_status(err.kind);
-		if (err.what.len > 0) {
+		if (err.what.len > 0)
 			report_error(stderr, NULL, &err);
-			report_log_error(&err);
-		}
 	}
-	if (fflush(stdout) != 0 && status == 0)
-		status = err_exit_status(ERR_IO);
 	err_release(&err);
 	exit(status);
 }

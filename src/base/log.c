@@ -20,12 +20,16 @@ needs_quotes(const char *value)
 static void
 add_escaped(struct buf *line, const char *value)
 {
-	while (*value != '\0') {
+	const char *end = value + strnlen(value, LOG_FIELD_MAX);
+
+	while (value < end) {
 		struct span run = { value, strcspn(value, "\"\\") };
 
+		if (run.len > (size_t)(end - value))
+			run.len = (size_t)(end - value);
 		text_printable(line, run, false);
 		value += run.len;
-		if (*value != '\0') {
+		if (value < end) {
 			buf_addc(line, '\\');
 			buf_addc(line, *value++);
 		}

@@ -8,7 +8,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { LOG_LINE_MAX = 4096 };	/* octets of one line; a longer one is cut */
+enum {
+	LOG_LINE_MAX = 4096,	/* octets of one line; a longer one is cut */
+	LOG_FIELD_MAX = 400,	/* octets of one value: a long one must not push the others out of the line */
+};
 
 /*
  * Appends " key=value" (no space before the first).  A value that is empty, or holds a space, a quote, an equals sign

@@ -87,7 +87,7 @@ offer_options(FILE *out, const char *typed, bool first)
 			offer_option(out, option_row(i), typed);
 	if (first) {
 		offer(out, "-C", "the configuration", typed);
-		offer(out, "--config", "the configuration", typed);
+		offer(out, "--config=", "the configuration", typed);
 	}
 }
 
@@ -132,7 +132,7 @@ complete_print(FILE *out, int count, char **words)
 	char option = count > 1 ? awaiting(words[count - 2]) : '\0';
 	const char *config = named_config(count, words);
 
-	if (option == 'C')
+	if (option == 'C' || (count == 1 && starts(word, "--config=")))
 		fputs(":files\n", out);
 	else if (option == 'a')
 		offer_accounts(out, config, "", word);

@@ -146,7 +146,9 @@ apply_queue(struct options *options, const char *value, struct err *err)
 {
 	(void)value;
 	(void)err;
-	options->mode = MODE_RUN_QUEUE;
+	/* -bd -q15m is one daemon that also runs the queue. */
+	if (options->mode != MODE_DAEMON)
+		options->mode = MODE_RUN_QUEUE;
 	return 0;
 }
 
@@ -212,8 +214,8 @@ static const struct option_row rows[] = {
 	{ 'N', NULL, ARITY_ARGUMENT, "WHEN", "delivery reports: never, or success,failure,delay", apply_notify },
 	{ 'R', NULL, ARITY_ARGUMENT, "WHAT", "what a report returns: full or hdrs", apply_return },
 	{ 'V', NULL, ARITY_ARGUMENT, "ENVID", "envelope id for delivery reports", apply_envid },
-	{ 'b', NULL, ARITY_ARGUMENT, "MODE", "m: deliver (default); v: show where recipients go; i: nothing to do; p, s, d: "
-	    "not in this version", apply_mode },
+	{ 'b', NULL, ARITY_ARGUMENT, "MODE", "m: deliver; v: show where to; i: nothing; p, s, d: not in this version",
+	    apply_mode },
 	{ 'q', NULL, ARITY_ATTACHED, "TIME", "run the queue: not in this version", apply_queue },
 	{ 'o', NULL, ARITY_ARGUMENT, "OPTION", "i: as -i; dX: delivery; eX: errors; others are ignored", apply_old_option },
 	{ 'e', NULL, ARITY_ARGUMENT, "MODE", "errors: p print (default), q exit status only; m, w, e as p", apply_errors },
@@ -348,7 +350,8 @@ check_operands(const struct options *options, struct err *err)
 {
 	for (size_t i = 0; i < options->operand_count; i++)
 		if (options->operands[i][0] == '-') {
-			err_set(err, ERR_USAGE, "the option %s stands behind a recipient", options->operands[i]);
+			err_set(err, ERR_USAGE, i > 0 ? "the option %s stands behind a recipient" : "%s is no recipient",
+			    options->operands[i]);
 			return err_hint(err, "options come first; if it is a recipient, write -- before the recipients");
 		}
 	return 0;

@@ -24,7 +24,7 @@ print_lines(FILE *out, const char *label, const struct buf *text)
 void
 report_error(FILE *out, const char *account, const struct err *err)
 {
-	struct buf what = BUF_INIT(5 * ERR_TEXT_MAX);
+	struct buf what = BUF_INIT(5 * ERR_TEXT_MAX), shown = BUF_INIT(5 * ERR_TEXT_MAX);
 	const char *hint = err_hint_text(err);
 
 	text_printable(&what, (struct span){ err->what.data, err->what.len }, false);
@@ -35,9 +35,12 @@ report_error(FILE *out, const char *account, const struct err *err)
 		fprintf(out, "%s: ", account);
 	fprintf(out, "%s\n", what.data);
 	print_lines(out, "server", &err->reply);
-	if (hint != NULL)
-		fprintf(out, "  hint: %s\n", hint);
+	if (hint != NULL) {
+		text_printable(&shown, span_of(hint), false);
+		fprintf(out, "  hint: %s\n", shown.data);
+	}
 	buf_release(&what);
+	buf_release(&shown);
 }
 
 /* The addresses in that state, separated by ", ". */
@@ -106,7 +109,7 @@ report_delivery(FILE *out, const struct account *account, const struct delivery 
 static void
 log_recipients(struct buf *line, const struct envelope *envelope)
 {
-	struct buf names = BUF_INIT(LOG_LINE_MAX / 2);
+	struct buf names = BUF_INIT(LOG_FIELD_MAX);
 
 	for (size_t i = 0; i < envelope->count && i < NAMED_MAX; i++) {
 		if (names.len + strlen(envelope->recipients[i].address) + 1 > names.max)
@@ -137,7 +140,7 @@ log_failure(struct buf *line, const struct err *err)
 	log_field(line, "text", err->what.data);
 	if (err->reply_code != 0) {
 		log_number(line, "code", err->reply_code);
-		log_field(line, "reply", err->reply.data);
+		log_field(line, "refusal", err->reply.data);
 	}
 	if (err->in_doubt)
 		log_field(line, "in_doubt", "yes");
@@ -165,6 +168,7 @@ log_delivery(struct buf *line, const struct account *account, const struct deliv
 	message_id(d->tx.message, &id);
 	log_field(line, "msgid", id.data);
 	log_field(line, "from", d->tx.envelope->sender);
+	log_recipients(line, d->tx.envelope);
 	log_field(line, "account", account->name);
 	log_field(line, "server", d->server.data);
 	log_field(line, "tls", d->tls.len > 0 ? d->tls.data : "none");
@@ -172,11 +176,10 @@ log_delivery(struct buf *line, const struct account *account, const struct deliv
 	log_number(line, "size", (long long)message_size(d->tx.message));
 	log_number(line, "delay_ms", (long long)d->elapsed_ms);
 	log_number(line, "exit", err_exit_status(delivery_verdict(d)));
-	if (d->tx.acceptance.len > 0)
+	if (transaction_count(&d->tx, OUTCOME_ACCEPTED) > 0)
 		log_field(line, "reply", d->tx.acceptance.data);
 	if (err != NULL)
 		log_failure(line, err);
-	log_recipients(line, d->tx.envelope);
 	buf_release(&id);
 }
 

@@ -27,6 +27,7 @@ struct job {
 	struct config config;
 	const struct account *account;
 	struct envelope envelope;
+	struct envelope author;		/* its sender is who would send if the envelope's were not the null sender */
 	struct message message;
 };
 
@@ -147,6 +148,7 @@ read_message(struct job *job, struct err *err)
 		.fd = STDIN_FILENO,
 		.dot_ends = !job->options->dot_is_data && isatty(STDIN_FILENO),
 		.spool_dir = temp_dir(),
+		.size_limit = job->account->size_limit,
 	};
 
 	if (message_read(&job->message, &input, err) < 0)
@@ -177,7 +179,7 @@ who_calls(struct buf *login, struct buf *full_name)
 static const char *
 from_address(const struct job *job)
 {
-	return job->envelope.sender[0] != '\0' ? job->envelope.sender : account_address(job->account);
+	return job->envelope.sender[0] != '\0' ? job->envelope.sender : job->author.sender;
 }
 
 static const char *
@@ -232,6 +234,8 @@ route(struct job *job, struct err *err)
 	who_calls(&login, &gecos);
 	result = route_sender(&job->envelope, job->account, login.data, err);
 	if (result == 0)
+		result = route_sender(&job->author, job->account, login.data, err);
+	if (result == 0)
 		result = route_recipients(&job->envelope, job->account, err);
 	if (result == 0 && job->options->mode == MODE_DELIVER)
 		result = complete_message(job, &gecos, err);
@@ -246,8 +250,12 @@ report(const struct job *job, const struct delivery *d, bool failed)
 	struct err log_err;
 
 	err_init(&log_err);
-	if (report_log_delivery(job->account, d, &log_err) < 0)
-		report_error(stderr, NULL, &log_err);
+	if (report_log_delivery(job->account, d, &log_err) < 0) {
+		/* The message is sent all the same, and some callers take any octet for a failure. */
+		report_log_error(&log_err);
+		if (isatty(STDERR_FILENO))
+			report_error(stderr, NULL, &log_err);
+	}
 	err_release(&log_err);
 	if (failed && job->options->errors != ERRORS_QUIET)
 		report_delivery(stderr, job->account, d);
@@ -262,10 +270,12 @@ send_message(struct job *job, struct err *err)
 
 	transcript_init(&transcript, stderr);
 	result = deliver(&d, job->account, &job->envelope, &job->message,
-	    job->options->verbose ? &transcript.watch : NULL);
+	    job->options->verbose ? &transcript.watch : NULL, err);
 	transcript_release(&transcript);
-	report(job, &d, result < 0);
-	err->kind = delivery_verdict(&d);
+	if (err->kind == ERR_NONE) {
+		report(job, &d, result < 0);
+		err->kind = delivery_verdict(&d);
+	}
 	delivery_release(&d);
 	return result;
 }
@@ -305,6 +315,18 @@ run(struct job *job, struct err *err)
 	return job->options->mode == MODE_VERIFY ? print_routes(job) : send_message(job, err);
 }
 
+/* What went wrong before there was a delivery: to the log, unless the account wants none; -oeq keeps it off the terminal. */
+static void
+log_failure(const struct job *job, struct err *err)
+{
+	if (err->what.len == 0)
+		return;
+	if (job->account == NULL || job->account->syslog)
+		report_log_error(err);
+	if (job->options->errors == ERRORS_QUIET)
+		buf_clear(&err->what);
+}
+
 int
 sendmail_run(const struct options *options, struct err *err)
 {
@@ -314,10 +336,14 @@ sendmail_run(const struct options *options, struct err *err)
 	if (is_other_mode(options->mode))
 		return other_mode(options, err);
 	envelope_init(&job.envelope);
+	envelope_init(&job.author);
 	message_init(&job.message);
 	result = run(&job, err);
+	if (result < 0)
+		log_failure(&job, err);
 	message_release(&job.message);
 	envelope_release(&job.envelope);
+	envelope_release(&job.author);
 	config_release(&job.config);
 	return result;
 }

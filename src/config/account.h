@@ -94,7 +94,7 @@ struct account {
 	char *proxy_user, *proxy_password;	/* or NULL */
 	char *tunnel_command;		/* a command to talk to instead of a socket, or NULL */
 	char *source_ip;		/* or NULL */
-	bool dane;			/* look for TLSA records: true */
+	enum setting dane;		/* look for TLSA records */
 	bool require_tls;		/* REQUIRETLS: every hop must use verified TLS */
 	int64_t deliver_by_s;		/* DELIVERBY in seconds, 0: not asked for */
 	bool deliver_by_return;		/* … and return it when late; else only tell */

@@ -21,6 +21,8 @@ draft_release(struct draft *draft)
 	account_release(&draft->account);
 	free(draft->host);
 	draft->host = NULL;
+	free(draft->socket);
+	draft->socket = NULL;
 }
 
 void
@@ -106,11 +108,15 @@ finish_host(struct draft *draft, struct err *err)
 		return disagree(draft, FIELD_TLS, FIELD_TLS_STARTTLS, err,
 		    "\"tls\" and \"tls_starttls\" contradict each other");
 	a->tls = host_tls(draft);
-	scheme = a->tls == TLS_IMPLICIT ? SERVER_SMTPS : SERVER_SMTP;
-	if (port == 0)
-		port = scheme == SERVER_SMTPS ? 465 : 25;
 	if (!draft_has(draft, FIELD_AUTH))
 		a->auth_off = true;
+	if (draft->socket != NULL)
+		return draft_add_server(draft, draft->lmtp ? SERVER_LMTP_UNIX : SERVER_UNIX, span_of(draft->socket), 0, err);
+	scheme = draft->lmtp ? SERVER_LMTP : a->tls == TLS_IMPLICIT ? SERVER_SMTPS : SERVER_SMTP;
+	if (draft->lmtp && port == 0)
+		return origin_err(draft->origins[FIELD_HOST], err, "LMTP has no port of its own: \"port\" is missing");
+	if (port == 0)
+		port = scheme == SERVER_SMTPS ? 465 : 25;
 	return draft_add_server(draft, scheme, span_of(draft->host), port, err);
 }
 
@@ -126,7 +132,12 @@ static const struct agreement agreements[] = {
 	[SERVER_SMTP] = { "smtp:// has STARTTLS: write smtps:// for implicit TLS",
 	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_ON] = true, [TLS_WORD_STARTTLS] = true, [TLS_WORD_OFF] = true,
 	    [TLS_WORD_NONE] = true } },
+	[SERVER_LMTP] = { "lmtp:// has no TLS from the start: write tls starttls or tls none",
+	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_ON] = true, [TLS_WORD_STARTTLS] = true, [TLS_WORD_OFF] = true,
+	    [TLS_WORD_NONE] = true } },
 	[SERVER_UNIX] = { "unix: has no TLS",
+	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_OFF] = true, [TLS_WORD_NONE] = true } },
+	[SERVER_LMTP_UNIX] = { "lmtp:/PATH has no TLS",
 	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_OFF] = true, [TLS_WORD_NONE] = true } },
 };
 

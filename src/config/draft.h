@@ -16,9 +16,12 @@ enum field {
 	FIELD_SERVER,
 	FIELD_HOST,
 	FIELD_PORT,
+	FIELD_PROTOCOL,
+	FIELD_SOCKET,
 	FIELD_USER,
 	FIELD_SECRET,
 	FIELD_AUTH,
+	FIELD_NTLM_DOMAIN,
 	FIELD_INSECURE_AUTH,
 	FIELD_FROM,
 	FIELD_FULL_NAME,
@@ -29,8 +32,22 @@ enum field {
 	FIELD_TLS_STARTTLS,
 	FIELD_TLS_CERTCHECK,
 	FIELD_TLS_TRUST_FILE,
+	FIELD_TLS_FINGERPRINT,
+	FIELD_TLS_CRL_FILE,
+	FIELD_TLS_CERT_FILE,
+	FIELD_TLS_KEY_FILE,
+	FIELD_TLS_MIN,
+	FIELD_DANE,
 	FIELD_TLS_PRIORITIES,
 	FIELD_TLS_HOST,
+	FIELD_PROXY,
+	FIELD_PROXY_PORT,
+	FIELD_TUNNEL_COMMAND,
+	FIELD_SOURCE_IP,
+	FIELD_REQUIRE_TLS,
+	FIELD_DELIVER_BY,
+	FIELD_HOLD_FOR,
+	FIELD_MT_PRIORITY,
 	FIELD_TIMEOUT,
 	FIELD_CONNECT_TIMEOUT,
 	FIELD_CHUNKING,
@@ -54,6 +71,8 @@ struct draft {
 	struct account account;
 	char *host;			/* msmtp's host, without brackets, or NULL */
 	uint16_t port;			/* msmtp's port, or 0 */
+	bool lmtp;			/* msmtp's protocol lmtp */
+	char *socket;			/* msmtp's socket, or NULL */
 	enum tls_word tls;
 	bool starttls;			/* msmtp's tls_starttls: true */
 	struct origin origins[FIELDS];	/* where the value of a field stands; line 0: it has its default */

@@ -40,12 +40,6 @@ is_off_or_auto(struct span value)
 	return is_off(value) || span_is(value, "auto");
 }
 
-static bool
-is_smtp(struct span value)
-{
-	return span_is(value, "smtp");
-}
-
 static const struct other_key keys[] = {
 	/* msmtp's */
 	{ "add_missing_date_header", is_any, "a message without Date always gets one" },
@@ -58,45 +52,28 @@ static const struct other_key keys[] = {
 	{ "eval", is_unset, "the line it makes would be missing" },
 	{ "keepbcc", is_any, "Bcc is always removed, which tells less" },
 	{ "logfile_time_format", is_any, "the log has its own format of time" },
-	{ "ntlmdomain", is_any, "it is for NTLM alone, which is refused in \"auth\"" },
-	{ "protocol", is_smtp, "LMTP would be taken for SMTP" },
-	{ "proxy_host", is_unset, "the connection would go around the proxy" },
-	{ "proxy_port", is_any, "without proxy_host it means nothing" },
 	{ "remove_bcc_headers", is_any, "Bcc is always removed, which tells less" },
 	{ "set_date_header", is_any, "a message without Date always gets one" },
 	{ "set_from_header", is_off_or_auto, "the message would keep its own From header" },
 	{ "set_msgid_header", is_any, "a message without Message-ID always gets one, and keeps the one it has" },
-	{ "socket", is_unset, "the connection would go elsewhere; write: server unix:/PATH" },
-	{ "source_ip", is_unset, "the connection would come from another address" },
-	{ "tls_cert_file", is_unset, "the server would not get the client certificate" },
-	{ "tls_crl_file", is_unset, "revoked certificates would be accepted" },
-	{ "tls_fingerprint", is_unset, "the certificate would not be compared with it" },
 	{ "tls_force_sslv3", is_any, "SSL 3 is broken; msmtp ignores it too" },
-	{ "tls_key_file", is_unset, "the server would not get the client certificate" },
 	{ "tls_min_dh_prime_bits", is_unset, "another limit would hold; use tls_priorities" },
 	{ "undisclosed_recipients", is_off, "To and Cc would be shown" },
 
 	/* of later versions */
 	{ "allow_sender", is_unset, "other senders would be allowed" },
 	{ "connections", is_any, "one connection is used" },
-	{ "dane", is_unset, "certificates would not be compared with DNS" },
-	{ "deliver_by", is_unset, "mail would be delivered late" },
 	{ "delivery", is_unset, "mail would go out at another time" },
 	{ "expire", is_unset, "mail would be given up at another time" },
 	{ "fallback", is_unset, "the other account would not be tried" },
 	{ "log_format", is_unset, "the log would look different" },
 	{ "mailq_users", is_unset, "the queue would be shown to others" },
-	{ "mt_priority", is_unset, "mail would have no priority" },
 	{ "password_credential", is_unset, "there would be no password" },
 	{ "password_env", is_unset, "there would be no password" },
-	{ "proxy", is_unset, "the connection would go around the proxy" },
 	{ "queue_dir", is_unset, "mail would be kept elsewhere" },
 	{ "rate", is_unset, "mail would go out faster" },
-	{ "require_tls", is_off, "later servers could pass mail on without TLS" },
 	{ "retry", is_unset, "mail would be tried at other times" },
 	{ "rewrite_from", is_unset, "mail would keep its own sender" },
-	{ "tls_min", is_unset, "older TLS would be accepted; use tls_priorities" },
-	{ "token_command", is_unset, "there would be no token" },
 	{ "wait", is_unset, "the caller would wait for another time" },
 	{ "window", is_any, "one message after the other is sent" },
 };

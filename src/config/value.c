@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config/value.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -152,6 +153,19 @@ value_is_host(struct span text)
 }
 
 bool
+value_is_ip(struct span text)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	char copy[INET6_ADDRSTRLEN];
+
+	if (text.len >= sizeof(copy))
+		return false;
+	memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	return inet_pton(AF_INET, copy, address) == 1 || inet_pton(AF_INET6, copy, address) == 1;
+}
+
+bool
 value_is_ehlo(struct span text)
 {
 	struct span inner = value_unbracket(text);
@@ -198,17 +212,20 @@ value_word(struct span *rest)
 struct scheme {
 	const char *prefix;
 	enum server_scheme scheme;
-	uint16_t port;		/* 0: what follows is a path */
+	bool path;		/* what follows is the path of a socket */
+	uint16_t port;		/* 0: has to be given */
 	bool later;		/* not in this version */
 };
 
+/* The longer prefix of two that begin alike comes first. */
 static const struct scheme schemes[] = {
-	{ "smtps://", SERVER_SMTPS, 465, false },
-	{ "smtp://", SERVER_SMTP, 587, false },
-	{ "unix:", SERVER_UNIX, 0, false },
-	{ "lmtp:", SERVER_SMTP, 0, true },
-	{ "maildir:", SERVER_SMTP, 0, true },
-	{ "mbox:", SERVER_SMTP, 0, true },
+	{ "smtps://", SERVER_SMTPS, false, 465, false },
+	{ "smtp://", SERVER_SMTP, false, 587, false },
+	{ "lmtp://", SERVER_LMTP, false, 0, false },
+	{ "unix:", SERVER_UNIX, true, 0, false },
+	{ "lmtp:", SERVER_LMTP_UNIX, true, 0, false },
+	{ "maildir:", SERVER_SMTP, true, 0, true },
+	{ "mbox:", SERVER_SMTP, true, 0, true },
 };
 
 static const struct scheme *
@@ -221,13 +238,13 @@ find_scheme(struct span text)
 }
 
 static int
-unix_path(struct span path, struct server_url *url, struct err *err)
+unix_path(struct span path, const struct scheme *scheme, struct server_url *url, struct err *err)
 {
 	if (path.len == 0 || path.data[0] != '/')
-		return err_set(err, ERR_CONFIG, "expected a path that begins with \"/\" behind \"unix:\"");
+		return err_set(err, ERR_CONFIG, "expected a path that begins with \"/\" behind \"%s\"", scheme->prefix);
 	if (path.len > UNIX_PATH_MAX)
 		return err_set(err, ERR_CONFIG, "the path of a socket has at most %d octets", UNIX_PATH_MAX);
-	*url = (struct server_url){ SERVER_UNIX, path, 0 };
+	*url = (struct server_url){ scheme->scheme, path, 0 };
 	return 0;
 }
 
@@ -270,6 +287,8 @@ authority_url(struct span authority, const struct scheme *scheme, struct server_
 		    scheme->prefix, scheme->prefix);
 	if (port.len > 0 && !value_port(port, &result.port))
 		return err_set(err, ERR_CONFIG, "a port is a number from 1 to 65535");
+	if (result.port == 0)
+		return err_set(err, ERR_CONFIG, "%sHOST needs a port behind it", scheme->prefix);
 	*url = result;
 	return 0;
 }
@@ -280,10 +299,49 @@ value_server(struct span text, struct server_url *url, struct err *err)
 	const struct scheme *scheme = find_scheme(text);
 
 	if (scheme == NULL)
-		return err_set(err, ERR_CONFIG, "expected smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH");
+		return err_set(err, ERR_CONFIG, "expected smtps://HOST[:PORT], smtp://HOST[:PORT], unix:/PATH, "
+		    "lmtp://HOST:PORT or lmtp:/PATH");
 	text.data += strlen(scheme->prefix);
 	text.len -= strlen(scheme->prefix);
 	if (scheme->later)
 		return err_set(err, ERR_CONFIG, "this version cannot deliver to %s", scheme->prefix);
-	return scheme->port == 0 ? unix_path(text, url, err) : authority_url(text, scheme, url, err);
+	return scheme->path ? unix_path(text, scheme, url, err) : authority_url(text, scheme, url, err);
+}
+
+bool
+value_proxy(struct span text, struct proxy_url *url)
+{
+	static const struct {
+		const char *prefix;
+		enum proxy_kind kind;
+		uint16_t port;
+	} kinds[] = {
+		{ "socks5://", PROXY_SOCKS5, 1080 }, { "http://", PROXY_HTTP, 8080 },
+	};
+	struct proxy_url result = { .kind = PROXY_NONE };
+	struct span port;
+	const char *at;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && result.kind == PROXY_NONE; i++)
+		if (span_starts_nocase(text, kinds[i].prefix)) {
+			result.kind = kinds[i].kind;
+			result.port = kinds[i].port;
+			text.data += strlen(kinds[i].prefix);
+			text.len -= strlen(kinds[i].prefix);
+		}
+	at = memrchr(text.data, '@', text.len);
+	if (at != NULL) {
+		result.password = (struct span){ text.data, (size_t)(at - text.data) };
+		result.user = span_cut(&result.password, ':');
+		text.len -= (size_t)(at - text.data) + 1;
+		text.data = at + 1;
+	}
+	if (text.len > 0 && text.data[text.len - 1] == '/')
+		text.len--;
+	result.host = text;
+	if (result.kind == PROXY_NONE || (at != NULL && result.user.len == 0) || !split_authority(&result.host, &port) ||
+	    (port.len > 0 && !value_port(port, &result.port)))
+		return false;
+	*url = result;
+	return true;
 }

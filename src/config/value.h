@@ -27,6 +27,8 @@ bool value_port(struct span text, uint16_t *port);
 bool value_is_text(struct span text);
 /* A host name (it may be international) or an IPv4 or IPv6 address. */
 bool value_is_host(struct span text);
+/* An IPv4 or IPv6 address, without brackets. */
+bool value_is_ip(struct span text);
 /* What may stand behind EHLO: a name in ASCII, or an address literal in brackets (RFC 5321 section 4.1.3). */
 bool value_is_ehlo(struct span text);
 
@@ -36,7 +38,7 @@ struct span value_word(struct span *rest);
 /* Takes off the brackets of an address literal, where there are some. */
 struct span value_unbracket(struct span host);
 
-/* A server's URL in parts.  host is the path for SERVER_UNIX. */
+/* A server's URL in parts.  host is the path for a Unix socket. */
 struct server_url {
 	enum server_scheme scheme;
 	struct span host;
@@ -44,9 +46,19 @@ struct server_url {
 };
 
 /*
- * smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH; a slash behind HOST or PORT is allowed.
+ * smtps://HOST[:PORT], smtp://HOST[:PORT], lmtp://HOST:PORT, unix:/PATH or lmtp:/PATH; a slash behind HOST or PORT is
+ * allowed.
  * Errors: ERR_CONFIG; the sentence never shows the text, for a password may stand in it.
  */
 int value_server(struct span text, struct server_url *url, struct err *err);
+
+/* A proxy's URL in parts: socks5://[USER:PASSWORD@]HOST[:PORT], or http://….  user is empty where there is none. */
+struct proxy_url {
+	enum proxy_kind kind;
+	struct span host, user, password;
+	uint16_t port;
+};
+
+bool value_proxy(struct span text, struct proxy_url *url);
 
 #endif

@@ -153,27 +153,43 @@ get_secret(const struct account *account, struct buf *secret, struct err *err)
 	return account_secret(account, secret, err);
 }
 
-int
-deliver(struct delivery *d, const struct account *account, const struct envelope *envelope,
-    const struct message *message, const struct stream_watch *watch)
+/* Nobody may be left without an outcome: that would pass for success. */
+static void
+settle(struct transaction *tx, struct err *err)
+{
+	err_set(err, ERR_BUG, "a recipient was left without an outcome");
+	transaction_fail(tx, err);
+}
+
+static void
+run(struct delivery *d, const struct account *account, const struct stream_watch *watch)
 {
 	struct buf secret = BUF_INIT_SECRET(SECRET_MAX);
-	int64_t began = clock_ms();
 	struct err err;
+
+	err_init(&err);
+	d->tx.requests = requests_of(account);
+	if (check_size(account, d->tx.message, &err) < 0 || get_secret(account, &secret, &err) < 0 ||
+	    send_all(d, account, &secret, watch, &err) < 0)
+		transaction_fail(&d->tx, &err);
+	settle(&d->tx, &err);
+	buf_release(&secret);
+	err_release(&err);
+}
+
+int
+deliver(struct delivery *d, const struct account *account, const struct envelope *envelope,
+    const struct message *message, const struct stream_watch *watch, struct err *err)
+{
+	int64_t began = clock_ms();
 
 	memset(d, 0, sizeof(*d));
 	buf_init(&d->server, ERR_TEXT_MAX);
 	buf_init(&d->tls, ERR_TEXT_MAX);
-	err_init(&err);
-	if (transaction_init(&d->tx, envelope, message, &err) == 0) {
-		d->tx.requests = requests_of(account);
-		if (check_size(account, message, &err) < 0 || get_secret(account, &secret, &err) < 0 ||
-		    send_all(d, account, &secret, watch, &err) < 0)
-			transaction_fail(&d->tx, &err);
-	}
+	if (transaction_init(&d->tx, envelope, message, err) < 0)
+		return -1;
+	run(d, account, watch);
 	d->elapsed_ms = clock_ms() - began;
-	buf_release(&secret);
-	err_release(&err);
 	return delivery_verdict(d) == ERR_NONE ? 0 : -1;
 }
 
@@ -203,8 +219,6 @@ delivery_verdict(const struct delivery *d)
 {
 	enum err_kind verdict = ERR_NONE;
 
-	if (d->tx.outcomes == NULL)
-		return ERR_SYSTEM;
 	for (size_t i = 0; i < d->tx.envelope->count; i++) {
 		const struct outcome *outcome = &d->tx.outcomes[i];
 

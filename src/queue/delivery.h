@@ -24,10 +24,11 @@ struct delivery {
  * Tries the account's servers in order, until one can be talked to, and sends.  Another is tried only where the last
  * could not be reached or is out of service for now, never when it may have the message.  Afterwards every recipient in
  * d->tx has an outcome, ACCEPTED or FAILED.  d is the caller's, for delivery_release(), whatever comes back.
- * Returns 0 when all recipients were accepted, -1 else; the errors are in the outcomes.
+ * Returns 0 when all recipients were accepted, -1 else; the errors are in the outcomes.  err is filled only where there
+ * are no outcomes: ERR_SYSTEM (memory).
  */
 int deliver(struct delivery *d, const struct account *account, const struct envelope *envelope,
-    const struct message *message, const struct stream_watch *watch);
+    const struct message *message, const struct stream_watch *watch, struct err *err);
 
 void delivery_release(struct delivery *d);
 

@@ -102,7 +102,7 @@ look_up_tlsa(const struct smtp *s, struct tlsa records[static DANE_RECORDS_MAX],
 	const struct account *a = s->account;
 
 	*count = 0;
-	if (!a->dane || a->proxy != PROXY_NONE || a->tunnel_command != NULL || a->tls_fingerprints.count > 0 ||
+	if (a->dane == SETTING_NEVER || a->proxy != PROXY_NONE || a->tunnel_command != NULL || a->tls_fingerprints.count > 0 ||
 	    !a->tls_verify || s->stream.local)
 		return 0;
 	return dane_look_up(s->server->host, s->server->port, records, count, err);

@@ -4,11 +4,12 @@
  *
  *   bare HOST PORT implicit|starttls CA-FILE USER PASSWORD SENDER RECIPIENT... <MESSAGE
  *
- * It reads the input (into an unnamed file where it is large), connects, verifies the server against the one CA, logs in
- * with PLAIN, sends, and nothing else.  It does not look at the message, which must be ready for the wire (CRLF); has no
- * configuration, no time limits, no addresses to check, no error worth reading; and it takes for granted that the
- * server has PIPELINING, CHUNKING and AUTH PLAIN.
+ * It reads the input (into an unnamed file where it is large), connects, verifies the server against the one CA, logs
+ * in with PLAIN, sends, and nothing else.  It does not look at the message, which must be ready for the wire (CRLF);
+ * has no configuration, no time limits, no addresses to check, no error worth reading; and it takes for granted that
+ * the server has PIPELINING, CHUNKING and AUTH PLAIN.
  */
+#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 enum {
@@ -77,7 +77,9 @@ read_message(struct message *m)
 	m->size = m->len = read_block(m->start, IN_MEMORY);
 	if (m->len < IN_MEMORY)
 		return;
-	m->fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	m->fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (m->fd < 0)
+		die("no unnamed file in /tmp");
 	for (n = m->len; n > 0; n = read_block(m->start, IN_MEMORY), m->size += n)
 		if (write(m->fd, m->start, n) != (ssize_t)n)
 			die("write");
@@ -89,7 +91,8 @@ static void
 push(struct session *s, const char *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = s->tls != NULL ? gnutls_record_send(s->tls, data, len) : send(s->fd, data, len, MSG_NOSIGNAL);
+		ssize_t n = s->tls != NULL ? gnutls_record_send(s->tls, data, len) :
+		    send(s->fd, data, len, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			die("send");
@@ -117,6 +120,8 @@ room(struct session *s, size_t len)
 		die("memory");
 }
 
+static void put(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 static void
 put(struct session *s, const char *fmt, ...)
 {
@@ -131,6 +136,7 @@ put(struct session *s, const char *fmt, ...)
 static void
 fill(struct session *s)
 {
+	size_t cap;
 	char *to;
 	ssize_t n;
 
@@ -138,7 +144,8 @@ fill(struct session *s)
 	s->in_end -= s->in_begin;
 	s->in_begin = 0;
 	to = s->in + s->in_end;
-	n = s->tls != NULL ? gnutls_record_recv(s->tls, to, REPLIES - s->in_end) : recv(s->fd, to, REPLIES - s->in_end, 0);
+	cap = REPLIES - s->in_end;
+	n = s->tls != NULL ? gnutls_record_recv(s->tls, to, cap) : recv(s->fd, to, cap, 0);
 	if (n <= 0)
 		die("the connection ended");
 	s->in_end += (size_t)n;
@@ -226,7 +233,7 @@ log_in(struct session *s, const char *user, const char *password)
 static void
 send_content(struct session *s, const struct message *m)
 {
-	size_t left = m->size, behind;
+	size_t left = m->size, part;
 	off_t at = 0;
 
 	room(s, m->len + PIECE);
@@ -235,14 +242,14 @@ send_content(struct session *s, const struct message *m)
 		s->out_len += m->len;
 		return;
 	}
-	for (; left > 0; left -= behind) {
+	for (; left > 0; left -= part) {
 		size_t n = PIECE - s->out_len;
 
-		behind = left < n ? left : n;
-		if (pread(m->fd, s->out + s->out_len, behind, at) != (ssize_t)behind)
+		part = left < n ? left : n;
+		if (pread(m->fd, s->out + s->out_len, part, at) != (ssize_t)part)
 			die("pread");
-		at += (off_t)behind;
-		s->out_len += behind;
+		at += (off_t)part;
+		s->out_len += part;
 		if (s->out_len == PIECE)
 			flush(s);
 	}

@@ -32,6 +32,7 @@ class Sender:
     """A program; `folder` is its home."""
 
     name = ""
+    holds = 0  # times the message that it keeps in memory
 
     def __init__(self, folder):
         self.home = folder / self.name
@@ -126,6 +127,7 @@ class Swaks(Sender):
     """From the package, installed or unpacked."""
 
     name = "swaks"
+    holds = 10
 
     def __init__(self, folder):
         super().__init__(folder)

@@ -5,8 +5,9 @@
  *   sink [-x EXTENSION]... CERTIFICATE KEY
  *
  * Prints the three ports it listens on at 127.0.0.1 (and ::1): implicit TLS, STARTTLS, plain.  For every line on
- * standard input it prints what it has seen since it began: connections, logins, messages, recipients, octets of content
- * as they came (dots still doubled), and the microseconds of processor time it has used.  It ends with its input.
+ * standard input it prints what it has seen since it began: connections, logins, messages, recipients, octets of
+ * content as they came (dots still doubled), and the microseconds of processor time it has used.  It ends with its
+ * input.
  *
  * One thread a connection.  Replies are written when all input is taken: a flight is answered in one piece.
  */
@@ -348,8 +349,9 @@ static const struct verb {
 	const char *name;
 	void (*handle)(struct conn *c, const char *arg);
 } verbs[] = {
-	{ "EHLO", ehlo }, { "HELO", helo }, { "STARTTLS", starttls }, { "AUTH", auth }, { "MAIL", mail }, { "RCPT", rcpt },
-	{ "BDAT", bdat }, { "DATA", data }, { "RSET", ok }, { "NOOP", ok }, { "QUIT", quit },
+	{ "EHLO", ehlo }, { "HELO", helo }, { "STARTTLS", starttls }, { "AUTH", auth },
+	{ "MAIL", mail }, { "RCPT", rcpt }, { "BDAT", bdat }, { "DATA", data },
+	{ "RSET", ok }, { "NOOP", ok }, { "QUIT", quit },
 };
 
 static void
@@ -449,8 +451,8 @@ tell(void)
 	struct timespec cpu;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	printf("%llu %llu %llu %llu %llu %lld\n", seen.connections, seen.logins, seen.messages, seen.recipients, seen.octets,
-	    (long long)cpu.tv_sec * 1000000 + cpu.tv_nsec / 1000);
+	printf("%llu %llu %llu %llu %llu %lld\n", seen.connections, seen.logins, seen.messages, seen.recipients,
+	    seen.octets, (long long)cpu.tv_sec * 1000000 + cpu.tv_nsec / 1000);
 }
 
 /* False at the end of standard input. */

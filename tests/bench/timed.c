@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs a command and tells on descriptor 3 what it took: microseconds on the clock, of processor time in the program and
- * in the kernel, and the most KiB it had resident; then its wait status.
+ * Runs a command and tells on descriptor 3 what it took: microseconds on the clock, of processor time in the program
+ * and in the kernel, and the most KiB it had resident; then its wait status.
  *
  *   timed COMMAND [ARGUMENT...] 3>FILE
  *

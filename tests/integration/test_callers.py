@@ -227,9 +227,10 @@ def test_s_nail(postfix, sendmail, program):
 
 
 def test_mutt(postfix, sendmail, program):
-    settings = ("-n", "-F", "/dev/null", "-e", f"set sendmail='{sendmail} -oem -oi' copy=no use_envelope_from=yes send_charset=utf-8")
-    dsn = ("-e", "set from=alice@example.com realname=Alice dsn_notify='failure,delay' dsn_return=hdrs use_8bitmime=yes")
-    args = (*settings, *dsn, "-s", "hello", "-b", "dave@example.net", "-x", BOB)
+    settings = f"set sendmail='{sendmail} -oem -oi' copy=no send_charset=utf-8 use_8bitmime=yes"
+    sender = "set from=alice@example.com realname=Alice use_envelope_from=yes"
+    dsn = "set dsn_notify='failure,delay' dsn_return=hdrs"
+    args = ("-n", "-F", "/dev/null", "-e", settings, "-e", sender, "-e", dsn, "-s", "hello", "-b", "dave@example.net", "-x", BOB)
     status, output = program("mutt", "usr/bin/mutt", *args, stdin="größer\n.\nend\n")
     assert (status, output) == (0, "")
     message, header, body = the_only(postfix)
@@ -310,7 +311,8 @@ def test_git_send_email(postfix, sendmail, program):
     status, output = program(
         "git-email", "usr/lib/git-core/git-send-email", *args,
         interpreter=("perl", "-I/usr/share/perl5", f"-I{root}/usr/share/perl5"),
-        PATH="/usr/lib/git-core:/usr/bin:/bin", GIT_CONFIG_NOSYSTEM="1", EMAIL="alice@example.com", GIT_CEILING_DIRECTORIES=program.home.parent,
+        PATH="/usr/lib/git-core:/usr/bin:/bin", EMAIL="alice@example.com",
+        GIT_CONFIG_NOSYSTEM="1", GIT_CEILING_DIRECTORIES=program.home.parent,
     )
     assert status == 0, output
     message, header, body = the_only(postfix)

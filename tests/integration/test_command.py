@@ -33,7 +33,8 @@ RSS_GROWTH_MAX_KB = 1024
 class Server:
     """Takes every message, and keeps what it was told: commands, and the octets of each content.
 
-    Recipients named unknown…@ are refused, with `refusal`.  `hold` is called when the content is complete, before it is answered.
+    Recipients named unknown…@ are refused, with `refusal`.  `hold` is called when the content is complete, before it
+    is answered.
     """
 
     def __init__(self, chunking=True, keep_content=True):

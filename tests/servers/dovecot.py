@@ -118,7 +118,7 @@ class Submission(InstalledDaemon, Relay, Dovecot):
         return ["/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf"]
 
     def mechanism(self, message):
-        line = self.wait_for_log(rf".* Successfully relayed message: .* id={self.queue_id(message)},")
+        line = self.wait_for_log(rf".* Successfully relayed message: .* id={re.escape(self.queue_id(message))},")
         session = re.search(r"\)<\d+><(\S+)>:", line).group(1)
         login = self.wait_for_log(rf"Login: user=<{USER}>, method=.*, session=<{re.escape(session)}>")
         return re.search(r"method=([^,]+)", login).group(1)

@@ -15,7 +15,7 @@ from .relay import HOST_NAME, SIZE_LIMIT_BYTES, Relay
 CONFIGURATION = """\
 smtp max-message-size {size}
 listen on 127.0.0.1 port {plain} hostname {host}
-action sink relay host lmtp://127.0.0.1:{sink}
+action sink relay host smtp+notls://127.0.0.1:{sink}
 match from any rcpt-to regex "^unknown" for any reject
 match from any for any action sink
 """

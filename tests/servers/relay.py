@@ -75,7 +75,7 @@ class Relay(Daemon):
 
     def queue_id(self, message):
         """The server's name for the message, by which its log speaks of it."""
-        return re.search(rb"\bid ([\w-]+)", self.prepends.match(message.content).group()).group(1).decode()
+        return re.search(rb"\bid ([^\s;]+)", self.prepends.match(message.content).group()).group(1).decode()
 
 
 def copy_pair(pair, folder, owner):

@@ -67,9 +67,9 @@ R$*	$: $>3 $1
 Runknown @ $*	$#error $@ 5.1.1 $: "550 no such user here"
 Rlater @ $*	$#error $@ 4.2.0 $: "450 mailbox busy, try again later"
 
-Mlocal, P=[IPC], F=lmuXz8k, S=0, R=0, E=\\r\\n, L=0, T=DNS/RFC822/SMTP, A=TCP 127.0.0.1 {sink}
+Mlocal, P=[IPC], F=lmuXz8k, S=0, R=0, E=\\r\\n, L=0, r=1000, T=DNS/RFC822/SMTP, A=TCP 127.0.0.1 {sink}
 Mprog, P=/bin/false, F=l, A=false
-Msink, P=[IPC], F=muXz8k, S=0, R=0, E=\\r\\n, L=0, T=DNS/RFC822/SMTP, A=TCP 127.0.0.1 {sink}
+Msink, P=[IPC], F=muXz8k, S=0, R=0, E=\\r\\n, L=0, r=1000, T=DNS/RFC822/SMTP, A=TCP 127.0.0.1 {sink}
 """
 
 

@@ -182,6 +182,7 @@ make_file(const char *name, const char *text)
 		mkdir(path, 0755);
 		*slash = '/';
 	}
+	unlink(path);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fputs(text, f);

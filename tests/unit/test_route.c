@@ -12,7 +12,7 @@
 
 enum { NAMES_MAX = 6 };
 
-/* The name of this host, for the code under test, which this program's gethostname() gives instead of the C library's. */
+/* The name of this host, for the code under test: this program's gethostname() stands in for the C library's. */
 static const char *host_name;
 
 int gethostname(char *name, size_t size);
@@ -111,7 +111,8 @@ static const struct {
 	const char *sentence;
 } nowhere[] = {
 	{ "", { "root" }, "root is a name on this host, and the account \"default\" does not say where its mail goes" },
-	{ "", { "root@nas" }, "root@nas is a name on this host, and the account \"default\" does not say where its mail goes" },
+	{ "", { "root@nas" },
+	    "root@nas is a name on this host, and the account \"default\" does not say where its mail goes" },
 	{ PATTERN, { "root" }, "root is a name on this host, and the account \"default\" does not say where its mail goes" },
 	{ "user alice\npassword x\n", { "root" },
 	    "root is a name on this host, and the account \"default\" does not say where its mail goes" },

@@ -280,6 +280,26 @@ test_closed_standard_descriptors(void **state)
 	buf_release(&got);
 }
 
+/* Our standard input is the message. */
+static void
+test_input_is_not_ours(void **state)
+{
+	struct buf got = BUF_INIT_SECRET(1 << 16);
+	int in = fcntl(0, F_DUPFD_CLOEXEC, 10), ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "Subject: hello\n", 15), 15);
+	dup2(ends[0], 0);
+	close(ends[1]);
+	run(&got, "cat; echo secret", LIMIT_MS);
+	dup2(in, 0);
+	close(in);
+	close(ends[0]);
+	assert_string_equal(got.data, "secret");
+	buf_release(&got);
+}
+
 struct file_row {
 	const char *content;
 	size_t len;
@@ -309,8 +329,10 @@ static const struct file_row files[] = {
 static void
 write_file(const char *content, size_t len, mode_t mode)
 {
-	FILE *f = fopen(path, "w");
+	FILE *f;
 
+	unlink(path);
+	f = fopen(path, "w");
 	assert_non_null(f);
 	assert_int_equal(fwrite(content, 1, len, f), len);
 	fclose(f);
@@ -386,6 +408,15 @@ test_file_missing(void **state)
 	(void)state;
 	get(&got, SECRET_FILE, "/nonexistent/secret");
 	assert_string_equal(got.data, "configuration: there is no file /nonexistent/secret");
+	buf_release(&got);
+}
+
+static void
+test_file_of_others(void **state)
+{
+	struct buf got = BUF_INIT_SECRET(1 << 16);
+
+	(void)state;
 	if (geteuid() != 0)
 		skip();
 	write_file("secret\n", 7, 0600);
@@ -421,7 +452,7 @@ test_sources(void **state)
 int
 main(void)
 {
-	enum { ROWS = sizeof(rows) / sizeof(rows[0]), OTHERS = 11 };
+	enum { ROWS = sizeof(rows) / sizeof(rows[0]), OTHERS = 13 };
 	static struct CMUnitTest tests[ROWS + OTHERS] = {
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_limit),
@@ -430,9 +461,11 @@ main(void)
 		cmocka_unit_test(test_children_ignored),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_closed_standard_descriptors),
+		cmocka_unit_test(test_input_is_not_ours),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_length, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_file_missing, setup, teardown),
+		cmocka_unit_test(test_file_missing),
+		cmocka_unit_test_setup_teardown(test_file_of_others, setup, teardown),
 		cmocka_unit_test(test_sources),
 	};
 	static struct row states[ROWS];
