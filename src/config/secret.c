@@ -85,12 +85,23 @@ secret_file(const char *path, struct buf *secret, struct err *err)
 	return result;
 }
 
+/* At a terminal the command may ask its user for something, which a process group in the background cannot. */
+static bool
+has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /*
- * The command gets a process group of its own, so that all of it can be killed, and the signals as they are at login:
- * callers of sendmail often ignore SIGPIPE.
+ * The command gets a process group of its own, if that may be, so that all of it can be killed, and the signals as they
+ * are at login: callers of sendmail often ignore SIGPIPE.
  */
 static int
-prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int output)
+prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int output, bool group)
 {
 	sigset_t none, all;
 	int failed;
@@ -98,7 +109,7 @@ prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int 
 	sigemptyset(&none);
 	sigfillset(&all);
 	failed = posix_spawnattr_setflags(attributes,
-	    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	    (short)((group ? POSIX_SPAWN_SETPGROUP : 0) | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 	if (failed == 0)
 		failed = posix_spawnattr_setsigmask(attributes, &none);
 	if (failed == 0)
@@ -112,7 +123,7 @@ prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int 
 }
 
 static int
-spawn_shell(const char *command, int output, pid_t *pid)
+spawn_shell(const char *command, int output, bool group, pid_t *pid)
 {
 	static char sh[] = "sh", c[] = "-c";
 	char *copy = strdup(command);
@@ -125,7 +136,7 @@ spawn_shell(const char *command, int output, pid_t *pid)
 		return ENOMEM;
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_init(&actions);
-	failed = prepare(&attributes, &actions, output);
+	failed = prepare(&attributes, &actions, output, group);
 	if (failed == 0)
 		failed = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
@@ -137,6 +148,7 @@ spawn_shell(const char *command, int output, pid_t *pid)
 
 struct child {
 	pid_t pid;
+	bool group;		/* it leads a process group of its own */
 	int output;		/* our end of the pipe, -1 behind its end */
 	int nap_ms;
 	bool ended;
@@ -158,9 +170,9 @@ start(const char *command, struct child *child, struct err *err)
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return err_sys(err, ERR_SYSTEM, "cannot make a pipe");
-	*child = (struct child){ .output = ends[0], .nap_ms = NAP_MAX_MS };
+	*child = (struct child){ .output = ends[0], .nap_ms = NAP_MAX_MS, .group = !has_terminal() };
 	fcntl(child->output, F_SETFL, O_NONBLOCK);
-	failed = spawn_shell(command, ends[1], &child->pid);
+	failed = spawn_shell(command, ends[1], child->group, &child->pid);
 	close(ends[1]);
 	if (failed == 0)
 		return 0;
@@ -240,7 +252,7 @@ put_down(struct child *child)
 
 	if (child->ended)
 		return;
-	kill(-child->pid, SIGKILL);
+	kill(child->group ? -child->pid : child->pid, SIGKILL);
 	err_init(&ignored);
 	look(child, 0, &ignored);
 	err_release(&ignored);

@@ -6,8 +6,10 @@
         messages = sendmail.arrived()
 """
 
+import contextlib
 import re
 import socket
+import threading
 
 from .daemon import SERVER_USER
 from .dovecot import PASSWORD, USER
@@ -78,11 +80,17 @@ class Sendmail(InstalledDaemon, Relay):
 
     name = "sendmail"
     users = ("smmta", "smmsp")
-    private = {"/var/spool": "spool"}
+    private = {"/var/spool": "spool", "/dev": "dev"}
 
     def __init__(self, pair):
         super().__init__()
         self._pair = pair
+        self._syslog = None
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        if self._syslog is not None:
+            self._syslog.close()
 
     def configure(self):
         etc = self.make_etc()
@@ -91,6 +99,7 @@ class Sendmail(InstalledDaemon, Relay):
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {HOST_NAME} {socket.gethostname()}\n")
         (etc / "mail" / "switch").write_text("hosts files\naliases files\n")
         (etc / "mail" / "sendmail.cf").write_text(self._configuration())
+        self._make_devices()
         self._make_passwords(etc)
 
     def program(self):
@@ -108,6 +117,19 @@ class Sendmail(InstalledDaemon, Relay):
             host=HOST_NAME, size=SIZE_LIMIT_BYTES, mechanisms=" ".join(MECHANISMS), cert=cert.name, key=key.name,
             tls=self.tls_port, starttls=self.starttls_port, plain=self.plain_port, sink=self._sink.port,
         )
+
+    def _make_devices(self):
+        """A /dev in which syslog is a file: Sendmail logs nowhere else."""
+        devices = self.folder / "dev"
+        devices.mkdir()
+        self._syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._syslog.bind(str(devices / "log"))
+        threading.Thread(target=self._keep_log, daemon=True).start()
+
+    def _keep_log(self):
+        with contextlib.suppress(OSError), open(self.log_file(), "wb", buffering=0) as log:
+            while True:
+                log.write(self._syslog.recv(65536).rstrip(b"\0\n") + b"\n")
 
     def _make_passwords(self, etc):
         passwords = self.folder / "passwords"
