@@ -208,9 +208,11 @@ check_mailbox(struct parser *ps, struct address *a)
 		return cursor_refuse(&ps->in, "the domain is too long");
 	a->local_8bit = span_has_8bit(local);
 	a->domain_8bit = span_has_8bit(domain);
-	if ((a->local_8bit || a->domain_8bit) && has_hidden(&ps->mailbox))
-		return cursor_refuse(&ps->in, "an invisible character");
-	return 0;
+	if (!a->local_8bit && !a->domain_8bit)
+		return 0;
+	if (!utf8_valid((struct span){ ps->mailbox.data, ps->mailbox.len }))
+		return cursor_refuse(&ps->in, "it is not valid UTF-8");
+	return has_hidden(&ps->mailbox) ? cursor_refuse(&ps->in, "an invisible character") : 0;
 }
 
 static int

@@ -4,11 +4,11 @@
  * 4.4 and UTF-8 (RFC 6532).  What can be parsed is reduced to the mailbox; what cannot is refused with its text, and
  * nothing is ever guessed.
  *
- * Two liberties are taken because so many programs write so: a phrase before <…> may hold '.', '@' and other specials
- * unquoted ("me@example.org <me@example.org>"), and a list may have empty elements ("a@b,,c@d,").
+ * Three liberties are taken because so many programs write so: a phrase before <…> may hold '.', '@' and other specials
+ * unquoted ("me@example.org <me@example.org>") and need not be UTF-8, and a list may have empty elements ("a@b,,c@d,").
  *
  * Refused though some send it: dots in the wrong place ("a..b@c", "a.@c"; quoted they are right), ';' between
- * addresses, names in other character sets than UTF-8, a tab in a local part, and the empty local part ("\"\"@c").
+ * addresses, a tab in a local part, and the empty local part ("\"\"@c").
  */
 #ifndef SENDOFF_FORMAT_ADDRESS_H
 #define SENDOFF_FORMAT_ADDRESS_H

@@ -288,8 +288,6 @@ permitted_length(const char *p, const char *end)
 {
 	if (*p == '\r' || *p == '\n')
 		return folding_length(p, end);
-	if (is_8bit(*p))
-		return utf8_length((struct span){ p, (size_t)(end - p) });
 	return *p == '\t' || !ascii_is_control(*p);
 }
 
@@ -302,7 +300,7 @@ cursor_check_octets(struct cursor *in)
 			const char *comma = memrchr(in->begin, ',', (size_t)(in->at - in->begin));
 
 			in->element = comma != NULL ? comma + 1 : in->begin;
-			return cursor_refuse(in, is_8bit(*in->at) ? "it is not valid UTF-8" : "a control character");
+			return cursor_refuse(in, "a control character");
 		}
 	}
 	in->at = in->begin;

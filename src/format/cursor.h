@@ -3,7 +3,7 @@
  * Reading a list of addresses word by word: the lexical tokens of RFC 5322 section 3.2 and their obsolete forms
  * (section 4.1).  For address.c alone.
  *
- * Invariants: begin <= element <= at <= end.  After cursor_check_octets() the text is valid UTF-8 without control
+ * Invariants: begin <= element <= at <= end.  After cursor_check_octets() the text is free of control
  * characters but tab, and CR and LF stand in it only where folding has them: all four of space, tab, CR and LF are
  * white space then.  Each octet is looked at a bounded number of times, whatever the text.
  *
@@ -32,7 +32,10 @@ struct cursor {
 
 struct cursor cursor_init(struct span text, struct err *err);
 
-/* Refuses what may stand nowhere: control characters, line ends that are no folding, what is no UTF-8. */
+/*
+ * Refuses what may stand nowhere: control characters, line ends that are no folding.  Names beside the address may be in
+ * any old character set: only the mailbox itself must be UTF-8, which address.c sees to.
+ */
 int cursor_check_octets(struct cursor *in);
 
 /* The next octet, 0 to 255, or CURSOR_END. */

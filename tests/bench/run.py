@@ -101,8 +101,10 @@ class Line:
         ours = self.figures.get("sendoff")
         if ours is None:
             return ""
-        ahead = [name for name in NAMES[2:] if self.peers and self.figures.get(name, math.inf) < ours]
-        missed = (self.ratio_mark and self.ratio() > self.ratio_mark) or round(ours, 2) > self.mark
+        ahead = [
+            name for name in NAMES[2:] if self.peers and rounded(self.figures.get(name, math.inf)) < rounded(ours)
+        ]
+        missed = (self.ratio_mark and self.ratio() > self.ratio_mark) or rounded(ours) > self.mark
         marked = self.ratio_mark or self.mark < math.inf
         words = ["missed" if missed else "met"] if marked else []
         return "; ".join(words + [f"{name} is ahead" for name in ahead])
@@ -291,6 +293,11 @@ def make_message(path, octets):
             for _ in range(max(1, octets // len(block))):
                 file.write(block.replace(b"\n", end))
     return path
+
+
+def rounded(value):
+    """As far as the table shows it."""
+    return round(value, 2) if math.isfinite(value) else value
 
 
 def shown(value):

@@ -501,7 +501,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	gnutls_certificate_allocate_credentials(&credentials);
-	if (gnutls_certificate_set_x509_key_file(credentials, argv[optind], argv[optind + 1], GNUTLS_X509_FMT_PEM) < 0)
+	if (gnutls_certificate_set_x509_key_file(credentials, argv[optind], argv[optind + 1],
+	    GNUTLS_X509_FMT_PEM) < 0)
 		die("cannot read", argv[optind]);
 	for (int way = 0; way < WAYS; way++)
 		listen_both((enum way_in)way, listeners, &count);

@@ -251,7 +251,7 @@ def test_certificate_that_the_server_does_not_trust_is_no_login(fleet, certs, tr
     assert way.server.arrived() == []
 
 
-@pytest.mark.parametrize("name, reply", [("postfix", b"\r\n554 5.5.0 "), ("opensmtpd", b"\r\n500 5.5.1 ")])
+@pytest.mark.parametrize("name, reply", [("postfix", b"554 5.5.0 "), ("opensmtpd", b"500 5.5.1 ")])
 def test_server_is_as_strict_as_the_others_need_it_to_be(fleet, name, reply):
     with socket.create_connection(("127.0.0.1", fleet.get(name).plain_port), timeout=10) as client:
         client.sendall(b"EHLO localhost\r\nMAIL FROM:<alice@example.org>\r\n")

@@ -20,6 +20,8 @@ class InstalledDaemon(Daemon):
     users = ()
     # Folders of the machine that the server shall see another one for: path → folder within self.folder.
     private = {}
+    # What of /dev it needs, where dev in self.folder is its /dev; there has to be a file of that name.
+    devices = ()
 
     def program(self):
         """The command line that runs the server in the foreground."""
@@ -64,8 +66,10 @@ class InstalledDaemon(Daemon):
         # Packages may still be from before the merge of /lib and others into /usr.
         places = {"bin": "/usr/bin", "lib": "/usr/lib", "sbin": "/usr/sbin", "var/lib": "/var/lib"}
         lines += [_overlay(self.root / name, path) for name, path in places.items() if (self.root / name).is_dir()]
+        for device in self.devices:
+            lines.append(shlex.join(["mount", "--bind", f"/dev/{device}", str(self.folder / "dev" / device)]))
         for path, folder in self.private.items():
-            lines.append(shlex.join(["mount", "--bind", str(self.folder / folder), path]))
+            lines.append(shlex.join(["mount", "--rbind", str(self.folder / folder), path]))
         return "\n".join(lines)
 
 

@@ -33,6 +33,7 @@ O DaemonPortOptions=Name=tls, Addr=127.0.0.1, Port={tls}, Modify=sa
 O DaemonPortOptions=Name=starttls, Addr=127.0.0.1, Port={starttls}, Modify=a
 O DaemonPortOptions=Name=plain, Addr=127.0.0.1, Port={plain}, Modify=AS
 O DeliveryMode=background
+O DontProbeInterfaces=True
 O EightBitMode=pass8
 O HostsFile=/etc/hosts
 O LogLevel=9
@@ -81,6 +82,7 @@ class Sendmail(InstalledDaemon, Relay):
     name = "sendmail"
     users = ("smmta", "smmsp")
     private = {"/var/spool": "spool", "/dev": "dev"}
+    devices = ("null",)
 
     def __init__(self, pair):
         super().__init__()
@@ -122,6 +124,7 @@ class Sendmail(InstalledDaemon, Relay):
         """A /dev in which syslog is a file: Sendmail logs nowhere else."""
         devices = self.folder / "dev"
         devices.mkdir()
+        (devices / "null").touch()
         self._syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._syslog.bind(str(devices / "log"))
         threading.Thread(target=self._keep_log, daemon=True).start()

@@ -503,7 +503,8 @@ has_a_sound_table(void **state)
 		assert_true(row->what == NULL || row->apply != NULL);
 		for (size_t k = 0; k < i; k++) {
 			assert_true(row->letter == 0 || row->letter != option_row(k)->letter);
-			assert_true(row->name == NULL || option_row(k)->name == NULL || strcmp(row->name, option_row(k)->name) != 0);
+			assert_true(row->name == NULL || option_row(k)->name == NULL ||
+			    strcmp(row->name, option_row(k)->name) != 0);
 		}
 	}
 }
