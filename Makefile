@@ -5,6 +5,7 @@
 #   make            sendoff, and links sendmail, mailq, newaliases to it, in build/
 #   make try        sends a message through a local Postfix and shows what arrives
 #   make check      builds and passes all tests; installs what they need
+#   make bench      sendoff beside msmtp, curl and swaks; see tests/bench/README; installs what it needs
 #   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
 #   make install    honours DESTDIR, prefix, sysconfdir
 #
@@ -64,7 +65,7 @@ NAMES = sendmail mailq newaliases
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-.PHONY: all try check unit fuzz fuzz-short install uninstall clean lint
+.PHONY: all try check bench unit fuzz fuzz-short install uninstall clean lint
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
@@ -114,6 +115,18 @@ fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 fuzz-short: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	tests/fuzz/run.sh $(BUILD)/fuzz -runs=$(FUZZ_RUNS)
+
+# The benchmark: its server, its floor and its clock.
+BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE $(PACKAGE_CFLAGS) -O2 -g -o $@ $< -lgnutls -pthread
+
+bench:
+	tests/setup.sh bench
+	$(MAKE) all $(BENCH_PROGRAMS)
+	/usr/bin/python3 tests/bench/run.py $(BUILD)
 
 check:
 	tests/setup.sh check

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: ISC
 # The rules of the cut: a folder includes only from itself and from those before it in src/LAYERS; GnuTLS, libgsasl,
 # exit() and the environment each have their one place; lines and files keep their bounds.
+# Names of files and layers here have no spaces: words are what is wanted.
+# shellcheck disable=SC2013
 set -u
 cd "$(dirname "$0")/.." || exit 1
 failed=0

@@ -8,7 +8,7 @@ echo "lint: layers"
 tests/layers.sh
 echo "lint: shell scripts"
 # shellcheck disable=SC2046
-shellcheck $(git ls-files '*.sh' .ci/run tests/as-root completions/sendoff.bash)
+shellcheck -S info $(git ls-files '*.sh' .ci/run tests/as-root completions/sendoff.bash)
 echo "lint: manuals"
 mandoc -Tlint -W warning man/*.[158]
 echo "lint: cppcheck"

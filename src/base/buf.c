@@ -155,18 +155,23 @@ buf_addf(struct buf *b, const char *fmt, ...)
 void
 buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->cap - b->len;
 	va_list again;
 	int n;
 
+	/* Into the room that is there; once more where that is too little. */
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n < 0)
+	n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
+	if (room > 0 && (n < 0 || (size_t)n >= room))
+		b->data[b->len] = '\0';
+	if (n < 0) {
 		b->failed = true;
-	else if (n > 0 && grow(b, (size_t)n)) {
-		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+	} else if (grow(b, (size_t)n)) {
+		if ((size_t)n >= room && n > 0)
+			vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;
 	}
+	va_end(again);
 }
 
 void

@@ -212,20 +212,20 @@ value_word(struct span *rest)
 struct scheme {
 	const char *prefix;
 	enum server_scheme scheme;
-	bool path;		/* what follows is the path of a socket */
 	uint16_t port;		/* 0: has to be given */
+	bool path;		/* what follows is the path of a socket */
 	bool later;		/* not in this version */
 };
 
 /* The longer prefix of two that begin alike comes first. */
 static const struct scheme schemes[] = {
-	{ "smtps://", SERVER_SMTPS, false, 465, false },
-	{ "smtp://", SERVER_SMTP, false, 587, false },
-	{ "lmtp://", SERVER_LMTP, false, 0, false },
-	{ "unix:", SERVER_UNIX, true, 0, false },
-	{ "lmtp:", SERVER_LMTP_UNIX, true, 0, false },
-	{ "maildir:", SERVER_SMTP, true, 0, true },
-	{ "mbox:", SERVER_SMTP, true, 0, true },
+	{ "smtps://", SERVER_SMTPS, 465, false, false },
+	{ "smtp://", SERVER_SMTP, 587, false, false },
+	{ "lmtp://", SERVER_LMTP, 0, false, false },
+	{ "unix:", SERVER_UNIX, 0, true, false },
+	{ "lmtp:", SERVER_LMTP_UNIX, 0, true, false },
+	{ "maildir:", SERVER_SMTP, 0, true, true },
+	{ "mbox:", SERVER_SMTP, 0, true, true },
 };
 
 static const struct scheme *

@@ -449,6 +449,46 @@ read_list(struct parser *ps)
 	return result;
 }
 
+/* How many octets of text, from its begin, are atoms with single dots between them. */
+static size_t
+dot_atom_len(struct span text, const char *others)
+{
+	bool dot = true;
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_')
+			dot = false;
+		else if (c == '.' && !dot)
+			dot = true;
+		else if (c != '\0' && c != '.' && strchr(others, c) != NULL)
+			dot = false;
+		else
+			break;
+	}
+	return i > 0 && !dot ? i : 0;
+}
+
+/* Takes text that is "local@domain" in ASCII and nothing else, which needs none of what follows: mostly it is. */
+static bool
+take_plain(struct parser *ps, struct span text, int *result)
+{
+	size_t local = dot_atom_len(text, "!#$%&'*+/=?^`{|}~"), domain;
+
+	if (local == 0 || local > ADDRESS_LOCAL_MAX || local == text.len || text.data[local] != '@')
+		return false;
+	domain = text.len - local - 1;
+	if (domain > ADDRESS_DOMAIN_MAX || domain == 0 ||
+	    dot_atom_len((struct span){ text.data + local + 1, domain }, "") != domain)
+		return false;
+	buf_add(&ps->mailbox, text.data, text.len);
+	*result = buf_ok(&ps->mailbox) ? append(ps, (struct address){ .local_len = local, .qualified = true }) :
+	    err_memory(ps->in.err);
+	return true;
+}
+
 static bool
 is_blank(struct span text)
 {
@@ -502,8 +542,10 @@ address_parse(struct address_list *list, struct span text, unsigned flags, struc
 		.mailbox = BUF_INIT(SIZE_MAX),
 	};
 	size_t count = list->count;
-	int result = parse(&ps, text);
+	int result;
 
+	if (!take_plain(&ps, text, &result))
+		result = parse(&ps, text);
 	if (result < 0)
 		shorten(list, count);
 	buf_release(&ps.local);

@@ -22,23 +22,16 @@ route_host_name(struct buf *out)
 
 /* The host's own name, that name without its domain, and what every host calls itself. */
 static bool
-is_this_host(const char *domain)
+is_this_host(struct span domain, const struct buf *host)
 {
-	struct buf host = BUF_INIT(NAME_MAX_LEN);
-	struct span full, rest, first;
-	bool same;
+	struct span full = { host->data, host->len }, rest = full, first = span_cut(&rest, '.');
 
-	route_host_name(&host);
-	full = rest = (struct span){ host.data, host.len };
-	first = span_cut(&rest, '.');
-	same = span_is_nocase(full, domain) || span_is_nocase(first, domain) ||
-	    span_is_nocase(span_of("localhost"), domain) || span_is_nocase(span_of("localhost.localdomain"), domain);
-	buf_release(&host);
-	return same;
+	return span_equal_nocase(domain, full) || span_equal_nocase(domain, first) ||
+	    span_is_nocase(domain, "localhost") || span_is_nocase(domain, "localhost.localdomain");
 }
 
 static bool
-is_local(const char *address, const struct account *account)
+is_local(const char *address, const struct account *account, const struct buf *host)
 {
 	const char *domain = mailbox_domain(address);
 
@@ -46,7 +39,7 @@ is_local(const char *address, const struct account *account)
 		return true;
 	if (account->local_domain != NULL && span_is_nocase(span_of(domain), account->local_domain))
 		return false;
-	return is_this_host(domain);
+	return is_this_host(span_of(domain), host);
 }
 
 /* Where a local name goes: appended to out; nothing where the account knows no place for it. */
@@ -93,12 +86,13 @@ route_local(struct envelope *to, struct recipient *recipient, const struct accou
 
 /* Moves one recipient over, routed. */
 static int
-route_one(struct envelope *to, struct recipient *recipient, const struct account *account, struct err *err)
+route_one(struct envelope *to, struct recipient *recipient, const struct account *account, const struct buf *host,
+    struct err *err)
 {
 	struct address_list list = ADDRESS_LIST_INIT;
 	int result;
 
-	if (is_local(recipient->address, account))
+	if (is_local(recipient->address, account, host))
 		return route_local(to, recipient, account, err);
 	result = address_parse(&list, span_of(recipient->address), ADDRESS_ONE, err);
 	if (result == 0)
@@ -107,8 +101,17 @@ route_one(struct envelope *to, struct recipient *recipient, const struct account
 	return result;
 }
 
-int
-route_recipients(struct envelope *envelope, const struct account *account, struct err *err)
+static bool
+any_is_local(const struct envelope *envelope, const struct account *account, const struct buf *host)
+{
+	for (size_t i = 0; i < envelope->count; i++)
+		if (is_local(envelope->recipients[i].address, account, host))
+			return true;
+	return false;
+}
+
+static int
+replace_local(struct envelope *envelope, const struct account *account, const struct buf *host, struct err *err)
 {
 	struct envelope routed;
 	struct recipient *given = envelope->recipients;
@@ -117,7 +120,7 @@ route_recipients(struct envelope *envelope, const struct account *account, struc
 
 	envelope_init(&routed);
 	for (size_t i = 0; i < count && result == 0; i++)
-		result = route_one(&routed, &given[i], account, err);
+		result = route_one(&routed, &given[i], account, host, err);
 	envelope->recipients = routed.recipients;
 	envelope->count = routed.count;
 	envelope->cap = routed.cap;
@@ -125,6 +128,20 @@ route_recipients(struct envelope *envelope, const struct account *account, struc
 	routed.count = count;
 	routed.cap = cap;
 	envelope_release(&routed);
+	return result;
+}
+
+int
+route_recipients(struct envelope *envelope, const struct account *account, struct err *err)
+{
+	struct buf host = BUF_INIT(NAME_MAX_LEN);
+	int result = 0;
+
+	route_host_name(&host);
+	/* Mostly none is, and a thousand addresses need not be parsed and compared again. */
+	if (any_is_local(envelope, account, &host))
+		result = replace_local(envelope, account, &host, err);
+	buf_release(&host);
 	return result;
 }
 

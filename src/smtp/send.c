@@ -352,16 +352,10 @@ add_notify(struct buf *line, unsigned notify)
 	}
 }
 
-/* The original recipient (RFC 3461 section 4.2): at submission the one that RCPT names.  In UTF-8: RFC 6533 section 3. */
+/* utf-8-addr-unitext (RFC 6533 section 3). */
 static void
-add_orcpt(struct buf *line, struct span path)
+add_unitext(struct buf *line, struct span path)
 {
-	if (!span_has_8bit(path)) {
-		buf_adds(line, " ORCPT=rfc822;");
-		xtext_add(line, path);
-		return;
-	}
-	buf_adds(line, " ORCPT=utf-8;");
 	for (size_t i = 0; i < path.len; i++) {
 		char c = path.data[i];
 
@@ -372,21 +366,41 @@ add_orcpt(struct buf *line, struct span path)
 	}
 }
 
+/* The original recipient (RFC 3461 section 4.2): at submission the one that RCPT names. */
+static void
+add_orcpt(const struct transaction *tx, const char *address, struct buf *line)
+{
+	struct buf text = BUF_INIT(1024);
+	struct span path;
+
+	add_path(tx, address, &text);
+	path = (struct span){ text.data, text.len };
+	if (span_has_8bit(path)) {
+		buf_adds(line, " ORCPT=utf-8;");
+		add_unitext(line, path);
+	} else {
+		buf_adds(line, " ORCPT=rfc822;");
+		xtext_add(line, path);
+	}
+	buf_release(&text);
+}
+
 static void
 queue_rcpt(struct smtp *s, struct transaction *tx, size_t recipient)
 {
-	struct buf line = BUF_INIT(STREAM_INPUT_MAX), path = BUF_INIT(1024);
+	const char *address = tx->envelope->recipients[recipient].address;
+	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
 
-	add_path(tx, tx->envelope->recipients[recipient].address, &path);
-	buf_addf(&line, "RCPT TO:<%s>", path.data);
+	buf_adds(&line, "RCPT TO:<");
+	add_path(tx, address, &line);
+	buf_addc(&line, '>');
 	if (s->offers.dsn && tx->envelope->notify != 0) {
 		add_notify(&line, tx->envelope->notify);
-		add_orcpt(&line, (struct span){ path.data, path.len });
+		add_orcpt(tx, address, &line);
 	}
-	smtp_command(s, VERB_RCPT, tx, recipient, "%s", line.data);
+	smtp_line(s, VERB_RCPT, tx, recipient, &line);
 	tx->outcomes[recipient].state = OUTCOME_TRIED;
 	buf_release(&line);
-	buf_release(&path);
 }
 
 /* Which recipients a turn may have (LIMITS, RFC 9422). */
@@ -550,7 +564,7 @@ check_domain(const char *address, struct err *err)
 {
 	struct buf ascii = BUF_INIT(1024);
 	const char *domain = mailbox_domain(address);
-	int result = domain != NULL ? domain_to_ascii(domain, &ascii, err) : 0;
+	int result = domain != NULL && span_has_8bit(span_of(domain)) ? domain_to_ascii(domain, &ascii, err) : 0;
 
 	buf_release(&ascii);
 	return result;

@@ -243,6 +243,16 @@ smtp_expect(struct smtp *s, enum verb verb, struct transaction *tx, size_t recip
 }
 
 void
+smtp_line(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, struct buf *line)
+{
+	buf_add(line, "\r\n", 2);
+	if (!buf_ok(line))
+		s->stream.out.failed = true;
+	stream_put(&s->stream, STREAM_TEXT, line->data, line->len);
+	smtp_expect(s, verb, tx, recipient);
+}
+
+void
 smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, const char *fmt, ...)
 {
 	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
@@ -251,12 +261,8 @@ smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t reci
 	va_start(ap, fmt);
 	buf_addv(&line, fmt, ap);
 	va_end(ap);
-	buf_adds(&line, "\r\n");
-	if (!buf_ok(&line))
-		s->stream.out.failed = true;
-	stream_put(&s->stream, STREAM_TEXT, line.data, line.len);
+	smtp_line(s, verb, tx, recipient, &line);
 	buf_release(&line);
-	smtp_expect(s, verb, tx, recipient);
 }
 
 /* 421: the server closes, whatever was asked. */

@@ -12,6 +12,9 @@
 void smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* The same for a line that is ready: no format, for what is said a thousand times. */
+void smtp_line(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, struct buf *line);
+
 /* Expects a reply to something that is queued already, or to nothing (VERB_GREETING). */
 void smtp_expect(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient);
 
