@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "smtp/hints.h"
 
 enum {
 	WRITE_STALL_MS = 180 * 1000,	/* commands that the server does not take (RFC 5321 section 4.5.3.2.5) */
@@ -95,6 +96,7 @@ smtp_refused(const struct smtp *s, enum verb verb, struct err *err)
 	const struct reply *reply = &s->reply;
 	char enhanced[12] = "";
 	enum err_kind kind;
+	const char *hint;
 
 	reply_enhanced(reply, enhanced);
 	kind = refusal_kind(reply, verb, enhanced);
@@ -106,7 +108,8 @@ smtp_refused(const struct smtp *s, enum verb verb, struct err *err)
 	memcpy(err->enhanced, enhanced, sizeof(err->enhanced));
 	add_reply(reply, &err->reply);
 	smtp_place(s, verb, err);
-	return -1;
+	hint = hint_for_reply(reply->code, enhanced, (struct span){ reply->text.data, reply->text.len });
+	return hint != NULL ? err_hint(err, "%s", hint) : -1;
 }
 
 static void

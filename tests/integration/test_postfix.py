@@ -6,7 +6,7 @@ import re
 import pytest
 
 from servers.client import run_sendmail
-from servers.dovecot import LONG_PASSWORD, LONG_PASSWORD_USER, MECHANISMS, PASSWORD, USER
+from servers.dovecot import DIGEST_MD5, LONG_PASSWORD, LONG_PASSWORD_USER, MECHANISMS, PASSWORD, USER
 from servers.messages import (
     BOB, DATAERR, HEADER, LATER, NOPERM, NOUSER, OK, PROTOCOL, SMALL, TEMPFAIL, UNAVAILABLE, UNKNOWN,
     assert_same_bytes, configuration, large_body, the_only, wire_form,
@@ -125,7 +125,7 @@ def test_transcript_does_not_show_the_password(postfix, certs):
     assert not re.search(r"AUTH PLAIN [A-Za-z0-9+/]{20}", result.stderr)
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "SCRAM-SHA-256"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "SCRAM-SHA-256", DIGEST_MD5])
 def test_login_with_a_password_longer_than_a_command_line(postfix, certs, mechanism):
     login = {"user": LONG_PASSWORD_USER, "password": f'"{LONG_PASSWORD}"', "auth": mechanism}
     result = run_sendmail(["-i", BOB], SMALL, configuration(postfix, certs, **login))

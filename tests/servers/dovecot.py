@@ -25,6 +25,8 @@ LONG_PASSWORD_USER = "longwinded@example.org"
 LONG_PASSWORD = "correct horse battery staple " * 20 + "!"
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
+# Dovecot 2.3 hashes passwords beyond ASCII for it in another way than RFC 2831 section 2.1.2.1 wants.
+DIGEST_MD5 = "DIGEST-MD5"
 
 
 class Dovecot(Daemon):
@@ -67,7 +69,7 @@ class Dovecot(Daemon):
             "default_login_user": LOGIN_USER,
             "protocols": "",
             "ssl": "no",
-            "auth_mechanisms": " ".join(MECHANISMS).lower(),
+            "auth_mechanisms": " ".join((*MECHANISMS, DIGEST_MD5)).lower(),
             "auth_failure_delay": "0",
         }
 

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: ISC
 """Servers whose programs know the places of their files, or want users of their own: they see them installed.
 
-Such a server runs in a mount namespace of its own. There its packages lie over /usr, what is in etc/ of its
-temporary folder lies over /etc, and the users it wants are in /etc/passwd. Nothing of that is seen outside.
+Such a server runs in a mount namespace of its own. There its packages lie over /usr, and /etc is etc/ of its temporary
+folder, where the users are that it wants. Nothing of that is seen outside.
 """
 
 import pwd
 import shlex
+import socket
 import subprocess
 from pathlib import Path
 
 from .daemon import SERVER_USER, Daemon, ServerError
+from .relay import HOST_NAME
 
 
 class InstalledDaemon(Daemon):
@@ -44,7 +46,7 @@ class InstalledDaemon(Daemon):
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def make_etc(self):
-        """Makes etc/ in self.folder, with the users in it; returns its path."""
+        """Makes etc/ in self.folder, with the users and this machine's name in it; returns its path."""
         etc = self.folder / "etc"
         etc.mkdir()
         owner = pwd.getpwnam(SERVER_USER)
@@ -54,6 +56,9 @@ class InstalledDaemon(Daemon):
         # Ours come first: they are found in place of those of a server that is installed.
         (etc / "passwd").write_text(users + Path("/etc/passwd").read_text())
         (etc / "group").write_text(groups + Path("/etc/group").read_text())
+        (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
+        (etc / "services").write_text("smtp 25/tcp\n")
+        (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {HOST_NAME} {socket.gethostname()}\n")
         return etc
 
     def _where_installed(self, program):
@@ -62,13 +67,12 @@ class InstalledDaemon(Daemon):
 
     def _mounts(self):
         """The shell commands that make the server's view."""
-        lines = [_overlay(self.folder / "etc", "/etc"), _overlay(self.root / "usr", "/usr")]
         # Packages may still be from before the merge of /lib and others into /usr.
-        places = {"bin": "/usr/bin", "lib": "/usr/lib", "sbin": "/usr/sbin", "var/lib": "/var/lib"}
-        lines += [_overlay(self.root / name, path) for name, path in places.items() if (self.root / name).is_dir()]
+        places = {"usr": "/usr", "bin": "/usr/bin", "lib": "/usr/lib", "sbin": "/usr/sbin"}
+        lines = [_overlay(self.root / name, path) for name, path in places.items() if (self.root / name).is_dir()]
         for device in self.devices:
             lines.append(shlex.join(["mount", "--bind", f"/dev/{device}", str(self.folder / "dev" / device)]))
-        for path, folder in self.private.items():
+        for path, folder in {**self.private, "/etc": "etc"}.items():
             lines.append(shlex.join(["mount", "--rbind", str(self.folder / folder), path]))
         return "\n".join(lines)
 

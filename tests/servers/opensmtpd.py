@@ -26,12 +26,13 @@ class OpenSmtpd(InstalledDaemon, Relay):
 
     name = "opensmtpd"
     users = ("opensmtpd", "opensmtpq")
-    private = {"/var/spool": "spool", "/run": "run"}
+    private = {"/var/lib": "lib", "/var/spool": "spool", "/run": "run"}
 
     def configure(self):
         etc = self.make_etc()
         for folder in self.private.values():
             (self.folder / folder).mkdir()
+        (self.folder / "lib/opensmtpd/empty").mkdir(parents=True)
         (etc / "mailname").write_text(HOST_NAME + "\n")
         (etc / "smtpd.conf").write_text(
             CONFIGURATION.format(host=HOST_NAME, size=SIZE_LIMIT_BYTES, plain=self.plain_port, sink=self._sink.port)

@@ -98,7 +98,6 @@ class Sendmail(InstalledDaemon, Relay):
         etc = self.make_etc()
         for folder in (etc / "mail", etc / "sasl2", self.folder / "spool", self.folder / "spool/queue"):
             folder.mkdir(mode=0o700 if folder.name == "queue" else 0o755)
-        (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {HOST_NAME} {socket.gethostname()}\n")
         (etc / "mail" / "switch").write_text("hosts files\naliases files\n")
         (etc / "mail" / "sendmail.cf").write_text(self._configuration())
         self._make_devices()
