@@ -215,21 +215,30 @@ check_mailbox(struct parser *ps, struct address *a)
 	return has_hidden(&ps->mailbox) ? cursor_refuse(&ps->in, "an invisible character") : 0;
 }
 
+static bool
+make_room(struct address_list *list)
+{
+	size_t cap = list->cap > 0 ? list->cap * 2 : 4;
+	struct address *items;
+
+	if (list->count < list->cap)
+		return true;
+	items = reallocarray(list->items, cap, sizeof(*items));
+	if (items == NULL)
+		return false;
+	list->items = items;
+	list->cap = cap;
+	return true;
+}
+
 static int
 append(struct parser *ps, struct address a)
 {
 	struct address_list *list = ps->list;
 
-	if (list->count == list->cap) {
-		size_t cap = list->cap > 0 ? list->cap * 2 : 4;
-		struct address *items = reallocarray(list->items, cap, sizeof(*items));
-
-		if (items == NULL)
-			return err_memory(ps->in.err);
-		list->items = items;
-		list->cap = cap;
-	}
-	a.mailbox = strdup(ps->mailbox.data);
+	if (!make_room(list))
+		return err_memory(ps->in.err);
+	a.mailbox = span_dup((struct span){ ps->mailbox.data, ps->mailbox.len });
 	if (a.mailbox == NULL)
 		return err_memory(ps->in.err);
 	list->items[list->count++] = a;
