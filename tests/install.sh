@@ -12,7 +12,7 @@ cd "$work"
 autoconf
 ./configure --quiet --prefix=/usr
 make -j"$(nproc)" DEVELOPER=1 > make.log 2>&1 || { cat make.log; exit 1; }
-make install DESTDIR="$root" > install.log 2>&1 || { cat install.log; exit 1; }
+make DEVELOPER=1 install DESTDIR="$root" > install.log 2>&1 || { cat install.log; exit 1; }
 
 for file in usr/bin/sendoff usr/share/man/man1/sendoff.1 usr/share/man/man5/sendoff.conf.5 usr/share/man/man8/sendmail.8 \
     usr/share/bash-completion/completions/sendoff usr/share/zsh/site-functions/_sendoff \
@@ -22,7 +22,7 @@ done
 [ "$(readlink "$root/usr/sbin/sendmail")" = /usr/bin/sendoff ] || { echo "install: sbin/sendmail is no link"; exit 1; }
 "$root/usr/bin/sendoff" version
 strings "$root/usr/bin/sendoff" | grep -qx /etc/sendoff.conf || { echo "install: not /etc/sendoff.conf"; exit 1; }
-make uninstall DESTDIR="$root" > /dev/null
+make DEVELOPER=1 uninstall DESTDIR="$root" > /dev/null
 left=$(find "$root" ! -type d)
 [ -z "$left" ] || { echo "uninstall leaves: $left"; exit 1; }
 # A file of today's: everything after it is built anew, and nothing when nothing changed.

@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "config/draft.h"
-#include "config/owned.h"
 
 /* Whose manners hold: they differ in what quotes, empty values and repeated keys mean. */
 enum manner {
@@ -121,6 +120,9 @@ add_again(struct block *block, struct entry *old, struct entry *new, struct err 
 		*old = *new;
 		return 0;
 	}
+	/* An empty one takes back those before it. */
+	if (new->line.value.len == 0 && (new->key->flags & KEY_UNSETS) != 0)
+		drop(block, new->key->field);
 	if (count_field(block, new->key->field) == BLOCK_REPEATS_MAX)
 		return origin_err(new->line.at, err, "more than %d lines of \"%s\"", BLOCK_REPEATS_MAX,
 		    new->key->doc.name);
@@ -190,18 +192,6 @@ check_repeated(const struct entry *entry, enum manner manner, struct string_list
 	return result;
 }
 
-static int
-not_private(const struct source *source, struct err *err)
-{
-	struct buf path = BUF_INIT(ERR_TEXT_MAX);
-
-	shell_word(&path, source->name);
-	err_set(err, ERR_CONFIG, "a password stands here, and others can read the file");
-	err_hint(err, "chmod 600 %s", path.data);
-	buf_release(&path);
-	return -1;
-}
-
 /* An empty value takes a setting back; in our manner it has to be written as "", so that it is no oversight. */
 static bool
 means_default(const struct entry *entry, enum manner manner)
@@ -220,8 +210,6 @@ check_form(const struct entry *entry, struct err *err)
 		return empty ? 0 : err_set(err, ERR_CONFIG, "\"%s\" takes no value", key->doc.name);
 	if (empty && (key->flags & KEY_BARE_IS_ON) == 0)
 		return err_set(err, ERR_CONFIG, "\"%s\" needs a value: %s", key->doc.name, key->expected);
-	if ((key->flags & KEY_IS_SECRET) != 0 && !entry->line.at.source->is_private)
-		return not_private(entry->line.at.source, err);
 	return 0;
 }
 

@@ -73,6 +73,8 @@ struct draft {
 	uint16_t port;			/* msmtp's port, or 0 */
 	bool lmtp;			/* msmtp's protocol lmtp */
 	char *socket;			/* msmtp's socket, or NULL */
+	uint16_t proxy_port;		/* msmtp's proxy_port, or 0 */
+	bool proxy_is_url;		/* `proxy`, not msmtp's proxy_host */
 	enum tls_word tls;
 	bool starttls;			/* msmtp's tls_starttls: true */
 	struct origin origins[FIELDS];	/* where the value of a field stands; line 0: it has its default */

@@ -20,7 +20,6 @@ enum key_flags {
 	KEY_UNSETS = 4,		/* an empty value goes back to the default */
 	KEY_NO_ECHO = 8,	/* the value is never shown: a password may stand in it */
 	KEY_NO_VALUE = 16,	/* stands alone */
-	KEY_IS_SECRET = 32,	/* the value is the password: nobody else may read the file */
 };
 
 struct value {

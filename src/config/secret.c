@@ -305,7 +305,9 @@ from_command(const struct account *account, struct buf *secret, struct err *err)
 {
 	if (secret_command(account->secret.data, SECRET_COMMAND_LIMIT_MS, secret, err) == 0)
 		return 0;
-	return err_wrap(err, "%s: the command for the password", account->secret_origin);
+	return account->secret_source == SECRET_TOKEN ?
+	    err_wrap(err, "%s: the command for the token", account->secret_origin) :
+	    err_wrap(err, "%s: the command for the password", account->secret_origin);
 }
 
 int
@@ -334,7 +336,7 @@ account_new_token(const struct account *account, struct buf *token, struct err *
 	int result;
 
 	buf_addf(&command, "SENDOFF_TOKEN_REFUSED=1; export SENDOFF_TOKEN_REFUSED; %s", account->secret.data);
-	result = secret_command(command.data, SECRET_COMMAND_LIMIT_MS, token, err);
+	result = buf_ok(&command) ? secret_command(command.data, SECRET_COMMAND_LIMIT_MS, token, err) : err_memory(err);
 	buf_release(&command);
 	return result == 0 ? 0 : err_wrap(err, "%s: the command for the token", account->secret_origin);
 }

@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 #include "config/home.h"
+#include "config/mechanism.h"
+#include "config/owned.h"
 #include "config/secret.h"
 #include "config/value.h"
 #include "format/address.h"
@@ -16,6 +18,7 @@ enum {
 	SHOWN_MAX = 80,		/* octets of a wrong value that errors show */
 	FROM_MAX = 256,		/* addresses and patterns an account can have */
 	PINS_MAX = 64,		/* … and fingerprints */
+	SOCKS_PORT = 1080,
 };
 
 static void *
@@ -82,7 +85,22 @@ set_host(struct draft *draft, const struct key *key, const struct value *value, 
 int
 set_port(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
-	return value_port(value->text, &draft->port) ? 0 : expected(key, value->text, err);
+	return value_port(value->text, target(draft, key)) ? 0 : expected(key, value->text, err);
+}
+
+/* Where a password stands, nobody else may be able to read. */
+static int
+check_private(const struct value *value, struct err *err)
+{
+	struct buf path = BUF_INIT(ERR_TEXT_MAX);
+
+	if (value->at.source->is_private)
+		return 0;
+	shell_word(&path, value->at.source->name);
+	err_set(err, ERR_CONFIG, "a password stands here, and others can read the file");
+	err_hint(err, "chmod 600 %s", path.data);
+	buf_release(&path);
+	return -1;
 }
 
 static int
@@ -106,6 +124,8 @@ set_secret(struct draft *draft, enum secret_source source, struct span text, str
 int
 set_password(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
+	if (check_private(value, err) == -1)
+		return -1;
 	if (value->text.len > SECRET_MAX)
 		return err_set(err, ERR_CONFIG, "the %s is longer than %d octets", key->doc.name, SECRET_MAX);
 	return set_secret(draft, SECRET_LITERAL, value->text, value->at, err);
@@ -131,33 +151,18 @@ set_password_command(struct draft *draft, const struct key *key, const struct va
 	return set_secret(draft, SECRET_COMMAND, value->text, value->at, err);
 }
 
-/* What smtp/ can do; it lies above and cannot be asked. */
-static const char *
-find_mechanism(struct span name)
-{
-	static const char *const mechanisms[] = {
-		"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS",
-		"EXTERNAL", "OAUTHBEARER", "XOAUTH2", "GSSAPI", "DIGEST-MD5", "NTLM",
-	};
-
-	for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
-		if (span_is_nocase(name, mechanisms[i]))
-			return mechanisms[i];
-	return NULL;
-}
-
 static int
 add_mechanism(struct draft *draft, const struct key *key, struct span word, struct err *err)
 {
-	const char *mechanism = find_mechanism(word);
+	const struct mechanism *mechanism = mechanism_find(word);
 	const struct string_list *auth = &draft->account.auth;
 
 	if (mechanism == NULL)
 		return expected(key, word, err);
 	for (size_t i = 0; i < auth->count; i++)
-		if (strcmp(auth->items[i], mechanism) == 0)
-			return err_set(err, ERR_CONFIG, "%s is named twice", mechanism);
-	return string_list_add(&draft->account.auth, span_of(mechanism), err);
+		if (strcmp(auth->items[i], mechanism->name) == 0)
+			return err_set(err, ERR_CONFIG, "%s is named twice", mechanism->name);
+	return string_list_add(&draft->account.auth, span_of(mechanism->name), err);
 }
 
 int
@@ -394,7 +399,7 @@ int
 set_deliver_by(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	struct span rest = value->text;
-	struct span time = span_cut(&rest, ' ');
+	struct span time = value_word(&rest);
 	int64_t ms;
 
 	rest = span_trim(rest);
@@ -432,6 +437,21 @@ set_priority(struct draft *draft, const struct key *key, const struct value *val
 	return 0;
 }
 
+/* A part of a URL as it is meant. */
+static int
+replace_unescaped(char **at, struct span text, const struct key *key, struct err *err)
+{
+	struct buf plain = BUF_INIT_SECRET(SOURCE_LINE_MAX);
+	int result;
+
+	if (!value_unescape(text, &plain))
+		result = expected(key, text, err);
+	else
+		result = buf_ok(&plain) ? replace(at, (struct span){ plain.data, plain.len }, err) : err_memory(err);
+	buf_release(&plain);
+	return result;
+}
+
 int
 set_proxy(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
@@ -440,13 +460,17 @@ set_proxy(struct draft *draft, const struct key *key, const struct value *value,
 
 	if (!value_proxy(value->text, &url))
 		return expected(key, value->text, err);
+	if (url.password.len > 0 && check_private(value, err) == -1)
+		return -1;
 	a->proxy = url.kind;
 	a->proxy_port = url.port;
-	if (replace(&a->proxy_host, url.host, err) < 0)
+	draft->proxy_is_url = true;
+	if (replace(&a->proxy_host, url.host, err) == -1)
 		return -1;
 	if (url.user.len == 0)
 		return 0;
-	return replace(&a->proxy_user, url.user, err) < 0 ? -1 : replace(&a->proxy_password, url.password, err);
+	return replace_unescaped(&a->proxy_user, url.user, key, err) == -1 ? -1 :
+	    replace_unescaped(&a->proxy_password, url.password, key, err);
 }
 
 /* msmtp's proxies are SOCKS5. */
@@ -458,15 +482,8 @@ set_proxy_host(struct draft *draft, const struct key *key, const struct value *v
 	if (!key->check(value->text))
 		return expected(key, value->text, err);
 	a->proxy = PROXY_SOCKS5;
-	if (a->proxy_port == 0)
-		a->proxy_port = 1080;
+	a->proxy_port = SOCKS_PORT;
 	return replace(&a->proxy_host, value_unbracket(value->text), err);
-}
-
-int
-set_proxy_port(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
-{
-	return value_port(value->text, &draft->account.proxy_port) ? 0 : expected(key, value->text, err);
 }
 
 int

@@ -16,7 +16,7 @@ setter set_text, set_address, set_path, set_path_or_url, set_switch, set_off, se
 setter set_server, set_host, set_port, set_protocol, set_socket;
 setter set_password, set_password_file, set_password_command, set_token_command, set_auth;
 setter set_from, set_tls, set_tls_min, set_trust_file, set_fingerprint;
-setter set_proxy, set_proxy_host, set_proxy_port, set_deliver_by, set_priority, set_hold;
+setter set_proxy, set_proxy_host, set_deliver_by, set_priority, set_hold;
 setter set_log_file, set_syslog;
 
 #endif

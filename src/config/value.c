@@ -345,3 +345,32 @@ value_proxy(struct span text, struct proxy_url *url)
 	*url = result;
 	return true;
 }
+
+static int
+hex_digit(char c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+value_unescape(struct span text, struct buf *out)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		int high, low;
+
+		if (text.data[i] != '%') {
+			buf_addc(out, text.data[i]);
+			continue;
+		}
+		high = i + 2 < text.len ? hex_digit(text.data[i + 1]) : -1;
+		low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+		if (low < 0 || high + low == 0)
+			return false;
+		buf_addc(out, (char)(high << 4 | low));
+		i += 2;
+	}
+	return true;
+}

@@ -52,7 +52,10 @@ struct server_url {
  */
 int value_server(struct span text, struct server_url *url, struct err *err);
 
-/* A proxy's URL in parts: socks5://[USER:PASSWORD@]HOST[:PORT], or http://….  user is empty where there is none. */
+/*
+ * A proxy's URL in parts: socks5://[USER:PASSWORD@]HOST[:PORT], or http://….  user is empty where there is none; user
+ * and password may still have %XX in them.
+ */
 struct proxy_url {
 	enum proxy_kind kind;
 	struct span host, user, password;
@@ -60,5 +63,8 @@ struct proxy_url {
 };
 
 bool value_proxy(struct span text, struct proxy_url *url);
+
+/* Appends the text with the octets that %XX stand for (RFC 3986 section 2.1); false where a '%' is none, or a NUL. */
+bool value_unescape(struct span text, struct buf *out);
 
 #endif
