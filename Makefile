@@ -9,7 +9,8 @@
 #   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
 #   make install    honours DESTDIR, prefix, sysconfdir
 #
-# Switches: DEVELOPER=1 makes warnings errors; SANITIZE=1 builds with the sanitizers (give another BUILD with it).
+# Switches: DEVELOPER=1 makes warnings errors; SANITIZE=1 builds with the sanitizers (give another BUILD with it);
+# V=1 shows the commands.
 
 VERSION = 0.1
 
@@ -57,6 +58,10 @@ ALL_CPPFLAGS = -Isrc -I$(BUILD) -D_GNU_SOURCE $(FORTIFY) -DVERSION='"$(VERSION)"
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZERS) $(CFLAGS)
 ALL_LDFLAGS = $(HARDENING_LDFLAGS) $(SANITIZERS) $(LDFLAGS)
 
+ifndef V
+say = @printf '  %-5s %s\n' $(1) $@;
+endif
+
 LAYERS := $(shell grep -v '^\#' src/LAYERS)
 SOURCES := $(sort $(wildcard $(LAYERS:%=src/%/*.c)))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
@@ -71,14 +76,13 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
 
 $(BUILD)/sendoff: $(BUILD)/src/main.o $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LIBS)
 
 $(NAMES:%=$(BUILD)/%): $(BUILD)/sendoff
-	ln -sf sendoff $@
+	$(call say,LN)ln -sf sendoff $@
 
 $(LIBRARY): $(OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
 
 # The flags of the last build: when they change, everything is built anew.
 $(BUILD)/flags: FORCE
@@ -89,13 +93,13 @@ FORCE:
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d) $(BUILD)/src/main.d $(wildcard $(BUILD)/tests/unit/*.d)
 
 # Unit tests: one program a module, cmocka.
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka $(LIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka $(LIBS)
 
 unit: $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
 	@set -e; for test in $^; do $$test; done
@@ -109,14 +113,13 @@ FUZZ_OBJECTS = $(SOURCES:%.c=$(BUILD)/fuzz/%.o)
 
 $(BUILD)/fuzz/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	clang $(FUZZ_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(call say,CC)clang $(FUZZ_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/libsendoff.a: $(FUZZ_OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libsendoff.a
-	clang $(FUZZ_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+	$(call say,LINK)clang $(FUZZ_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
 -include $(FUZZ_OBJECTS:.o=.d)
 
@@ -131,7 +134,7 @@ BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE $(PACKAGE_CFLAGS) -O2 -g -o $@ $< -lgnutls -pthread
+	$(call say,CC)$(CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE $(PACKAGE_CFLAGS) -O2 -g -o $@ $< -lgnutls -pthread
 
 bench:
 	tests/setup.sh bench
