@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Messages through every server that Debian or npm has, in every way it offers: they arrive byte for byte.
+"""Messages through real servers, in every way that each offers: they arrive byte for byte.
 
 One table: server × transport × mechanism × case. What differs between the servers is in SERVERS, what is sent in CASES.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from servers.client import run_sendmail
-from servers.dovecot import MECHANISMS, PASSWORD, USER, Submission
+from servers.dovecot import DIGEST_MD5, MECHANISMS, PASSWORD, USER, Submission
 from servers.exim import Exim
 from servers.messages import (
     BOB, HEADER, LATER, NOPERM, NOUSER, OK, SMALL, TEMPFAIL, UNKNOWN,
@@ -54,7 +54,7 @@ SERVERS = {
         lambda certs, dovecot: Exim(certs, dovecot.auth_socket), mechanisms=(*MECHANISMS, "EXTERNAL"), utf8=True
     ),
     "submission": Offer(lambda certs, _: Submission(certs.good), login_on_plain=True),
-    "sendmail": Offer(lambda certs, _: Sendmail(certs.good), chunking=False),
+    "sendmail": Offer(lambda certs, _: Sendmail(certs.good), mechanisms=(*MECHANISMS, DIGEST_MD5), chunking=False),
     "nodemailer": Offer(
         lambda certs, _: Nodemailer(certs.good), mechanisms=("PLAIN", "LOGIN", "CRAM-MD5"), chunking=False, utf8=True
     ),

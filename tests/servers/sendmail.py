@@ -11,14 +11,11 @@ import re
 import socket
 import threading
 
-from .daemon import SERVER_USER
-from .dovecot import PASSWORD, USER
+from .dovecot import DIGEST_MD5, MECHANISMS, PASSWORD, USER
 from .installed import InstalledDaemon
 from .relay import HOST_NAME, SIZE_LIMIT_BYTES, Relay, copy_pair
 
-MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
-
-# Addresses are not rewritten (rulesets 3 and 4), and whatever they are, they go to the sink (ruleset 0).
+# Addresses are not rewritten (rulesets 3 and 4; an empty group has none), and all go to the sink (ruleset 0).
 CONFIGURATION = """\
 V10/Berkeley
 Dj{host}
@@ -61,8 +58,10 @@ HReceived: $?sfrom $s $.$?_($?s$|from $.$_)
 	$.$b
 
 S3
+R$*:;$*	$@ <@>
 R$*<$*>$*	$@ $2
 S4
+R<@>	$@
 S0
 R$*	$#sink $@ [127.0.0.1] $: $1
 Scheck_rcpt
@@ -107,7 +106,8 @@ class Sendmail(InstalledDaemon, Relay):
         return ["/usr/libexec/sendmail/sendmail", "-bD", "-C/etc/mail/sendmail.cf"]
 
     def mechanism(self, message):
-        return re.search(rb"\(authenticated mech=([\w-]+)\)", self.prepends.match(message.content).group())[1].decode()
+        received = self.prepends.match(message.content).group()
+        return re.search(rb"\(authenticated mech=([\w-]+)\)", received).group(1).decode()
 
     def has_queued(self):
         return any((self.folder / "spool" / "queue").glob("[dqt]f*"))
@@ -115,7 +115,8 @@ class Sendmail(InstalledDaemon, Relay):
     def _configuration(self):
         cert, key = copy_pair(self._pair, self.folder / "etc" / "mail", "root")
         return CONFIGURATION.format(
-            host=HOST_NAME, size=SIZE_LIMIT_BYTES, mechanisms=" ".join(MECHANISMS), cert=cert.name, key=key.name,
+            host=HOST_NAME, size=SIZE_LIMIT_BYTES, mechanisms=" ".join([*MECHANISMS, DIGEST_MD5]),
+            cert=cert.name, key=key.name,
             tls=self.tls_port, starttls=self.starttls_port, plain=self.plain_port, sink=self._sink.port,
         )
 
