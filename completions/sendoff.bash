@@ -32,7 +32,7 @@ _sendoff_words() {
 }
 
 _sendoff() {
-    local program words line before
+    local program words line before option=
 
     COMPREPLY=()
     program=$(_sendoff_program "$1") || return 0
@@ -43,8 +43,10 @@ _sendoff() {
     [[ ${1##*/} == sendoff ]] || words=(-i "${words[@]}")
     while IFS= read -r line; do
         if [[ $line == :files ]]; then
+            # Where bash does not split words at "=", $2 has the option, too.
+            [[ $2 == --config=* ]] && option=--config=
             compopt -o filenames 2>/dev/null
-            mapfile -t COMPREPLY < <(compgen -f -- "$2")
+            mapfile -t COMPREPLY < <(compgen -P "$option" -f -- "${2#"$option"}")
             return 0
         fi
         printf -v line '%q' "${line%%$'\t'*}"

@@ -21,6 +21,7 @@ clang-tidy --quiet --warnings-as-errors='*' $(git ls-files 'src/*.c') -- -std=gn
 # Leaks are LeakSanitizer's to find, in the tests: gcc 12 loses track of what a list owns.
 echo "lint: gcc -fanalyzer"
 for file in $(git ls-files 'src/*.c'); do
-	gcc -std=gnu11 -O1 -fanalyzer -Wno-analyzer-malloc-leak -Werror -Isrc -D_GNU_SOURCE -DVERSION='""' -DSYSCONFDIR='"/etc"' -c -o /dev/null "$file"
+	gcc -std=gnu11 -O1 -fanalyzer -Wno-analyzer-malloc-leak -Werror -Isrc -D_GNU_SOURCE -DVERSION='""' \
+	    -DSYSCONFDIR='"/etc"' -c -o /dev/null "$file"
 done
 echo "lint: done"

@@ -68,7 +68,7 @@ struct account {
 	char *secret_origin;		/* "file:line" where it stands, or NULL */
 	bool auth_off;			/* auth off, or msmtp's host without auth: no login though user is set */
 	struct string_list auth;	/* mechanisms in the order to try, upper case; empty: choose */
-	char *ntlm_domain;		/* for NTLM and DIGEST-MD5, or NULL */
+	char *ntlm_domain;		/* for NTLM, or NULL */
 	bool insecure_auth;		/* log in without verified TLS: false */
 	struct string_list from;	/* addresses and patterns; the first address is the default sender */
 	char *full_name;		/* for a From header that is added, or NULL */

@@ -49,7 +49,7 @@ static const struct key keys[] = {
 	    FIELD_AUTH, KEY_BARE_IS_ON, set_auth, 0, NULL,
 	    "on, off, or some of plain, login, cram-md5, scram-sha-256, scram-sha-1, scram-sha-256-plus, scram-sha-1-plus, "
 	    "external, oauthbearer, xoauth2, gssapi, digest-md5, ntlm" },
-	{ { "ntlm_domain", "DOMAIN", "the domain for NTLM, or the realm for DIGEST-MD5" },
+	{ { "ntlm_domain", "DOMAIN", "the domain for NTLM" },
 	    FIELD_NTLM_DOMAIN, KEY_UNSETS, set_text, IN_ACCOUNT(ntlm_domain), value_is_text, A_TEXT },
 	{ { "ntlmdomain", "DOMAIN", "msmtp's name of ntlm_domain" },
 	    FIELD_NTLM_DOMAIN, KEY_UNSETS, set_text, IN_ACCOUNT(ntlm_domain), value_is_text, A_TEXT },

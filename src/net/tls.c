@@ -143,7 +143,7 @@ check_key_file(const char *path, struct err *err)
 {
 	struct stat st;
 
-	if (strncmp(path, "pkcs11:", strlen("pkcs11:")) == 0)
+	if (span_starts_nocase(span_of(path), "pkcs11:"))
 		return 0;
 	if (stat(path, &st) < 0)
 		return err_sys(err, ERR_CONFIG, "cannot open the key %s", path);

@@ -40,7 +40,7 @@ struct sasl_credentials {
 	const struct buf *secret;	/* password or token; empty where the mechanism needs none */
 	const char *host;		/* the server's name and port, as configured */
 	uint16_t port;
-	const char *domain;		/* NTLM's domain or DIGEST-MD5's realm, or NULL */
+	const char *domain;		/* NTLM's domain, or NULL */
 	const struct buf *binding;	/* the channel binding, or empty */
 };
 

@@ -208,7 +208,7 @@ def test_commands(shell, sendoff):
 
 
 def test_options(shell, sendoff):
-    assert shell.candidates(f"{sendoff} -") == LETTERS | LONG | {"-C", "--config"}
+    assert shell.candidates(f"{sendoff} -") == LETTERS | LONG | {"-C", "--config="}
     assert shell.candidates(f"{sendoff} -t -") == LETTERS | LONG
 
 
@@ -219,6 +219,7 @@ def test_long_options(shell, sendoff):
 
 def test_no_space_where_a_value_follows(shell, sendoff):
     assert shell.complete(f"{sendoff} --acc") == f"{sendoff} --account="
+    assert shell.complete(f"{sendoff} --conf") == f"{sendoff} --config="
 
 
 def test_accounts(shell, sendoff):
@@ -251,6 +252,24 @@ def test_values(shell, sendoff):
 
 def test_files(shell, sendoff):
     assert shell.complete(f"{sendoff} -C conf") == f"{sendoff} -C config "
+    assert shell.complete(f"{sendoff} --config conf") == f"{sendoff} --config config "
+    assert shell.complete(f"{sendoff} --config=conf") == f"{sendoff} --config=config "
+    assert shell.complete(f"{sendoff} --config=ol") == f"{sendoff} --config=old/"
+
+
+def test_files_where_bash_does_not_split_at_equals_signs(shell):
+    if "bash" not in str(getattr(shell, "command", "")):
+        pytest.skip("other shells never do")
+    shell.type("split=$COMP_WORDBREAKS; COMP_WORDBREAKS=${COMP_WORDBREAKS//=}\r")
+    try:
+        assert shell.complete("sendoff --config=conf") == "sendoff --config=config "
+        assert shell.complete("sendoff --account=wo") == "sendoff --account=work "
+    finally:
+        shell.type("COMP_WORDBREAKS=$split\r")
+
+
+def test_files_are_the_first_word_only(shell, sendoff):
+    assert shell.complete(f"{sendoff} -t --config=conf") == f"{sendoff} -t --config=conf"
 
 
 def test_sendmail(shell, sendmail):

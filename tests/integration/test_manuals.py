@@ -27,6 +27,7 @@ SENTENCE_DATA = (
     rf"^static const char \w+\[\] = ({STRING});",
     rf"^\t\{{ (?:END|'.{{1,2}}'), ({STRING}) \}},",
     rf"\] = \{{ ({STRING}),$",
+    rf"^\t\{{ (?:FIELD_\w+,\s+)+(?:\w+,\s+)?({STRING}(?:\s+{STRING})*) \}},",
 )
 # Not to be found in a manual, and why.
 EXCEPTIONS = {
@@ -336,6 +337,8 @@ def test_sentences_are_found():
     for sentence in ("unknown option -%c", "a second '@'", "text behind the address (missing comma?)",
                      "the message has %u octets, and the server takes %u", "giving the sender", "message: not sent",
                      "the server's certificate was revoked by its issuer", "unix: has no TLS",
+                     'a "socket" has no TLS', 'LMTP has no port of its own: "port" is missing',
+                     'an account has either a proxy or "tunnel_command", not both', 'has "auth" but no "user"',
                      "the server sent what is no SMTP reply", "nobody to send to"):
         assert sentence in found, sentence
 

@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "config/account.h"
+#include "config/mechanism.h"
+#include "smtp/sasl.h"
 
 struct row {
 	const char *name;
@@ -41,7 +43,9 @@ add_servers(struct buf *out, const struct account *a)
 	static const char *const schemes[] = {
 		[SERVER_SMTPS] = "smtps",
 		[SERVER_SMTP] = "smtp",
+		[SERVER_LMTP] = "lmtp",
 		[SERVER_UNIX] = "unix",
+		[SERVER_LMTP_UNIX] = "lmtp-unix",
 	};
 
 	for (size_t i = 0; i < a->server_count; i++)
@@ -51,7 +55,7 @@ add_servers(struct buf *out, const struct account *a)
 static void
 add_login(struct buf *out, const struct account *a)
 {
-	static const char *const sources[] = { "none", "literal", "file", "command" };
+	static const char *const sources[] = { "none", "literal", "file", "command", "token" };
 
 	add_string(out, "user", a->user);
 	if (a->secret_source != SECRET_NONE)
@@ -59,6 +63,7 @@ add_login(struct buf *out, const struct account *a)
 		    strrchr(a->secret_origin, ':') + 1);
 	buf_adds(out, a->auth_off ? " auth=off" : "");
 	add_list(out, "auth", &a->auth);
+	add_string(out, "ntlm_domain", a->ntlm_domain);
 	buf_adds(out, a->insecure_auth ? " insecure_auth" : "");
 }
 
@@ -71,8 +76,39 @@ add_tls(struct buf *out, const struct account *a)
 	buf_adds(out, a->tls_explicit_none ? " explicit_none" : "");
 	buf_adds(out, a->tls_verify ? "" : " unverified");
 	add_string(out, "trust", a->tls_trust_file);
+	add_list(out, "pins", &a->tls_fingerprints);
+	add_string(out, "crl", a->tls_crl_file);
+	add_string(out, "cert", a->tls_cert_file);
+	add_string(out, "key", a->tls_key_file);
+	buf_adds(out, a->tls_only13 ? " only13" : "");
+	buf_adds(out, a->dane == SETTING_NEVER ? " no_dane" : "");
 	add_string(out, "priorities", a->tls_priorities);
 	add_string(out, "tls_host", a->tls_host);
+}
+
+static void
+add_way(struct buf *out, const struct account *a)
+{
+	static const char *const kinds[] = { [PROXY_SOCKS5] = "socks5", [PROXY_HTTP] = "http" };
+
+	if (a->proxy != PROXY_NONE)
+		buf_addf(out, " %s=%s:%u", kinds[a->proxy], a->proxy_host, a->proxy_port);
+	add_string(out, "proxy_user", a->proxy_user);
+	add_string(out, "proxy_password", a->proxy_password);
+	add_string(out, "tunnel", a->tunnel_command);
+	add_string(out, "source", a->source_ip);
+}
+
+static void
+add_requests(struct buf *out, const struct account *a)
+{
+	buf_adds(out, a->require_tls ? " require_tls" : "");
+	if (a->deliver_by_s != 0)
+		buf_addf(out, " by=%lld%s", (long long)a->deliver_by_s, a->deliver_by_return ? "R" : "N");
+	if (a->hold_for_s != 0)
+		buf_addf(out, " hold=%lld", (long long)a->hold_for_s);
+	if (a->has_priority)
+		buf_addf(out, " priority=%d", a->mt_priority);
 }
 
 static void
@@ -106,6 +142,8 @@ add_config(struct buf *out, const struct config *config)
 		add_servers(out, a);
 		add_login(out, a);
 		add_tls(out, a);
+		add_way(out, a);
+		add_requests(out, a);
 		add_rest(out, a);
 	}
 	for (size_t i = 0; i < config->warnings.count; i++)
@@ -152,6 +190,18 @@ test_row(void **state)
 #define MSMTPS "host mail.example.org\n"
 #define MSMTPS_IS "default@1: smtp:mail.example.org:25"
 
+#define URLS "smtps://HOST[:PORT], smtp://HOST[:PORT], unix:/PATH, lmtp://HOST:PORT or lmtp:/PATH"
+#define MECHANISMS \
+	"on, off, or some of plain, login, cram-md5, scram-sha-256, scram-sha-1, scram-sha-256-plus, scram-sha-1-plus, " \
+	"external, oauthbearer, xoauth2, gssapi, digest-md5, ntlm"
+#define PROXIES "socks5://[USER:PASSWORD@]HOST[:PORT] or http://[USER:PASSWORD@]HOST[:PORT]"
+#define PINS "sha256//BASE64 of a key, or a certificate's SHA-256 or SHA-1 in hexadecimal"
+#define A_TIME "a time such as 90, 90s, 10m, 2h or 5d"
+
+#define KEY_PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define SHA256_PIN "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+#define SHA1_PIN "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33"
+
 static struct row rows[] = {
 	/* grammar */
 	{ "nothing", "", "" },
@@ -190,7 +240,7 @@ static struct row rows[] = {
 	{ "user unset", OURS "user \"\"\n", OURS_IS },
 	{ "msmtp unsets without value", MSMTPS "user\npassword\ntls_trust_file\n", MSMTPS_IS " auth=off plain" },
 	{ "server without value", "server\n",
-	    AT(1) "\"server\" needs a value: smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH" },
+	    AT(1) "\"server\" needs a value: " URLS },
 	{ "host without value", "host\n", AT(1) "\"host\" needs a value: the name or the address of a server" },
 	{ "from without value", OURS "from\n",
 	    AT(2) "\"from\" needs a value: addresses, or patterns such as *@example.org" },
@@ -217,14 +267,24 @@ static struct row rows[] = {
 	    AT(1) "bad value for \"server\": expected a path that begins with \"/\" behind \"unix:\"" },
 	{ "several servers", "server smtps://a.example\nserver smtp://b.example\nserver unix:/c\n",
 	    "default@1: smtps:a.example:465 smtp:b.example:587 unix:/c:0" },
-	{ "no scheme", "server mail.example.org\n",
-	    AT(1) "bad value for \"server\": expected smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH" },
-	{ "unknown scheme", "server http://mail.example.org\n",
-	    AT(1) "bad value for \"server\": expected smtps://HOST[:PORT], smtp://HOST[:PORT] or unix:/PATH" },
+	{ "unix, nothing", "server unix:\n",
+	    AT(1) "bad value for \"server\": expected a path that begins with \"/\" behind \"unix:\"" },
+	{ "lmtp", "server lmtp://localhost:24\n", "default@1: lmtp:localhost:24" },
+	{ "lmtp, IPv6", "server LMTP://[::1]:2003/\n", "default@1: lmtp:::1:2003" },
+	{ "lmtp without port", "server lmtp://localhost\n",
+	    AT(1) "bad value for \"server\": lmtp://HOST needs a port behind it" },
+	{ "lmtp without host", "server lmtp://:24\n",
+	    AT(1) "bad value for \"server\": expected lmtp://HOST or lmtp://HOST:PORT, an IPv6 address in brackets" },
+	{ "lmtp with a user", "server lmtp://me:geheim@localhost:24\n",
+	    AT(1) "bad value for \"server\": the URL holds a user hint: write the name behind \"user\"; "
+	    "sendoff.conf(5) tells where passwords stand" },
+	{ "lmtp socket", "server lmtp:/run/dovecot/lmtp\n", "default@1: lmtp-unix:/run/dovecot/lmtp:0" },
+	{ "lmtp socket, relative", "server lmtp:run/lmtp\n",
+	    AT(1) "bad value for \"server\": expected a path that begins with \"/\" behind \"lmtp:\"" },
+	{ "no scheme", "server mail.example.org\n", AT(1) "bad value for \"server\": expected " URLS },
+	{ "unknown scheme", "server http://mail.example.org\n", AT(1) "bad value for \"server\": expected " URLS },
 	{ "scheme of a later version", "server maildir:/home/me/Mail\n",
 	    AT(1) "bad value for \"server\": this version cannot deliver to maildir:" },
-	{ "lmtp", "server lmtp://localhost:24\n",
-	    AT(1) "bad value for \"server\": this version cannot deliver to lmtp:" },
 	{ "user in the URL", "server smtps://me:geheim@mail.example.org\n",
 	    AT(1) "bad value for \"server\": the URL holds a user hint: write the name behind \"user\"; "
 	    "sendoff.conf(5) tells where passwords stand" },
@@ -264,22 +324,80 @@ static struct row rows[] = {
 	{ "empty password and command", MSMTPS "password\npasswordeval b\n", MSMTPS_IS " command=b@3 auth=off plain" },
 	{ "auth on", OURS "user me\nauth on\n", OURS_IS " user=me" },
 	{ "auth off", OURS "user me\nauth off\n", OURS_IS " user=me auth=off" },
-	{ "auth names", OURS "user me\nauth Plain, login scram-sha-256,SCRAM-SHA-1\n",
-	    OURS_IS " user=me auth=PLAIN,LOGIN,SCRAM-SHA-256,SCRAM-SHA-1" },
+	{ "auth names", OURS "user me\npassword x\nauth Plain, login scram-sha-256,SCRAM-SHA-1\n",
+	    OURS_IS " user=me literal=x@3 auth=PLAIN,LOGIN,SCRAM-SHA-256,SCRAM-SHA-1" },
+	{ "auth names, all of them",
+	    OURS "user me\npassword x\n"
+	    "auth cram-md5 scram-sha-256-plus scram-sha-1-plus external oauthbearer xoauth2 gssapi digest-md5 ntlm\n",
+	    OURS_IS " user=me literal=x@3 auth=CRAM-MD5,SCRAM-SHA-256-PLUS,SCRAM-SHA-1-PLUS,EXTERNAL,OAUTHBEARER,XOAUTH2,"
+	    "GSSAPI,DIGEST-MD5,NTLM" },
 	{ "auth without user", OURS "auth plain\n",
 	    OURS_IS " auth=PLAIN problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
 	{ "auth not known", OURS "user me\nauth pain\n",
-	    AT(3) "bad value \"pain\" for \"auth\": expected on, off, or some of plain, login, scram-sha-256, "
-	    "scram-sha-1" },
-	{ "auth not in this version", OURS "user me\nauth plain cram-md5\n",
-	    AT(3) "this version cannot log in with CRAM-MD5" },
-	{ "auth xoauth2", MSMTPS "user me\nauth xoauth2\n", AT(3) "this version cannot log in with XOAUTH2" },
-	{ "auth plus", MSMTPS "user me\nauth scram-sha-256-plus\n",
-	    AT(3) "this version cannot log in with SCRAM-SHA-256-PLUS" },
+	    AT(3) "bad value \"pain\" for \"auth\": expected " MECHANISMS },
+	{ "auth one known, one not", OURS "user me\nauth plain kerberos_v4\n",
+	    AT(3) "bad value \"kerberos_v4\" for \"auth\": expected " MECHANISMS },
+	{ "auth a mechanism, or on", OURS "user me\nauth plain on\n",
+	    AT(3) "bad value \"on\" for \"auth\": expected " MECHANISMS },
+	{ "auth without password", OURS "user me\nauth plain\n",
+	    OURS_IS " user=me auth=PLAIN problem=conf:3: account \"default\" has no password, which its \"auth\" wants" },
 	{ "auth named twice", OURS "user me\nauth plain PLAIN\n", AT(3) "PLAIN is named twice" },
 	{ "auth of commas", OURS "user me\nauth ,\n",
-	    AT(3) "bad value \",\" for \"auth\": expected on, off, or some of plain, login, scram-sha-256, "
-	    "scram-sha-1" },
+	    AT(3) "bad value \",\" for \"auth\": expected " MECHANISMS },
+
+	/* what a login is made with */
+	{ "token", OURS "user me\ntoken_command oama access me\n", OURS_IS " user=me token=oama access me@3" },
+	{ "token without value", OURS "token_command\n", AT(2) "\"token_command\" needs a value: a shell command" },
+	{ "token unset", OURS "token_command \"\"\n", OURS_IS },
+	{ "token and password", OURS "password_command a\ntoken_command b\n",
+	    AT(3) "\"token_command\" is one password too many: there is \"password_command\" (line 2)" },
+	{ "token, and mechanisms for it", OURS "user me\ntoken_command x\nauth xoauth2 oauthbearer\n",
+	    OURS_IS " user=me token=x@3 auth=XOAUTH2,OAUTHBEARER" },
+	{ "token, and one mechanism for it", OURS "user me\ntoken_command x\nauth plain oauthbearer\n",
+	    OURS_IS " user=me token=x@3 auth=PLAIN,OAUTHBEARER" },
+	{ "token, and mechanisms for passwords", OURS "user me\ntoken_command x\nauth plain login\n",
+	    OURS_IS " user=me token=x@3 auth=PLAIN,LOGIN "
+	    "problem=conf:4: account \"default\" has a token, and its \"auth\" wants a password" },
+	{ "token, mechanisms for passwords, and no login", OURS "user me\ntoken_command x\nauth off\n",
+	    OURS_IS " user=me token=x@3 auth=off" },
+	{ "mechanism for tokens without one", OURS "user me\npassword x\nauth xoauth2\n",
+	    OURS_IS " user=me literal=x@3 auth=XOAUTH2 "
+	    "problem=conf:4: account \"default\" has no \"token_command\", which its \"auth\" wants" },
+	{ "msmtp's token", MSMTPS "user me\nauth oauthbearer\npasswordeval x\n",
+	    MSMTPS_IS " user=me token=x@4 auth=OAUTHBEARER plain" },
+	{ "token or certificate", OURS "user me\nauth external xoauth2\npassword_command x\n",
+	    OURS_IS " user=me token=x@4 auth=EXTERNAL,XOAUTH2" },
+	{ "token or password", OURS "user me\nauth xoauth2 plain\npassword_command x\n",
+	    OURS_IS " user=me command=x@4 auth=XOAUTH2,PLAIN" },
+	{ "ticket", OURS "user me\nauth gssapi\n", OURS_IS " user=me auth=GSSAPI" },
+	{ "ticket and password", OURS "user me\nauth gssapi\npassword_command x\n",
+	    OURS_IS " user=me command=x@4 auth=GSSAPI" },
+	{ "certificate", OURS "user me\nauth external\ntls_cert_file /c\n", OURS_IS " user=me auth=EXTERNAL cert=/c" },
+	{ "certificate is missing", OURS "user me\nauth external\n",
+	    OURS_IS " user=me auth=EXTERNAL "
+	    "problem=conf:3: account \"default\" has no \"tls_cert_file\", which its \"auth\" wants" },
+	{ "certificate without user", OURS "auth external\ntls_cert_file /c\n",
+	    OURS_IS " auth=EXTERNAL cert=/c problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
+	{ "parent lacks what the child has",
+	    "account a\nserver smtps://mail.example.org\nuser me\nauth oauthbearer\naccount b : a\ntoken_command x\n",
+	    "a@1: smtps:mail.example.org:465 user=me auth=OAUTHBEARER "
+	    "problem=conf:4: account \"a\" has no \"token_command\", which its \"auth\" wants\n"
+	    "b@5: smtps:mail.example.org:465 user=me token=x@6 auth=OAUTHBEARER" },
+	{ "child replaces the password by a token",
+	    "account a\nserver smtps://mail.example.org\npassword x\naccount b : a\ntoken_command y\n",
+	    "a@1: smtps:mail.example.org:465 literal=x@3\n"
+	    "b@4: smtps:mail.example.org:465 token=y@5" },
+	{ "ntlm_domain", OURS "ntlm_domain WORK\n", OURS_IS " ntlm_domain=WORK" },
+	{ "ntlmdomain", MSMTPS "ntlmdomain WORK\n", MSMTPS_IS " auth=off ntlm_domain=WORK plain" },
+	{ "ntlm_domain under both names", OURS "ntlm_domain a\nntlmdomain b\n",
+	    AT(3) "repeated key \"ntlmdomain\" (line 2)" },
+	{ "ntlm_domain no UTF-8", OURS "ntlm_domain \xff\n",
+	    AT(2) "bad value \"\\xFF\" for \"ntlm_domain\": expected text in UTF-8" },
+	{ "ntlm_domain unset",
+	    "account a\nserver smtps://mail.example.org\nntlm_domain WORK\naccount b : a\nntlm_domain \"\"\n",
+	    "a@1: smtps:mail.example.org:465 ntlm_domain=WORK\n"
+	    "b@4: smtps:mail.example.org:465" },
+
 	{ "insecure_auth yes", OURS "insecure_auth yes\n", OURS_IS " insecure_auth" },
 	{ "insecure_auth no", OURS "insecure_auth no\n", OURS_IS },
 	{ "insecure_auth maybe", OURS "insecure_auth maybe\n",
@@ -336,6 +454,16 @@ static struct row rows[] = {
 	    AT(2) "smtp:// has STARTTLS: write smtps:// for implicit TLS (line 1)" },
 	{ "tls none with unix", "server unix:/a\ntls none\n", "default@1: unix:/a:0 plain explicit_none" },
 	{ "tls implicit with unix", "server unix:/a\ntls implicit\n", AT(2) "unix: has no TLS (line 1)" },
+	{ "tls implicit with lmtp socket", "server lmtp:/a\ntls implicit\n", AT(2) "lmtp:/PATH has no TLS (line 1)" },
+	{ "tls none with lmtp socket", "server lmtp:/a\ntls none\n", "default@1: lmtp-unix:/a:0 plain explicit_none" },
+	{ "tls starttls with lmtp", "server lmtp://a.example:24\ntls starttls\n",
+	    "default@1: lmtp:a.example:24 starttls" },
+	{ "tls implicit with lmtp", "server lmtp://a.example:24\ntls implicit\n",
+	    "default@1: lmtp:a.example:24 implicit" },
+	{ "tls none with lmtp", "server lmtp://a.example:24\ntls none\n",
+	    "default@1: lmtp:a.example:24 plain explicit_none" },
+	{ "tls on with lmtp", "server lmtp://a.example:24\ntls on\n",
+	    AT(2) "lmtp:// does not say which TLS is on: write tls starttls or tls implicit (line 1)" },
 	{ "tls maybe", OURS "tls maybe\n",
 	    AT(2) "bad value \"maybe\" for \"tls\": expected implicit, starttls, none, on or off" },
 	{ "tls_trust_file", OURS "tls_trust_file /etc/ca.pem\n", OURS_IS " trust=/etc/ca.pem" },
@@ -347,8 +475,196 @@ static struct row rows[] = {
 	{ "tls_host_override", MSMTPS "tls_host_override mx.example.org\n",
 	    MSMTPS_IS " auth=off plain tls_host=mx.example.org" },
 	{ "tls_certcheck off", OURS "tls_certcheck off\n", OURS_IS " unverified" },
+	{ "tls_fingerprint", OURS "tls_fingerprint " KEY_PIN "\n", OURS_IS " pins=" KEY_PIN },
+	{ "tls_fingerprint, several", OURS "tls_fingerprint " SHA256_PIN "\ntls_fingerprint " SHA1_PIN "\n",
+	    OURS_IS " pins=" SHA256_PIN "," SHA1_PIN },
+	{ "tls_fingerprint, msmtp", MSMTPS "tls_fingerprint " SHA1_PIN "\n", MSMTPS_IS " auth=off plain pins=" SHA1_PIN },
+	{ "tls_fingerprint too short", MSMTPS "tls_fingerprint 00:11\n",
+	    AT(2) "bad value \"00:11\" for \"tls_fingerprint\": expected " PINS },
+	{ "tls_fingerprint of MD5", MSMTPS "tls_fingerprint 00112233445566778899aabbccddeeff\n",
+	    AT(2) "bad value \"00112233445566778899aabbccddeeff\" for \"tls_fingerprint\": expected " PINS },
+	{ "tls_fingerprint no hexadecimal", OURS "tls_fingerprint SHA256:abc\n",
+	    AT(2) "bad value \"SHA256:abc\" for \"tls_fingerprint\": expected " PINS },
+	{ "tls_fingerprint two in a line", OURS "tls_fingerprint " KEY_PIN " x\n",
+	    AT(2) "bad value \"" KEY_PIN " x\" for \"tls_fingerprint\": expected " PINS },
+	{ "tls_fingerprint key of a wrong length", OURS "tls_fingerprint sha256//AAAA\n",
+	    AT(2) "bad value \"sha256//AAAA\" for \"tls_fingerprint\": expected " PINS },
+	{ "tls_fingerprint taken back", OURS "tls_fingerprint " KEY_PIN "\ntls_fingerprint \"\"\n", OURS_IS },
+	{ "tls_fingerprint taken back and given", OURS "tls_fingerprint " KEY_PIN "\ntls_fingerprint \"\"\n"
+	    "tls_fingerprint " SHA1_PIN "\n", OURS_IS " pins=" SHA1_PIN },
+	{ "tls_fingerprint not compared", OURS "tls_certcheck off\ntls_fingerprint " KEY_PIN "\n",
+	    AT(3) "with \"tls_certcheck off\" the certificate is not compared with \"tls_fingerprint\" (line 2)" },
+	{ "child's tls_fingerprint",
+	    "account a\nserver smtps://mail.example.org\ntls_fingerprint " KEY_PIN "\n"
+	    "account b : a\ntls_fingerprint " SHA1_PIN "\naccount c : a\ntls_fingerprint \"\"\n",
+	    "a@1: smtps:mail.example.org:465 pins=" KEY_PIN "\n"
+	    "b@4: smtps:mail.example.org:465 pins=" SHA1_PIN "\n"
+	    "c@6: smtps:mail.example.org:465" },
+	{ "tls_crl_file", OURS "tls_crl_file ~/crl.pem\n", OURS_IS " crl=/home/me/crl.pem" },
+	{ "tls_crl_file relative", OURS "tls_crl_file crl.pem\n",
+	    AT(2) "bad value for \"tls_crl_file\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "tls_crl_file unset",
+	    "account a\nserver smtps://mail.example.org\ntls_crl_file /a\naccount b : a\ntls_crl_file \"\"\n",
+	    "a@1: smtps:mail.example.org:465 crl=/a\n"
+	    "b@4: smtps:mail.example.org:465" },
+	{ "client certificate", OURS "tls_cert_file /c.pem\ntls_key_file ~/k.pem\n",
+	    OURS_IS " cert=/c.pem key=/home/me/k.pem" },
+	{ "client certificate and key in one file", OURS "tls_cert_file /c.pem\n", OURS_IS " cert=/c.pem" },
+	{ "client certificate in a token", OURS "tls_cert_file pkcs11:token=a;object=b\ntls_key_file pkcs11:token=a\n",
+	    OURS_IS " cert=pkcs11:token=a;object=b key=pkcs11:token=a" },
+	{ "client certificate, relative", OURS "tls_cert_file c.pem\n",
+	    AT(2) "bad value for \"tls_cert_file\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "client key, relative", OURS "tls_key_file k.pem\n",
+	    AT(2) "bad value for \"tls_key_file\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "client key alone", OURS "tls_key_file /k.pem\n",
+	    OURS_IS " key=/k.pem "
+	    "problem=conf:2: account \"default\" has \"tls_key_file\" but no \"tls_cert_file\"" },
+	{ "client key of the parent, certificate of the child",
+	    "account a\nserver smtps://mail.example.org\ntls_key_file /k\naccount b : a\ntls_cert_file /c\n",
+	    "a@1: smtps:mail.example.org:465 key=/k "
+	    "problem=conf:3: account \"a\" has \"tls_key_file\" but no \"tls_cert_file\"\n"
+	    "b@4: smtps:mail.example.org:465 cert=/c key=/k" },
+	{ "client certificate unset",
+	    "account a\nserver smtps://mail.example.org\ntls_cert_file /c\ntls_key_file /k\n"
+	    "account b : a\ntls_cert_file \"\"\ntls_key_file \"\"\n",
+	    "a@1: smtps:mail.example.org:465 cert=/c key=/k\n"
+	    "b@5: smtps:mail.example.org:465" },
+	{ "tls_min 1.2", OURS "tls_min 1.2\n", OURS_IS },
+	{ "tls_min 1.3", OURS "tls_min 1.3\n", OURS_IS " only13" },
+	{ "tls_min 1.1", OURS "tls_min 1.1\n", AT(2) "bad value \"1.1\" for \"tls_min\": expected 1.2 or 1.3" },
+	{ "tls_min and tls_priorities", OURS "tls_min 1.3\ntls_priorities NORMAL\n",
+	    AT(3) "\"tls_priorities\" says which TLS to speak: \"tls_min\" would not count (line 2)" },
+	{ "child's tls_min",
+	    "account a\nserver smtps://mail.example.org\ntls_min 1.3\naccount b : a\ntls_min 1.2\n",
+	    "a@1: smtps:mail.example.org:465 only13\n"
+	    "b@4: smtps:mail.example.org:465" },
+	{ "dane", OURS "dane never\n", OURS_IS " no_dane" },
+	{ "dane auto", OURS "dane auto\n", OURS_IS },
+	{ "dane yes", OURS "dane yes\n", AT(2) "bad value \"yes\" for \"dane\": expected auto or never" },
 	{ "tls_nocertcheck", MSMTPS "tls_nocertcheck\n", MSMTPS_IS " auth=off plain unverified" },
 	{ "tls_nocertcheck with value", MSMTPS "tls_nocertcheck on\n", AT(2) "\"tls_nocertcheck\" takes no value" },
+
+	/* the way to the server */
+	{ "proxy", OURS "proxy socks5://localhost\n", OURS_IS " socks5=localhost:1080" },
+	{ "proxy with port", OURS "proxy SOCKS5://[::1]:9050/\n", OURS_IS " socks5=::1:9050" },
+	{ "proxy, HTTP", OURS "proxy http://proxy.example\n", OURS_IS " http=proxy.example:8080" },
+	{ "proxy with user and password", OURS "proxy http://me:geheim@proxy.example:3128\n",
+	    OURS_IS " http=proxy.example:3128 proxy_user=me proxy_password=geheim" },
+	{ "proxy with a user alone", OURS "proxy http://me@proxy.example\n",
+	    OURS_IS " http=proxy.example:8080 proxy_user=me proxy_password=" },
+	{ "proxy with encoded characters", OURS "proxy http://m%40e:a%3ab%2F%25%C3%a9@proxy.example\n",
+	    OURS_IS " http=proxy.example:8080 proxy_user=m@e proxy_password=a:b/%\xc3\xa9" },
+	{ "proxy with characters as they are", OURS "proxy http://me:a@b:c/d@proxy.example\n",
+	    OURS_IS " http=proxy.example:8080 proxy_user=me proxy_password=a@b:c/d" },
+	{ "proxy with half an encoded character", OURS "proxy http://me:geheim%4@proxy.example\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy with a percent sign", OURS "proxy http://me:geheim%zz@proxy.example\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy with NUL", OURS "proxy http://me:geheim%00@proxy.example\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy without user", OURS "proxy http://:geheim@proxy.example\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy without scheme", OURS "proxy localhost:1080\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy of another kind", OURS "proxy socks4://localhost\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy without host", OURS "proxy socks5://\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy with a wrong port", OURS "proxy socks5://localhost:65536\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy with a path", OURS "proxy http://proxy.example/x\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy unset",
+	    "account a\nserver smtps://mail.example.org\nproxy http://me:geheim@proxy.example\n"
+	    "account b : a\nproxy \"\"\naccount c : a\nproxy socks5://localhost\n",
+	    "a@1: smtps:mail.example.org:465 http=proxy.example:8080 proxy_user=me proxy_password=geheim\n"
+	    "b@4: smtps:mail.example.org:465\n"
+	    "c@6: smtps:mail.example.org:465 socks5=localhost:1080" },
+	{ "proxy_host", MSMTPS "proxy_host localhost\n", MSMTPS_IS " auth=off plain socks5=localhost:1080" },
+	{ "proxy_host with port", MSMTPS "proxy_port 9050\nproxy_host ::1\n", MSMTPS_IS " auth=off plain socks5=::1:9050" },
+	{ "proxy_host with port behind", MSMTPS "proxy_host 127.0.0.1\nproxy_port 9050\n",
+	    MSMTPS_IS " auth=off plain socks5=127.0.0.1:9050" },
+	{ "proxy_host with its port unset", MSMTPS "proxy_host localhost\nproxy_port\n",
+	    MSMTPS_IS " auth=off plain socks5=localhost:1080" },
+	{ "proxy_host that is a URL", MSMTPS "proxy_host socks5://localhost\n",
+	    AT(2) "bad value \"socks5://localhost\" for \"proxy_host\": expected the name or the address of a server" },
+	{ "proxy_port that is none", MSMTPS "proxy_host localhost\nproxy_port 0\n",
+	    AT(3) "bad value \"0\" for \"proxy_port\": expected a number from 1 to 65535" },
+	{ "proxy_port alone", MSMTPS "proxy_port 9050\n", MSMTPS_IS " auth=off plain" },
+	{ "proxy_port and proxy", OURS "proxy socks5://localhost\nproxy_port 9050\n",
+	    AT(3) "\"proxy_port\" belongs to msmtp's \"proxy_host\": with \"proxy\", the port stands in the URL (line 2)" },
+	{ "proxy_host and proxy", OURS "proxy socks5://localhost\nproxy_host localhost\n",
+	    AT(3) "repeated key \"proxy_host\" (line 2)" },
+	{ "proxy_host unset",
+	    "defaults\nproxy_host localhost\nproxy_port 9050\naccount a\nhost mail.example.org\nproxy_host\n",
+	    "a@4: smtp:mail.example.org:25 auth=off plain" },
+	{ "tunnel_command", OURS "tunnel_command ssh gate nc \"$1\" \"$2\"\n",
+	    OURS_IS " tunnel=ssh gate nc \"$1\" \"$2\"" },
+	{ "tunnel_command unset",
+	    "account a\nserver smtps://mail.example.org\ntunnel_command x\naccount b : a\ntunnel_command \"\"\n",
+	    "a@1: smtps:mail.example.org:465 tunnel=x\n"
+	    "b@4: smtps:mail.example.org:465" },
+	{ "tunnel_command and proxy", OURS "tunnel_command x\nproxy socks5://localhost\n",
+	    AT(3) "an account has either a proxy or \"tunnel_command\", not both (line 2)" },
+	{ "tunnel_command and proxy_host", MSMTPS "proxy_host localhost\ntunnel_command x\n",
+	    AT(3) "an account has either a proxy or \"tunnel_command\", not both (line 2)" },
+	{ "child's tunnel_command in place of the proxy",
+	    "account a\nserver smtps://mail.example.org\nproxy http://p.example\n"
+	    "account b : a\nproxy \"\"\ntunnel_command x\n",
+	    "a@1: smtps:mail.example.org:465 http=p.example:8080\n"
+	    "b@4: smtps:mail.example.org:465 tunnel=x" },
+	{ "source_ip", OURS "source_ip 192.0.2.1\n", OURS_IS " source=192.0.2.1" },
+	{ "source_ip, IPv6", MSMTPS "source_ip 2001:db8::1\n", MSMTPS_IS " auth=off plain source=2001:db8::1" },
+	{ "source_ip and proxy", OURS "source_ip 192.0.2.1\nproxy socks5://localhost\n",
+	    OURS_IS " socks5=localhost:1080 source=192.0.2.1" },
+	{ "source_ip a name", OURS "source_ip localhost\n",
+	    AT(2) "bad value \"localhost\" for \"source_ip\": expected an IPv4 or IPv6 address" },
+	{ "source_ip half", OURS "source_ip 192.0.2\n",
+	    AT(2) "bad value \"192.0.2\" for \"source_ip\": expected an IPv4 or IPv6 address" },
+	{ "source_ip and tunnel_command", OURS "tunnel_command x\nsource_ip 192.0.2.1\n",
+	    AT(3) "\"tunnel_command\" connects by itself: \"source_ip\" would not count (line 2)" },
+	{ "source_ip unset",
+	    "defaults\nsource_ip 192.0.2.1\naccount a\nserver smtps://mail.example.org\nsource_ip \"\"\n",
+	    "a@3: smtps:mail.example.org:465" },
+
+	/* what the server is asked for */
+	{ "require_tls", OURS "require_tls yes\n", OURS_IS " require_tls" },
+	{ "require_tls no", OURS "require_tls no\ntls_certcheck off\n", OURS_IS " unverified" },
+	{ "require_tls maybe", OURS "require_tls always\n",
+	    AT(2) "bad value \"always\" for \"require_tls\": expected yes or no" },
+	{ "require_tls with anybody", OURS "tls_certcheck off\nrequire_tls yes\n",
+	    AT(3) "\"require_tls\" wants certificates checked, and \"tls_certcheck off\" does not (line 2)" },
+	{ "deliver_by", OURS "deliver_by 30m\n", OURS_IS " by=1800R" },
+	{ "deliver_by return", OURS "deliver_by 1 \t return\n", OURS_IS " by=1R" },
+	{ "deliver_by notify", OURS "deliver_by 365d notify\n", OURS_IS " by=31536000N" },
+	{ "deliver_by too long", OURS "deliver_by 366d\n",
+	    AT(2) "bad value \"366d\" for \"deliver_by\": expected a time, and return or notify behind it" },
+	{ "deliver_by 0", OURS "deliver_by 0 notify\n",
+	    AT(2) "bad value \"0 notify\" for \"deliver_by\": expected a time, and return or notify behind it" },
+	{ "deliver_by off", OURS "deliver_by off\n",
+	    AT(2) "bad value \"off\" for \"deliver_by\": expected a time, and return or notify behind it" },
+	{ "deliver_by with another word", OURS "deliver_by 30m drop\n",
+	    AT(2) "bad value \"30m drop\" for \"deliver_by\": expected a time, and return or notify behind it" },
+	{ "deliver_by with two words", OURS "deliver_by 30m return notify\n",
+	    AT(2) "bad value \"30m return notify\" for \"deliver_by\": expected a time, and return or notify behind it" },
+	{ "hold_for", OURS "hold_for 2h\n", OURS_IS " hold=7200" },
+	{ "hold_for the longest", OURS "hold_for 31536000\n", OURS_IS " hold=31536000" },
+	{ "hold_for too long", OURS "hold_for 31536001\n",
+	    AT(2) "bad value \"31536001\" for \"hold_for\": expected " A_TIME },
+	{ "hold_for nothing", OURS "hold_for 0\n", AT(2) "bad value \"0\" for \"hold_for\": expected " A_TIME },
+	{ "hold_for off", OURS "hold_for off\n", AT(2) "bad value \"off\" for \"hold_for\": expected " A_TIME },
+	{ "mt_priority", OURS "mt_priority 9\n", OURS_IS " priority=9" },
+	{ "mt_priority negative", OURS "mt_priority -9\n", OURS_IS " priority=-9" },
+	{ "mt_priority 0", OURS "mt_priority 0\n", OURS_IS " priority=0" },
+	{ "mt_priority 10", OURS "mt_priority 10\n",
+	    AT(2) "bad value \"10\" for \"mt_priority\": expected a number from -9 to 9" },
+	{ "mt_priority -10", OURS "mt_priority -10\n",
+	    AT(2) "bad value \"-10\" for \"mt_priority\": expected a number from -9 to 9" },
+	{ "mt_priority a word", OURS "mt_priority high\n",
+	    AT(2) "bad value \"high\" for \"mt_priority\": expected a number from -9 to 9" },
+	{ "mt_priority a sign", OURS "mt_priority -\n",
+	    AT(2) "bad value \"-\" for \"mt_priority\": expected a number from -9 to 9" },
+	{ "requests unset",
+	    "account a\nserver smtps://mail.example.org\ndeliver_by 1h\nhold_for 1m\nmt_priority 1\n"
+	    "account b : a\ndeliver_by \"\"\nhold_for \"\"\nmt_priority \"\"\n",
+	    "a@1: smtps:mail.example.org:465 by=3600R hold=60 priority=1\n"
+	    "b@6: smtps:mail.example.org:465" },
 
 	/* the rest */
 	{ "timeout", OURS "timeout 90\nconnect_timeout 5s\n", OURS_IS " timeout=90000 connect=5000" },
@@ -434,8 +750,30 @@ static struct row rows[] = {
 	{ "tls_starttls and server", OURS "tls_starttls on\n",
 	    AT(2) "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS (line 1)" },
 	{ "protocol smtp", MSMTPS "protocol smtp\n", MSMTPS_IS " auth=off plain" },
-	{ "protocol lmtp", MSMTPS "protocol lmtp\n",
-	    AT(2) "this version cannot do \"protocol\", and without it LMTP would be taken for SMTP" },
+	{ "protocol lmtp", MSMTPS "protocol lmtp\nport 24\n", "default@1: lmtp:mail.example.org:24 auth=off plain" },
+	{ "protocol lmtp without port", MSMTPS "protocol lmtp\n",
+	    AT(1) "LMTP has no port of its own: \"port\" is missing" },
+	{ "protocol lmtp with tls", MSMTPS "protocol lmtp\nport 24\ntls on\n",
+	    "default@1: lmtp:mail.example.org:24 auth=off starttls" },
+	{ "protocol lmtp with tls from the start", MSMTPS "protocol lmtp\nport 24\ntls on\ntls_starttls off\n",
+	    "default@1: lmtp:mail.example.org:24 auth=off implicit" },
+	{ "protocol esmtp", MSMTPS "protocol esmtp\n",
+	    AT(2) "bad value \"esmtp\" for \"protocol\": expected smtp or lmtp" },
+	{ "protocol and server", OURS "protocol lmtp\n",
+	    AT(2) "\"protocol\" belongs to msmtp's \"host\": with \"server\", write lmtp://HOST:PORT (line 1)" },
+	{ "socket", MSMTPS "socket /run/x\n", "default@1: unix:/run/x:0 auth=off plain" },
+	{ "socket in the home", MSMTPS "socket ~/x\nport 25\n", "default@1: unix:/home/me/x:0 auth=off plain" },
+	{ "socket, lmtp", MSMTPS "socket /run/x\nprotocol lmtp\n", "default@1: lmtp-unix:/run/x:0 auth=off plain" },
+	{ "socket without host", "socket /run/x\n", "default@1: problem=conf:1: account \"default\" has no server" },
+	{ "socket, relative", MSMTPS "socket x\n",
+	    AT(2) "bad value for \"socket\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "socket with tls", MSMTPS "tls on\nsocket /run/x\n", AT(3) "a \"socket\" has no TLS (line 2)" },
+	{ "socket and server", OURS "socket /run/x\n",
+	    AT(2) "\"socket\" belongs to msmtp's \"host\": with \"server\", write unix:/PATH or lmtp:/PATH (line 1)" },
+	{ "socket unset",
+	    "account a\nhost mail.example.org\nsocket /run/x\naccount b : a\nsocket\n",
+	    "a@1: unix:/run/x:0 auth=off plain\n"
+	    "b@4: smtp:mail.example.org:25 auth=off plain" },
 	{ "ignored keys",
 	    MSMTPS "auto_from off\n"
 	    "dsn_notify off\n"
@@ -451,15 +789,11 @@ static struct row rows[] = {
 	    "allow_from_override on\nallow_from_override\n"
 	    "tls_force_sslv3\n"
 	    "tls_min_dh_prime_bits\n"
-	    "ntlmdomain\n"
 	    "logfile_time_format %s\n"
-	    "proxy_host\n"
 	    "aliases\n",
 	    MSMTPS_IS " auth=off plain" },
 	{ "aliases", MSMTPS "aliases /etc/aliases\n",
 	    AT(2) "this version cannot do \"aliases\", and without it mail to local names would go elsewhere" },
-	{ "proxy_host", MSMTPS "proxy_host localhost\n",
-	    AT(2) "this version cannot do \"proxy_host\", and without it the connection would go around the proxy" },
 	{ "set_from_header on", MSMTPS "set_from_header on\n",
 	    AT(2) "this version cannot do \"set_from_header\", and without it the message would keep its own From "
 	    "header" },
@@ -468,16 +802,10 @@ static struct row rows[] = {
 	    "used" },
 	{ "undisclosed_recipients", MSMTPS "undisclosed_recipients\n",
 	    AT(2) "this version cannot do \"undisclosed_recipients\", and without it To and Cc would be shown" },
-	{ "tls_fingerprint", MSMTPS "tls_fingerprint 00:11\n",
-	    AT(2) "this version cannot do \"tls_fingerprint\", and without it the certificate would not be "
-	    "compared with it" },
 	{ "dsn_notify", MSMTPS "dsn_notify failure\n",
 	    AT(2) "this version cannot do \"dsn_notify\", and without it the reports asked for would not come" },
 	{ "eval", MSMTPS "eval echo user me\n",
 	    AT(2) "this version cannot do \"eval\", and without it the line it makes would be missing" },
-	{ "socket", MSMTPS "socket /run/x\n",
-	    AT(2) "this version cannot do \"socket\", and without it the connection would go elsewhere; write: "
-	    "server unix:/PATH" },
 	{ "key of a later version", OURS "password_env MAIL_PASSWORD\n",
 	    AT(2) "this version cannot do \"password_env\", and without it there would be no password" },
 
@@ -640,6 +968,10 @@ static struct row rows[] = {
 	    "syslog LOG_MAIL\n",
 	    "default@2: smtps:mailhub.oursite.example:465 auth=off implicit from=root@oursite.example" },
 	{ "bare tls", OURS "tls\n", OURS_IS },
+	{ "msmtp's keys without value",
+	    MSMTPS "ntlmdomain\nproxy_host\nproxy_port\nsocket\nsource_ip\ntls_cert_file\ntls_key_file\ntls_crl_file\n"
+	    "tls_fingerprint\n",
+	    MSMTPS_IS " auth=off plain" },
 	{ "host with auth but no user", MSMTPS "auth on\n",
 	    MSMTPS_IS " plain problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
 	{ "dots in a host", "server smtps://.example.org\n",
@@ -689,6 +1021,14 @@ test_limits(void **state)
 	assert_string_equal(got.data, AT(258) "more than 256 lines of \"from\"");
 	parse_many(&got, OURS "from", " a@b", 257, "");
 	assert_string_equal(got.data, AT(2) "an account has at most 256 addresses and patterns");
+	parse_many(&got, OURS, "tls_fingerprint " SHA1_PIN "\n", 64, "");
+	assert_null(strstr(got.data, "error"));
+	parse_many(&got, OURS, "tls_fingerprint " SHA1_PIN "\n", 65, "");
+	assert_string_equal(got.data, AT(66) "an account has at most 64 fingerprints");
+	parse_many(&got, OURS, "tls_fingerprint \"\"\n", 257, "");
+	assert_string_equal(got.data, OURS_IS);
+	parse_many(&got, "server lmtp:/", "x", 106, "\n");
+	assert_null(strstr(got.data, "error"));
 	parse_many(&got, "server unix:/", "x", 107, "\n");
 	assert_string_equal(got.data, AT(1) "bad value for \"server\": the path of a socket has at most 107 octets");
 	buf_release(&got);
@@ -725,6 +1065,30 @@ test_nul(void **state)
 	buf_release(&got);
 }
 
+/* What can be configured is what smtp/ can do, with the same kind of proof. */
+static void
+test_mechanisms(void **state)
+{
+	static const enum proof proofs[] = {
+		[SASL_PASSWORD] = PROOF_PASSWORD,
+		[SASL_TOKEN] = PROOF_TOKEN,
+		[SASL_CERTIFICATE] = PROOF_CERTIFICATE,
+		[SASL_TICKET] = PROOF_TICKET,
+	};
+	const struct sasl_mechanism *theirs;
+
+	(void)state;
+	for (size_t i = 0; (theirs = sasl_mechanism(i)) != NULL; i++) {
+		const struct mechanism *ours = mechanism_find(span_of(theirs->name));
+
+		assert_non_null(ours);
+		assert_string_equal(ours->name, theirs->name);
+		assert_int_equal(ours->proof, proofs[theirs->proof]);
+	}
+	assert_null(mechanism_find(span_of("ANONYMOUS")));
+	assert_null(mechanism_find(span_of("")));
+}
+
 /* No row may show the secrets that the rows hold. */
 static void
 test_no_secret_in_errors(void **state)
@@ -738,7 +1102,8 @@ test_no_secret_in_errors(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ROWS + 4] = {
+	static struct CMUnitTest tests[ROWS + 5] = {
+		cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_too_many_accounts),
 		cmocka_unit_test(test_nul),
@@ -747,6 +1112,6 @@ main(void)
 
 	setenv("HOME", "/home/me", 1);
 	for (size_t i = 0; i < ROWS; i++)
-		tests[i + 4] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, &rows[i] };
+		tests[i + 5] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, &rows[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

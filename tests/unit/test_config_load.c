@@ -339,6 +339,12 @@ static const struct mode_row modes[] = {
 	    "error: $/it's:2: a password stands here, and others can read the file hint: chmod 600 '$/it'\\''s'" },
 	{ 0604, OURS "password x\n",
 	    "error: $/it's:2: a password stands here, and others can read the file hint: chmod 600 '$/it'\\''s'" },
+	{ 0644, OURS "proxy socks5://localhost\n", "default=-" },
+	{ 0644, OURS "proxy http://me@proxy.example\n", "default=-" },
+	{ 0600, OURS "proxy http://me:x@proxy.example\n", "default=-" },
+	{ 0644, OURS "proxy http://me:x@proxy.example\n",
+	    "error: $/it's:2: a password stands here, and others can read the file hint: chmod 600 '$/it'\\''s'" },
+	{ 0644, OURS "token_command x\n", "default=-" },
 	{ 0620, OURS, "error: others can write $/it's hint: chmod go-w '$/it'\\''s'" },
 	{ 0602, OURS, "error: others can write $/it's hint: chmod go-w '$/it'\\''s'" },
 };

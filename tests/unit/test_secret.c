@@ -449,10 +449,53 @@ test_sources(void **state)
 	buf_release(&got);
 }
 
+/* The token, asked for again after it was refused; then the command can tell. */
+static void
+new_token(struct buf *got, const char *command)
+{
+	char name[] = "me", origin[] = "conf:1", place[] = "conf:3";
+	struct account account = { .name = name, .origin = origin, .secret_source = SECRET_TOKEN, .secret_origin = place };
+	struct err err;
+
+	err_init(&err);
+	buf_init_secret(&account.secret, SECRET_SETTING_MAX);
+	buf_adds(&account.secret, command);
+	buf_clear(got);
+	if (account_new_token(&account, got, &err) == -1)
+		add_error(got, &err);
+	buf_release(&account.secret);
+	err_release(&err);
+}
+
+static void
+test_tokens(void **state)
+{
+	static char longest[SECRET_SETTING_MAX];
+	struct buf got = BUF_INIT_SECRET(1 << 16);
+
+	(void)state;
+	unsetenv("SENDOFF_TOKEN_REFUSED");
+	get(&got, SECRET_TOKEN, "echo token$SENDOFF_TOKEN_REFUSED");
+	assert_string_equal(got.data, "token");
+	new_token(&got, "echo token$SENDOFF_TOKEN_REFUSED");
+	assert_string_equal(got.data, "token1");
+	new_token(&got, "sh -c 'echo $SENDOFF_TOKEN_REFUSED'");
+	assert_string_equal(got.data, "1");
+	get(&got, SECRET_TOKEN, "exit 2 # geheim");
+	assert_string_equal(got.data, "configuration: conf:3: the command for the token: it failed with exit status 2");
+	new_token(&got, "exit 3");
+	assert_string_equal(got.data, "configuration: conf:3: the command for the token: it failed with exit status 3");
+	memset(longest, '#', sizeof(longest) - 1);
+	memcpy(longest, "echo a ", 7);
+	new_token(&got, longest);
+	assert_string_equal(got.data, "a");
+	buf_release(&got);
+}
+
 int
 main(void)
 {
-	enum { ROWS = sizeof(rows) / sizeof(rows[0]), OTHERS = 13 };
+	enum { ROWS = sizeof(rows) / sizeof(rows[0]), OTHERS = 14 };
 	static struct CMUnitTest tests[ROWS + OTHERS] = {
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_limit),
@@ -467,6 +510,7 @@ main(void)
 		cmocka_unit_test(test_file_missing),
 		cmocka_unit_test_setup_teardown(test_file_of_others, setup, teardown),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_tokens),
 	};
 	static struct row states[ROWS];
 
