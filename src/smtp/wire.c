@@ -189,7 +189,8 @@ handle_content(struct smtp *s, const struct expected *e)
 
 	if (tx->answers_due > 0)
 		tx->answers_due--;
-	s->in_content = false;
+	if (tx->answers_due == 0)
+		s->in_content = false;
 	if (success) {
 		buf_clear(&tx->acceptance);
 		add_reply(&s->reply, &tx->acceptance);
@@ -203,7 +204,7 @@ handle_content(struct smtp *s, const struct expected *e)
 	smtp_refused(s, e->verb, &err);
 	/* Accepted before its end: what the server has of it, nobody knows. */
 	err.in_doubt = reply_class(&s->reply) == 2;
-	if (e->recipient == EVERY_RECIPIENT)
+	if (e->recipient == EVERY_RECIPIENT || tx->content_unsent)
 		transaction_fail(tx, &err);
 	else
 		transaction_fail_one(tx, e->recipient, &err);
