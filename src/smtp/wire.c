@@ -202,6 +202,8 @@ handle_content(struct smtp *s, const struct expected *e)
 	}
 	err_init(&err);
 	smtp_refused(s, e->verb, &err);
+	if (e->recipient != EVERY_RECIPIENT)
+		buf_addf(&err.what, " for <%s>", tx->envelope->recipients[e->recipient].address);
 	/* Accepted before its end: what the server has of it, nobody knows. */
 	err.in_doubt = reply_class(&s->reply) == 2;
 	if (e->recipient == EVERY_RECIPIENT || tx->content_unsent)
