@@ -64,9 +64,27 @@ resolve_name(struct gaicb *request, int64_t deadline, struct err *err)
 	return code == 0 ? 0 : resolve_error(err, request->ar_name, code);
 }
 
+/* "localhost" is this machine, whatever a resolver or a hosts file may say, or lack (RFC 6761 section 6.3). */
+static bool
+is_localhost(const char *host)
+{
+	struct span name = span_of(host);
+
+	return span_is_nocase(name, "localhost") || span_is_nocase(name, "localhost.");
+}
+
+/* What needs nobody to be asked: EAI_NONAME where host is a name. */
+static int
+resolve_at_once(const char *host, const char *service, struct addrinfo **addresses)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+
+	return getaddrinfo(is_localhost(host) ? NULL : host, service, &hints, addresses);
+}
+
 /*
- * An address literal and a name the hosts file has need no thread; the request and what it points at are static because
- * a lookup that is given up on goes on in its thread until the process ends.
+ * The request and what it points at are static because a lookup that is given up on goes on in its thread until the
+ * process ends.
  */
 static int
 resolve(const char *host, uint16_t port, int64_t deadline, struct addrinfo **addresses, struct err *err)
@@ -76,16 +94,15 @@ resolve(const char *host, uint16_t port, int64_t deadline, struct addrinfo **add
 	static struct gaicb request;
 	int code;
 
-	memset(&request, 0, sizeof(request));
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-	snprintf(service, sizeof(service), "%u", port);
 	if (strlen(host) >= sizeof(name))
 		return err_set(err, ERR_HOST_UNKNOWN, "the server's name is too long");
-	strcpy(name, host);
-	code = getaddrinfo(name, service, &hints, addresses);
+	snprintf(service, sizeof(service), "%u", port);
+	code = resolve_at_once(host, service, addresses);
 	if (code != EAI_NONAME)
 		return code == 0 ? 0 : resolve_error(err, host, code);
+	strcpy(name, host);
+	memset(&request, 0, sizeof(request));
+	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_flags = AI_NUMERICSERV;
 	request.ar_name = name;
 	request.ar_service = service;
