@@ -5,8 +5,10 @@ One table: server × transport × mechanism × case. What differs between the se
 """
 
 import contextlib
+import os
 import re
 import socket
+import subprocess
 from dataclasses import dataclass, field
 
 import pytest
@@ -189,10 +191,10 @@ class Way:
     transport: str
     keys: dict
 
-    def send(self, recipients, text, expected):
+    def send(self, recipients, text, expected, environment=None):
         """Sends with -v, and checks the exit status; returns the transcript."""
         config = configuration(self.server, self.certs, self.transport, **self.keys)
-        result = run_sendmail(["-i", "-v", *recipients], text, config)
+        result = run_sendmail(["-i", "-v", *recipients], text, config, env=environment)
         assert result.status == expected, f"{result}\nlog of {self.server.name}:\n{self.server.log_tail()}"
         return result.stderr
 
@@ -240,6 +242,37 @@ def test_wrong_password(fleet, certs, name, transport, mechanism):
     assert "S: 535" in transcript
     assert "MAIL FROM" not in transcript
     assert way.server.arrived() == []
+
+
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+
+
+@pytest.fixture(scope="module")
+def token(certs, tmp_path_factory):
+    """A PKCS#11 token that holds the client certificate and its key: what is in the environment, and their URLs."""
+    folder = tmp_path_factory.mktemp("token")
+    config = folder / "softhsm2.conf"
+    config.write_text(f"directories.tokendir = {folder}\n")
+    environment = {"SOFTHSM2_CONF": str(config)}
+
+    def run(*command):
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
+
+    run("softhsm2-util", "--init-token", "--free", "--label", "sendoff", "--pin", "1234", "--so-pin", "5678")
+    for option, file in ("--load-certificate", certs.client_only.cert), ("--load-privkey", certs.client_only.key):
+        run("p11tool", "--provider", SOFTHSM, "--login", "--set-pin", "1234", "--write", option, str(file),
+            "--label", "me", "--id", "01", "pkcs11:token=sendoff")
+    return environment, "pkcs11:token=sendoff;object=me;type=cert", (
+        "pkcs11:token=sendoff;object=me;type=private?pin-value=1234")
+
+
+@pytest.mark.parametrize("transport", ["tls", "starttls"])
+def test_certificate_in_a_token_is_a_login(fleet, certs, token, transport):
+    environment, cert, key = token
+    way = way_to(fleet, certs, "exim", transport, "EXTERNAL", tls_cert_file=cert, tls_key_file=key)
+    way.send([BOB], SMALL, OK, environment)
+    message = the_only(way.server.arrived())
+    assert way.server.mechanism(message) == "EXTERNAL"
 
 
 @pytest.mark.parametrize("transport", ["tls", "starttls"])
