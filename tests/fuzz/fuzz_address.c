@@ -8,15 +8,7 @@
 
 #include "base/text.h"
 #include "format/address.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check_one(const struct address *a)

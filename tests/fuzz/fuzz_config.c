@@ -7,15 +7,7 @@
 #include <string.h>
 
 #include "config/account.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check_account(const struct config *config, const struct account *account)

@@ -8,15 +8,7 @@
 #include "format/dns.h"
 #include "net/anchors.h"
 #include "net/tls.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static bool
 lies_within(struct span part, struct span whole)

@@ -7,15 +7,7 @@
 #include <string.h>
 
 #include "format/header.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static bool
 lies_in(struct span inner, struct span outer)

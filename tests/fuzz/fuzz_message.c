@@ -13,8 +13,7 @@
 #include "base/text.h"
 #include "format/header.h"
 #include "message/message.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 enum {
 	PIECES_MAX = 100,	/* these, and the rest in one, are what a socket takes */

@@ -9,15 +9,7 @@
 #include "base/text.h"
 #include "format/codec.h"
 #include "format/reply.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check_reply(const struct reply *r, struct span line)

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 
 #include "smtp/sasl.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static size_t
 mechanism_count(void)

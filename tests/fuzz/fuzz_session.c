@@ -14,6 +14,7 @@
 
 #include "message/message.h"
 #include "smtp/session.h"
+#include "fuzz.h"
 
 enum { RECIPIENTS = 3 };
 
@@ -26,15 +27,6 @@ static int listener;
 
 static const uint8_t *script;
 static size_t script_len;
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* The server: says everything at once, then listens until the client has gone. */
 static void *
