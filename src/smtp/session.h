@@ -56,6 +56,7 @@ struct smtp {
 	int64_t progress;		/* clock_ms() when the last reply or the last octet went by */
 	int64_t window_start;		/* of the minute over which the speed of content is watched */
 	uint64_t window_octets;
+	uint64_t unread_octets;		/* of content, sent since a reply was last looked for */
 	bool in_content;		/* content is under way or its reply due: the deadline rests */
 	bool unasked;			/* input was there before the flight that is queued now */
 	bool quit;			/* QUIT is said */

@@ -13,6 +13,7 @@ enum {
 	WRITE_STALL_MS = 180 * 1000,	/* commands that the server does not take (RFC 5321 section 4.5.3.2.5) */
 	WINDOW_MS = 60 * 1000,		/* content must move at CONTENT_RATE over any such span */
 	CONTENT_RATE = 1024,		/* octets a second */
+	LOOK_EVERY = 256 * 1024,	/* octets of content after which an early reply is looked for */
 };
 
 static void handle_mail(struct smtp *s, const struct expected *e);
@@ -376,6 +377,7 @@ send_queued(struct smtp *s, struct err *err)
 	if (stream_queued(&s->stream) < before) {
 		s->progress = clock_ms();
 		s->window_octets += before - stream_queued(&s->stream);
+		s->unread_octets += before - stream_queued(&s->stream);
 	}
 	return result == STREAM_FAILED ? -1 : 0;
 }
@@ -399,6 +401,16 @@ read_replies(struct smtp *s, struct err *err)
 	if (result == STREAM_END && s->due > 0)
 		return connection_lost(s, err);
 	return result == STREAM_OK ? 1 : 0;
+}
+
+/* Takes the replies that were read; and, where a server takes content without ever making us wait, reads now and then. */
+static int
+look_for_replies(struct smtp *s, struct err *err)
+{
+	if (!s->in_content || s->unread_octets < LOOK_EVERY)
+		return take_replies(s, err);
+	s->unread_octets = 0;
+	return read_replies(s, err) < 0 ? -1 : 0;
 }
 
 /* Sending failed.  A server that drops us often has said why: that is worth more than "broken pipe". */
@@ -446,7 +458,7 @@ exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
 	for (;;) {
 		if (send_queued(s, err) < 0)
 			return err->kind == ERR_LOST ? read_last_words(s, err) : -1;
-		if (take_replies(s, err) < 0)
+		if (look_for_replies(s, err) < 0)
 			return -1;
 		if (stream_queued(&s->stream) <= queued && s->due <= due)
 			return 0;
