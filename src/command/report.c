@@ -43,17 +43,17 @@ report_error(FILE *out, const char *account, const struct err *err)
 	buf_release(&shown);
 }
 
-/* The addresses in that state, separated by ", ". */
+/* The addresses of that fate, with the words before them, separated by ", "; nothing where there are none. */
 static void
-print_addresses(FILE *out, const struct delivery *d, enum outcome_state state)
+print_addresses(FILE *out, const char *words, const struct delivery *d, enum outcome_state state, bool in_doubt)
 {
-	const char *before = "";
-
 	for (size_t i = 0; i < d->tx.envelope->count; i++) {
-		if (d->tx.outcomes[i].state != state)
+		const struct outcome *outcome = &d->tx.outcomes[i];
+
+		if (outcome->state != state || outcome->err.in_doubt != in_doubt)
 			continue;
-		fprintf(out, "%s%s", before, d->tx.envelope->recipients[i].address);
-		before = ", ";
+		fprintf(out, "%s%s", words, d->tx.envelope->recipients[i].address);
+		words = ", ";
 	}
 }
 
@@ -70,10 +70,9 @@ static void
 print_fate(FILE *out, const struct delivery *d)
 {
 	if (transaction_count(&d->tx, OUTCOME_ACCEPTED) > 0) {
-		fputs("  message: sent to ", out);
-		print_addresses(out, d, OUTCOME_ACCEPTED);
-		fputs("; not sent to ", out);
-		print_addresses(out, d, OUTCOME_FAILED);
+		print_addresses(out, "  message: sent to ", d, OUTCOME_ACCEPTED, false);
+		print_addresses(out, "; not sent to ", d, OUTCOME_FAILED, false);
+		print_addresses(out, "; in doubt (no clear answer came after the whole message) for ", d, OUTCOME_FAILED, true);
 		fputc('\n', out);
 	} else if (any_in_doubt(d)) {
 		fputs("  message: in doubt: no clear answer came after the whole message, so that it may have been delivered; "

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <resolv.h>
@@ -28,10 +29,8 @@ is_loopback_server(const struct __res_state *state, int i)
 }
 
 static bool
-resolver_is_trusted(const struct __res_state *state)
+resolver_is_local(const struct __res_state *state)
 {
-	if ((state->options & RES_TRUSTAD) != 0)
-		return true;
 	for (int i = 0; i < state->nscount; i++)
 		if (!is_loopback_server(state, i))
 			return false;
@@ -40,19 +39,32 @@ resolver_is_trusted(const struct __res_state *state)
 
 /* The answer's length, 0 where there surely is no record, -1 where nobody knows. */
 static int
-ask(struct __res_state *state, const char *name, unsigned char answer[static ANSWER_MAX])
+ask(struct __res_state *state, const char *name, int type, unsigned char answer[static ANSWER_MAX])
 {
-	int len;
+	int len = res_nquery(state, name, ns_c_in, type, answer, ANSWER_MAX);
 
-	state->options |= RES_TRUSTAD | RES_USE_EDNS0 | RES_USE_DNSSEC;
-	state->retrans = TRY_SECONDS;
-	state->retry = TRIES;
-	len = res_nquery(state, name, ns_c_in, DNS_TYPE_TLSA, answer, ANSWER_MAX);
 	if (len > ANSWER_MAX)
 		len = ANSWER_MAX;
 	if (len < 0 && (state->res_h_errno == HOST_NOT_FOUND || state->res_h_errno == NO_DATA))
 		return 0;
+	/* No resolver runs on this machine, or none is configured: the host is in /etc/hosts, and nobody signs that. */
+	if (len < 0 && errno == ECONNREFUSED && resolver_is_local(state))
+		return 0;
 	return len;
+}
+
+/* True unless it is known that the host's addresses are not signed. */
+static bool
+may_be_signed(struct __res_state *state, const char *host, unsigned char answer[static ANSWER_MAX])
+{
+	struct dns_answer addresses;
+	int len = ask(state, host, ns_t_a, answer);
+
+	if (len == 0)
+		len = ask(state, host, ns_t_aaaa, answer);
+	if (len <= 0)
+		return len < 0;
+	return !dns_open(&addresses, (struct span){ (const char *)answer, (size_t)len }) || addresses.authenticated;
 }
 
 static size_t
@@ -87,14 +99,21 @@ dane_look_up(const char *host, uint16_t port, struct tlsa records[static DANE_RE
 	struct __res_state state;
 	struct buf name = BUF_INIT(512);
 	int len = 0;
+	bool trusted;
 
 	*count = 0;
 	memset(&state, 0, sizeof(state));
 	if (strchr(host, ':') != NULL || host[strspn(host, "0123456789.")] == '\0' || res_ninit(&state) < 0)
 		return 0;
 	buf_addf(&name, "_%u._tcp.%s", port, host);
-	if (resolver_is_trusted(&state) && buf_ok(&name))
-		len = ask(&state, name.data, answer);
+	trusted = (state.options & RES_TRUSTAD) != 0 || resolver_is_local(&state);
+	state.options |= RES_TRUSTAD | RES_USE_EDNS0 | RES_USE_DNSSEC;
+	state.retrans = TRY_SECONDS;
+	state.retry = TRIES;
+	if (trusted && buf_ok(&name))
+		len = ask(&state, name.data, DNS_TYPE_TLSA, answer);
+	if (len < 0 && !may_be_signed(&state, host, answer))
+		len = 0;
 	res_nclose(&state);
 	if (len > 0)
 		*count = read_records((struct span){ (const char *)answer, (size_t)len }, records);

@@ -122,7 +122,8 @@ verify(gnutls_session_t session)
 static int
 set_trust(struct tls *tls, struct err *err)
 {
-	const char *file = tls->settings->trust_file, *crl = tls->settings->crl_file;
+	const char *crl = tls->settings->crl_file;
+	const char *file = verify_goes_by_tlsa(tls->settings) ? NULL : tls->settings->trust_file;
 	int code = 1;
 
 	if (file != NULL)
@@ -174,17 +175,21 @@ static int
 set_priorities(struct tls *tls, struct err *err)
 {
 	const char *wanted = tls->settings->priorities, *at = "";
-	const char *added = tls->settings->only_tls13 ? PRIORITIES ":-VERS-TLS1.2" : PRIORITIES;
+	struct buf text = BUF_INIT(ERR_TEXT_MAX);
 	int code;
 
+	buf_adds(&text, wanted != NULL ? wanted : PRIORITIES);
+	if (tls->settings->only_tls13)
+		buf_adds(&text, wanted != NULL ? ":-VERS-TLS1.0:-VERS-TLS1.1:-VERS-TLS1.2" : ":-VERS-TLS1.2");
 	if (wanted == NULL)
-		code = gnutls_set_default_priority_append(tls->session, added, &at, 0);
+		code = gnutls_set_default_priority_append(tls->session, text.data, &at, 0);
 	else
-		code = gnutls_priority_set_direct(tls->session, wanted, &at);
-	if (code >= 0)
-		return 0;
-	return err_set(err, ERR_CONFIG, "GnuTLS does not take the priorities \"%s\", from \"%s\" on: %s",
-	    wanted != NULL ? wanted : added, at, gnutls_strerror(code));
+		code = gnutls_priority_set_direct(tls->session, text.data, &at);
+	if (code < 0)
+		err_set(err, ERR_CONFIG, "GnuTLS does not take the priorities \"%s\", from \"%s\" on: %s", text.data, at,
+		    gnutls_strerror(code));
+	buf_release(&text);
+	return code < 0 ? -1 : 0;
 }
 
 /* An address is not sent as server name (RFC 6066 section 3). */

@@ -35,7 +35,7 @@ struct tls_settings {
 	 */
 	char *const *pins;
 	size_t pin_count;
-	/* Where there are records of usage 2 or 3, the server must match one of them (RFC 7671 section 5). */
+	/* Where there are records of usage 2 or 3, the server must match one of them, whatever else is trusted. */
 	const struct tlsa *tlsa;
 	size_t tlsa_count;
 	bool verify;		/* false: any certificate will do, and s->verified stays false */

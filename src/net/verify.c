@@ -428,14 +428,20 @@ judge_by_anchors(struct judge *judge)
 
 /* DANE. */
 
+/* Usages 0 and 1 are not for mail, and matching type 0, the whole key itself, is not published (RFC 7672 section 3.1.3). */
+static bool
+tlsa_is_usable(const struct tlsa *tlsa)
+{
+	return (tlsa->usage == 2 || tlsa->usage == 3) && tlsa->selector <= 1 && tlsa->matching >= 1 && tlsa->matching <= 2;
+}
+
 static bool
 tlsa_matches(const struct tlsa *tlsa, gnutls_x509_crt_t crt)
 {
 	unsigned char got[DIGEST_MAX];
 	size_t len;
 
-	/* Matching type 0 would be the whole thing itself: nobody publishes that for mail (RFC 7672 section 3.1.3). */
-	if (tlsa->selector > 1 || tlsa->matching < 1 || tlsa->matching > 2)
+	if (!tlsa_is_usable(tlsa))
 		return false;
 	len = digest(crt, tlsa->selector == 1, tlsa->matching == 1 ? GNUTLS_DIG_SHA256 : GNUTLS_DIG_SHA512, got);
 	return len > 0 && len == tlsa->len && memcmp(got, tlsa->data, len) == 0;
@@ -480,11 +486,11 @@ judge_by_tlsa(struct judge *judge)
 	return code;
 }
 
-static bool
-has_usable_tlsa(const struct tls_settings *settings)
+bool
+verify_goes_by_tlsa(const struct tls_settings *settings)
 {
-	for (size_t i = 0; i < settings->tlsa_count; i++)
-		if (settings->tlsa[i].usage == 2 || settings->tlsa[i].usage == 3)
+	for (size_t i = 0; i < settings->tlsa_count && settings->pin_count == 0; i++)
+		if (tlsa_is_usable(&settings->tlsa[i]))
 			return true;
 	return false;
 }
@@ -518,7 +524,7 @@ verify_server(gnutls_session_t session, gnutls_certificate_credentials_t credent
 	if (code >= 0) {
 		if (settings->pin_count > 0)
 			code = judge_by_pins(&judge);
-		else if (has_usable_tlsa(settings))
+		else if (verify_goes_by_tlsa(settings))
 			code = judge_by_tlsa(&judge);
 		else
 			code = judge_by_anchors(&judge);

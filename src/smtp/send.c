@@ -196,10 +196,11 @@ queue_bdat(struct smtp *s, struct transaction *tx)
 	expect_answers(s, tx, VERB_BDAT);
 }
 
+/* Not where this session has another turn to take. */
 static void
-queue_quit(struct smtp *s, bool last)
+queue_quit(struct smtp *s, const struct transaction *tx, bool last)
 {
-	if (!last || !smtp_may_pipeline(s))
+	if (!last || !smtp_may_pipeline(s) || (transaction_count(tx, OUTCOME_PENDING) > 0 && smtp_may_send(s)))
 		return;
 	smtp_command(s, VERB_QUIT, NULL, EVERY_RECIPIENT, "QUIT");
 	s->quit = true;
@@ -243,7 +244,7 @@ send_bdat(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 		return -1;
 	if (s->in_content) {
 		content_end(s, tx);
-		queue_quit(s, last);
+		queue_quit(s, tx, last);
 	}
 	return finish_content(s, tx, began, err);
 }
@@ -261,7 +262,7 @@ send_data(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 	if (s->in_content) {
 		stream_put(&s->stream, STREAM_TEXT, ".\r\n", 3);
 		content_end(s, tx);
-		queue_quit(s, last);
+		queue_quit(s, tx, last);
 	}
 	return finish_content(s, tx, began, err);
 }
@@ -270,7 +271,9 @@ send_data(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 static int
 send_nothing(struct smtp *s, struct transaction *tx, struct err *err)
 {
-	smtp_expect(s, VERB_CONTENT, tx, EVERY_RECIPIENT);
+	/* An LMTP server answers for each recipient, and there is none. */
+	if (!is_lmtp(s))
+		smtp_expect(s, VERB_CONTENT, tx, EVERY_RECIPIENT);
 	stream_put(&s->stream, STREAM_TEXT, ".\r\n", 3);
 	return smtp_exchange(s, 0, 0, err);
 }
@@ -478,7 +481,7 @@ send_in_one(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 		if (content_queue(&content, STREAM_PIECE, err) < 0)
 			return -1;
 	content_end(s, tx);
-	queue_quit(s, last);
+	queue_quit(s, tx, last);
 	return smtp_exchange(s, 0, due_after_content(s), err);
 }
 
@@ -594,8 +597,12 @@ check_requests(const struct smtp *s, const struct transaction *tx, struct err *e
 {
 	const struct requests *r = &tx->requests;
 
-	if (r->require_tls && !s->offers.requiretls) {
-		err_set(err, ERR_SERVICE, "require_tls is set, and the server cannot promise it (no REQUIRETLS)");
+	/* RFC 8689 section 4.2.1: our own hop too must be TLS, and the server the one we mean. */
+	if (r->require_tls && (!s->offers.requiretls || !s->stream.verified)) {
+		if (s->stream.verified)
+			err_set(err, ERR_SERVICE, "require_tls is set, and the server cannot promise it (no REQUIRETLS)");
+		else
+			err_set(err, ERR_SERVICE, "require_tls is set, and this connection is not verified TLS");
 		memcpy(err->enhanced, "5.7.30", sizeof("5.7.30"));
 		return -1;
 	}
@@ -646,6 +653,11 @@ smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err)
 		return 0;
 	}
 	result = smtp_may_pipeline(s) ? send_pipelined(s, tx, last, err) : send_in_steps(s, tx, last, err);
+	/* LMTP: one recipient was answered before the end of the content, and the others never will be. */
+	if (result == 0 && tx->named > 0) {
+		result = err_set(err, ERR_TEMPORARY, "the server broke off the message");
+		smtp_place(s, VERB_CONTENT, err);
+	}
 	if (result == 0)
 		result = end_turn(s, tx, err);
 	if (result < 0) {

@@ -174,6 +174,9 @@ handle_data(struct smtp *s, const struct expected *e)
 		e->tx->data_ready = true;
 		return;
 	}
+	/* "No valid recipients" says nothing about those whose turn is still to come. */
+	if (e->tx->named == 0)
+		return;
 	err_init(&err);
 	smtp_refused(s, VERB_DATA, &err);
 	transaction_fail(e->tx, &err);
@@ -192,6 +195,9 @@ handle_content(struct smtp *s, const struct expected *e)
 		tx->answers_due--;
 	if (tx->answers_due == 0)
 		s->in_content = false;
+	/* Nobody was to get it: "no valid recipients" says nothing about those whose turn is still to come. */
+	if (tx->named == 0)
+		return;
 	if (success) {
 		buf_clear(&tx->acceptance);
 		add_reply(&s->reply, &tx->acceptance);
@@ -207,7 +213,7 @@ handle_content(struct smtp *s, const struct expected *e)
 		buf_addf(&err.what, " for <%s>", tx->envelope->recipients[e->recipient].address);
 	/* Accepted before its end: what the server has of it, nobody knows. */
 	err.in_doubt = reply_class(&s->reply) == 2;
-	if (e->recipient == EVERY_RECIPIENT || tx->content_unsent)
+	if (e->recipient == EVERY_RECIPIENT)
 		transaction_fail(tx, &err);
 	else
 		transaction_fail_one(tx, e->recipient, &err);
