@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""An SMTP server that plays one dialogue from a file, to one client, and records what that client says.
+"""An SMTP or LMTP server that plays one dialogue from a file, to one client, and records what that client says.
 
     dialogue = parse(Path("tests/dialogues/rcpt-550.txt"))
     with Server(dialogue, "starttls", certs.ensure()) as server:
@@ -7,8 +7,8 @@
     assert not server.divergence, server.transcript()
 
 The files' format is described in tests/dialogues/README.  The server does only what the dialogue says: it knows of
-SMTP no more than how long message content is.  It runs in a thread of its own and serves the first connection; further
-ones are counted and reset.
+SMTP no more than how long message content is.  It runs in a thread of its own and serves as many connections as the
+dialogue has; further ones are counted and reset.
 """
 
 import base64
@@ -22,12 +22,17 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from . import certs
+
 PATIENCE_S = 10  # for the client's next octets, and for it to take ours
 EARLY_S = 0.01  # how long to look for octets that come before the reply they must wait for
 ENDLESS_MAX = 1 << 28  # octets of an endless reply that no client may take
 
 TRANSPORTS = ("plain", "starttls", "tls")
-ALL_TRANSPORTS = (*TRANSPORTS, "written", "written-tls", "unix")
+ALL_TRANSPORTS = (*TRANSPORTS, "written", "written-tls", "unix", "lmtp", "lmtp-unix")
+ON_A_PATH = ("unix", "lmtp-unix")
+NEXT_CONNECTION = "connection"
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 # What a server says to EHLO before STARTTLS.  A client that remembers any of it afterwards fails in every dialogue.
 EHLO_BEFORE_TLS = "250-mx.example.net\r\n250-SIZE 10\r\n250-PIPELINING\r\n250-AUTH GSSAPI\r\n250 STARTTLS\r\n"
@@ -82,6 +87,8 @@ class Dialogue:
     login: tuple = ()
     transports: tuple = TRANSPORTS
     certificate: str = "good"
+    asks_certificate: bool = False
+    tls_version: str = ""
     listen: str = "127.0.0.1"
     small_buffers: bool = False
     connect: str = "yes"
@@ -99,6 +106,22 @@ class Dialogue:
     def content(self):
         """The message as it is to arrive: every line ends with CRLF."""
         return self.message.replace(b"\n", b"\r\n")
+
+    @property
+    def parts(self):
+        """The steps of each connection."""
+        parts = [[]]
+        for step in self.steps:
+            if step.kind == "!" and step.text == NEXT_CONNECTION:
+                parts.append([])
+            else:
+                parts[-1].append(step)
+        return parts
+
+    @property
+    def connections(self):
+        """How often the client is to connect."""
+        return len(self.parts)
 
 
 def _yes(value):
@@ -118,6 +141,13 @@ def _transports(value):
     return names
 
 
+def _configuration(value):
+    """A line of configuration: {cert:NAME} and {key:NAME} are files of tests/servers/certs.py."""
+    made = certs.ensure() if re.search(r"\{(cert|key):", value) else None
+    value = re.sub(r"\{(cert|key):(\w+)\}", lambda match: str(getattr(getattr(made, match[2]), match[1])), value)
+    return [expand(value).decode()]
+
+
 def _recipients(value):
     return [f"r{number:04}-{'x' * 50}@{'y' * 60}.{'z' * 60}.example.org" for number in range(int(value))]
 
@@ -126,7 +156,7 @@ def _recipients(value):
 LIST_KEYS = {
     "args": shlex.split,
     "recipients": _recipients,
-    "config": lambda value: [expand(value).decode()],
+    "config": _configuration,
     "stderr": lambda value: [value],
     "stderr-not": lambda value: [value],
     "received": lambda value: [value],
@@ -137,6 +167,8 @@ KEYS = {
     "login": _login,
     "transports": _transports,
     "certificate": str,
+    "asks-certificate": _yes,
+    "tls-version": str,
     "listen": str,
     "small-buffers": _yes,
     "connect": str,
@@ -149,10 +181,15 @@ KEYS = {
 
 def parse(path):
     """Reads a dialogue.  Raises ValueError with file and line where it is not one."""
-    dialogue = Dialogue(path.stem)
+    return parse_text(path.stem, path.read_text(encoding="utf-8"), path)
+
+
+def parse_text(name, text, path="text"):
+    """The same with the text of one."""
+    dialogue = Dialogue(name)
     source = "short"
     inline = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             if line.startswith("#"):
                 dialogue.title = dialogue.title or line.lstrip("# ").partition("SPDX-License-Identifier")[0]
@@ -193,7 +230,7 @@ def _add_step(steps, step):
         if steps and steps[-1].kind == "S":
             steps[-1].data += step.data
             return
-    if step.kind == "!" and step.text.split()[0] not in ACTIONS:
+    if step.kind == "!" and step.text.split()[0] not in (*ACTIONS, NEXT_CONNECTION):
         raise ValueError(f"unknown action {step.text}")
     steps.append(step)
 
@@ -271,6 +308,7 @@ class Wire:
 
     def __init__(self, sock):
         self.sock = sock
+        self.peer = sock.getpeername()
         self.buffer = bytearray()  # received and not yet looked at
         self.ended = False  # the client will send no more
         self.events = []  # (seconds, who, octets or remark)
@@ -369,10 +407,10 @@ class Wire:
 
 
 class Player:
-    """Plays the steps of one dialogue over one connection."""
+    """Plays the steps of one connection."""
 
-    def __init__(self, dialogue, wire, context, client_ended):
-        self.steps = dialogue.steps
+    def __init__(self, steps, wire, context, client_ended):
+        self.steps = steps
         self.wire = wire
         self.context = context
         self.client_ended = client_ended  # an event
@@ -544,6 +582,9 @@ class Player:
         self.client_ended.wait()
         self._do_reset(_)
 
+    def _do_pause(self, seconds):
+        time.sleep(float(seconds))
+
     def _do_drip(self, seconds):
         self.gap = float(seconds)
 
@@ -564,24 +605,24 @@ ACTIONS = {name.removeprefix("_do_"): method for name, method in vars(Player).it
 
 
 class Server:
-    """Listens, plays the dialogue to the first client in a thread, and keeps what came of it.
+    """Listens, plays the dialogue to one client after the other in a thread, and keeps what came of it.
 
-    listen is an address, or the path of a Unix socket.  After the `with` block: divergence (None where all went as
-    written), received, flights, contents, connections.
+    path: of a Unix socket to listen on, in place of the dialogue's address.  After the `with` block: divergence (None
+    where all went as written), received, flights, contents, connections.
     """
 
     def __init__(self, dialogue, transport, certificates, path=None):
         self.dialogue = dialogue
         self.transport = transport
-        self.context = _tls_context(getattr(certificates, dialogue.certificate))
+        self.context = _tls_context(dialogue, certificates)
         self.listener = _listen(path or dialogue.listen, dialogue.small_buffers)
         self.port = None if path else self.listener.getsockname()[1]
-        self.wire = None
+        self.wires = []
         self.contents = []
         self.divergence = None
         self.connections = 0
-        self.accepted = threading.Event()
-        self.played = threading.Event()
+        self.accepted = [threading.Event() for _ in dialogue.parts]
+        self.played = [threading.Event() for _ in dialogue.parts]
         self.client_ended = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"server of {dialogue.name}", daemon=True)
 
@@ -592,55 +633,63 @@ class Server:
     def __exit__(self, *_):
         """The client has ended: waits for the dialogue's end."""
         self.client_ended.set()
-        if self.accepted.wait(0.2):
-            self.played.wait(6 * PATIENCE_S)
+        for accepted, played in zip(self.accepted, self.played):
+            if accepted.wait(0.2):
+                played.wait(6 * PATIENCE_S)
         self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self.thread.join()
         self.listener.close()
+        if 0 < self.connections < len(self.dialogue.parts) and not self.divergence:
+            self.divergence = f"only {self.connections} connections"
 
     def _run(self):
+        parts = self.dialogue.parts
         while True:
             try:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
             self.connections += 1
-            if self.connections == 1:
-                self._serve(sock)
+            if self.connections <= len(parts) and not self.divergence:
+                self._serve(sock, parts[self.connections - 1])
             else:
                 Wire(sock).reset()
 
-    def _serve(self, sock):
+    def _serve(self, sock, steps):
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.wire = Wire(sock)
-        self.accepted.set()
-        self.divergence = "the server failed"  # unless it gets to an end
-        player = Player(self.dialogue, self.wire, self.context, self.client_ended)
+        wire = Wire(sock)
+        self.wires.append(wire)
+        self.accepted[len(self.wires) - 1].set()
+        player = Player(steps, wire, self.context, self.client_ended)
+        divergence = "the server failed"  # unless it gets to an end
         try:
-            self.divergence = player.play(self.transport)
-            self.contents = player.contents
+            divergence = player.play(self.transport)
+            self.contents += player.contents
         finally:
-            self.wire.sock.close()
-            self.played.set()
+            self.divergence = divergence
+            wire.sock.close()
+            self.played[len(self.wires) - 1].set()
 
     @property
     def received(self):
         """All octets that the client sent, as they were inside TLS."""
-        return self.wire.received if self.wire else b""
+        return b"".join(wire.received for wire in self.wires)
 
     @property
     def flights(self):
         """How many flights the client needed."""
-        return self.wire.flights if self.wire else 0
+        return sum(wire.flights for wire in self.wires)
 
     def transcript(self):
         """What both sides said, with times."""
-        if not self.wire:
+        if not self.wires:
             return "no connection"
         lines = []
-        for who, events in itertools.groupby(self.wire.events, key=lambda event: event[1]):
-            lines += _transcript_lines(who, list(events))
+        for number, wire in enumerate(self.wires, 1):
+            lines += [f"connection {number}:"] if len(self.wires) > 1 else []
+            for who, events in itertools.groupby(wire.events, key=lambda event: event[1]):
+                lines += _transcript_lines(who, list(events))
         return "\n".join(_shortened(lines, 200))
 
 
@@ -662,11 +711,16 @@ def _shortened(lines, limit):
     return [*lines[:half], f"... {len(lines) - 2 * half} lines ...", *lines[-half:]]
 
 
-def _tls_context(pair):
+def _tls_context(dialogue, certificates):
+    pair = getattr(certificates, dialogue.certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = TLS_VERSIONS[dialogue.tls_version or "1.2"]
+    context.maximum_version = TLS_VERSIONS[dialogue.tls_version or "1.3"]
     context.set_ciphers("DEFAULT:@SECLEVEL=0")  # so that bad certificates load
     context.load_cert_chain(pair.cert, pair.key)
+    if dialogue.asks_certificate:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificates.ca)
     return context
 
 
