@@ -22,9 +22,9 @@ tests/lint.sh
 step "install, and build with configure"
 tests/install.sh
 step "integration tests"
-tests/as-root pytest-3 -q -p no:cacheprovider tests/integration
+tests/as-root pytest-3 -q -rs -p no:cacheprovider tests/integration
 step "integration tests, with sanitizers"
-SENDOFF_BUILD=build/sanitized tests/as-root pytest-3 -q -p no:cacheprovider tests/integration
+SENDOFF_BUILD=build/sanitized tests/as-root pytest-3 -q -rs -p no:cacheprovider tests/integration
 step "fuzzing, for a bounded number of runs"
 make -j"$jobs" fuzz-short
 step "all passed"

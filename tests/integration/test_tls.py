@@ -7,6 +7,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -674,3 +675,34 @@ def test_name_look_up_fails(code, status, stderr, tmp_path):
     failing = {(MAIL, kind): dns.Answer(code=code) for kind in (dns.A, dns.AAAA)}
     with dns.DnsServer(failing):
         check(send(f"server smtps://{MAIL}"), status, stderr)
+
+
+# Several addresses
+
+
+@contextlib.contextmanager
+def deaf(where, port):
+    """An address whose port answers nothing at all: its queue of connections is full."""
+    with contextlib.ExitStack() as stack:
+        subprocess.run(["ip", "address", "add", f"{where}/32", "dev", "lo"], check=True)
+        listener = stack.enter_context(socket.socket())
+        listener.bind((where, port))
+        listener.listen(0)
+        for _ in range(3):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex((where, port))
+        yield
+
+
+@dns.in_private
+def test_addresses_are_tried_side_by_side(tmp_path):
+    """Two addresses that swallow everything do not keep the third from being used."""
+    dns.with_resolver(tmp_path, "")
+    silent = ("192.0.2.2", "192.0.2.3")
+    (tmp_path / "hosts").write_text("".join(f"{where} {MAIL}\n" for where in (*silent, dns.ADDRESS)))
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serve(f"listen: {dns.ADDRESS}"))
+        for where in silent:
+            stack.enter_context(deaf(where, server.port))
+        check(send(expand(f"server smtps://{MAIL}:{server.port}\n{CA}\ntls_host localhost\nconnect_timeout 3")), OK)
