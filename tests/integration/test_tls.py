@@ -292,7 +292,9 @@ def test_system_bundle_is_read_once(certificate, root, tmp_path):
         patch.setenv("SENDOFF_BUILD", str(tmp_path))
         patch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
         check(send(f"server smtps://localhost:{server.port}"), OK)
-    assert trace.read_text().count(SYSTEM_BUNDLE) == 1, trace.read_text()
+    opened = [line for line in trace.read_text().splitlines() if SYSTEM_BUNDLE in line]
+    # Where GnuTLS has to load all of it, it opens the file by itself, and not like this.
+    assert len(opened) == 1 and "O_NONBLOCK" in opened[0], opened
 
 
 @dns.in_private

@@ -79,10 +79,24 @@ def put_over(path, source):
 
 def with_resolver(folder, text):
     """Makes text the resolver's configuration; names are looked up in /etc/hosts, which is empty, and in DNS."""
-    for name, content in (("resolv.conf", text), ("hosts", ""), ("nsswitch.conf", "hosts: files dns")):
+    contents = {"resolv.conf": text, "hosts": "", "nsswitch.conf": "hosts: files dns"}
+    if not all(Path("/etc", name).exists() for name in contents):
+        _make_writable(folder)
+    for name, content in contents.items():
         file = folder / name
         file.write_text(content + "\n")
+        if not Path("/etc", name).exists():
+            Path("/etc", name).touch()
         put_over(f"/etc/{name}", file)
+
+
+def _make_writable(folder):
+    """A layer over /etc, for files that the smallest systems do not have."""
+    upper, work = folder / "upper", folder / "work"
+    upper.mkdir()
+    work.mkdir()
+    options = f"lowerdir=/etc,upperdir={upper},workdir={work}"
+    _call("mount", b"overlay", b"/etc", b"overlay", 0, os.fsencode(options))
 
 
 def _call(name, *args):
