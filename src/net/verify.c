@@ -417,7 +417,7 @@ judge_by_anchors(struct judge *judge)
 	if (system)
 		add_anchors_by_name(judge);
 	code = verify_chain(judge, &status);
-	/* The whole store before a refusal: it may know the issuer by another spelling of its name. */
+	/* The whole store before a refusal: it may have more than the bundle (PKCS #11 trust modules, other places). */
 	if (code >= 0 && system && (status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0 &&
 	    gnutls_certificate_set_x509_system_trust(judge->credentials) > 0)
 		code = verify_chain(judge, &status);

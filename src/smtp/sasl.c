@@ -133,17 +133,31 @@ sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const str
 	return code == GSASL_OK ? 0 : sasl_failed(*sasl, code, err);
 }
 
+/* A name in a GS2 header: ',' and '=' have a meaning there (RFC 5801 section 4). */
+static void
+add_saslname(struct buf *out, const char *name)
+{
+	for (; *name != '\0'; name++) {
+		if (*name == ',' || *name == '=')
+			buf_addf(out, "=%02X", (unsigned char)*name);
+		else
+			buf_addc(out, *name);
+	}
+}
+
 /* RFC 7628 section 3.1, and what Google and Microsoft had before it. */
 static void
 add_token(const struct sasl *sasl, struct buf *out)
 {
 	const struct sasl_credentials *c = sasl->credentials;
 
-	if (strcmp(sasl->mechanism->name, "XOAUTH2") == 0)
+	if (strcmp(sasl->mechanism->name, "XOAUTH2") == 0) {
 		buf_addf(out, "user=%s\001auth=Bearer %s\001\001", c->user, c->secret->data);
-	else
-		buf_addf(out, "n,a=%s,\001host=%s\001port=%u\001auth=Bearer %s\001\001", c->user, c->host, c->port,
-		    c->secret->data);
+		return;
+	}
+	buf_adds(out, "n,a=");
+	add_saslname(out, c->user);
+	buf_addf(out, ",\001host=%s\001port=%u\001auth=Bearer %s\001\001", c->host, c->port, c->secret->data);
 }
 
 /* The steps of the mechanisms that are ours: one response, and an empty one to hear why a token was refused. */

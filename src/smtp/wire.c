@@ -419,7 +419,10 @@ look_for_replies(struct smtp *s, struct err *err)
 	return read_replies(s, err) < 0 ? -1 : 0;
 }
 
-/* Sending failed.  A server that drops us often has said why: that is worth more than "broken pipe". */
+/*
+ * Sending failed.  A server that drops us often has said why, in a reply or (TLS 1.3: no client certificate) an alert:
+ * that is worth more than "broken pipe".
+ */
 static int
 read_last_words(struct smtp *s, struct err *err)
 {
@@ -430,7 +433,7 @@ read_last_words(struct smtp *s, struct err *err)
 	do
 		result = read_replies(s, &why);
 	while (result > 0 && s->due > 0);
-	if (result < 0 && why.reply_code != 0)
+	if (result < 0 && (why.reply_code != 0 || why.kind == ERR_TLS))
 		err_move(err, &why);
 	err_release(&why);
 	return -1;
