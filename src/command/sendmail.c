@@ -147,7 +147,7 @@ read_message(struct job *job, struct err *err)
 	struct message_input input = {
 		.fd = STDIN_FILENO,
 		.dot_ends = !job->options->dot_is_data && isatty(STDIN_FILENO),
-		.spool_dir = temp_dir(),
+		.place.dir = temp_dir(),
 		.size_limit = job->account->size_limit,
 	};
 

@@ -39,6 +39,12 @@ struct server {
 	uint16_t port;
 };
 
+enum delivery_when {
+	DELIVERY_NOW,		/* while the caller waits (-odi) */
+	DELIVERY_BACKGROUND,	/* queue, then deliver behind the caller's back (-odb) */
+	DELIVERY_QUEUE,		/* queue only (-odq) */
+};
+
 enum secret_source {
 	SECRET_NONE,
 	SECRET_LITERAL,		/* password */
@@ -103,6 +109,14 @@ struct account {
 	int64_t hold_for_s;		/* FUTURERELEASE in seconds, 0: not asked for */
 	enum setting chunking, pipelining;
 	uint64_t size_limit;		/* octets of a message, 0: none */
+	char *fallback;			/* the name of the account to use where this one's servers cannot be, or NULL */
+	enum delivery_when delivery;	/* DELIVERY_NOW */
+	int64_t wait_ms;		/* how long a caller waits for a delivery: 10 s; -1: as long as it takes */
+	int64_t expire_s;		/* how long mail is tried again: 5 days */
+	int64_t retry_min_s, retry_max_s;	/* between two attempts: 1 minute, growing to 1 hour */
+	unsigned connections;		/* at once to a server for a long queue, 1 to 20: 2 */
+	unsigned window;		/* messages on the way without an answer, 1 to 8: 1 */
+	unsigned rate;			/* messages a minute, 0: no limit */
 	char *log_file;			/* or NULL */
 	bool syslog;			/* true */
 	char *origin;			/* "file:line" where the account begins */
@@ -114,9 +128,17 @@ struct config {
 	size_t count;
 	struct string_list warnings;	/* sentences for standard error and log, "file:line: …" */
 	char *path;			/* the file that was read first */
+	char *queue_dir;		/* where mail waits, an absolute path; NULL: nowhere (queue_dir none) */
+	uint64_t stamp;			/* changes when a file that was read, or a password_file, changes: by their stat(2) */
 };
 
-#define CONFIG_INIT { NULL, 0, { NULL, 0 }, NULL }
+#define CONFIG_INIT { NULL, 0, { NULL, 0 }, NULL, NULL, 0 }
+
+/*
+ * The queue's directory where the configuration names none: for root /var/spool/sendoff (LOCALSTATEDIR), for others
+ * $XDG_STATE_HOME/sendoff/queue (~/.local/state/sendoff/queue).  NULL where no home is known.  The caller frees it.
+ */
+char *queue_dir_usual(void);
 
 /*
  * Finds and reads the configuration.  `path` is the one given by -C, or NULL: then $SENDOFF_CONFIG, else
@@ -136,6 +158,9 @@ void config_release(struct config *config);
  */
 int config_account(const struct config *config, const char *name, const char *sender, const struct account **account,
     struct err *err);
+
+/* The account of that name; NULL: none. */
+const struct account *config_find(const struct config *config, const char *name);
 
 /* The account's own address: the first in `from` that is no pattern, else `user` where it is an address, else NULL. */
 const char *account_address(const struct account *account);

@@ -67,7 +67,7 @@ message_read(struct message *m, const struct message_input *input, struct err *e
 static int
 intake_init(struct intake *in)
 {
-	spool_init(&in->m->body, in->input->spool_dir);
+	spool_init(&in->m->body, &in->input->place);
 	buf_init(&in->raw, READ_SIZE);
 	buf_init(&in->line, MESSAGE_HEADER_MAX + 1);
 	buf_init(&in->wire, WIRE_SIZE);

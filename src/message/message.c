@@ -9,9 +9,11 @@
 void
 message_init(struct message *m)
 {
+	const struct spool_place none = { .dir = NULL };
+
 	memset(m, 0, sizeof(*m));
 	buf_init(&m->header, MESSAGE_HEADER_MAX);
-	spool_init(&m->body, NULL);
+	spool_init(&m->body, &none);
 	m->body_utf8 = true;
 }
 

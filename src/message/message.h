@@ -43,7 +43,7 @@ struct message {
 struct message_input {
 	int fd;			/* may be non-blocking */
 	bool dot_ends;		/* a line of a lone dot ends the input (a person at a terminal) */
-	const char *spool_dir;	/* for the body; as in spool_init() */
+	struct spool_place place;	/* for the body */
 	uint64_t size_limit;	/* octets of the whole in wire form; 0: none */
 };
 

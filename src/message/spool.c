@@ -9,12 +9,14 @@
 #include "base/span.h"
 
 void
-spool_init(struct spool *s, const char *dir)
+spool_init(struct spool *s, const struct spool_place *place)
 {
 	buf_init(&s->memory, SPOOL_MEMORY_MAX);
 	s->fd = -1;
 	s->size = 0;
-	s->dir = dir != NULL ? dir : "/tmp";
+	s->place = *place;
+	if (s->place.dir == NULL)
+		s->place.dir = "/tmp";
 }
 
 void
@@ -50,11 +52,27 @@ open_named(const char *dir)
  * EINVAL), so that any failure is taken to mean that.  O_EXCL: the file can never be given a name.
  */
 static int
-open_unnamed(const char *dir)
+open_unnamed(struct spool *s)
 {
-	int fd = open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	int fd = open(s->place.dir, O_TMPFILE | (s->place.linkable ? 0 : O_EXCL) | O_RDWR | O_CLOEXEC, 0600);
 
-	return fd >= 0 ? fd : open_named(dir);
+	if (fd >= 0)
+		return fd;
+	s->place.linkable = false;
+	return open_named(s->place.dir);
+}
+
+/* The file, written from behind its room on. */
+static int
+make_file(struct spool *s)
+{
+	int fd = open_unnamed(s);
+
+	if (fd >= 0 && lseek(fd, (off_t)s->place.room, SEEK_SET) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 static int
@@ -80,11 +98,11 @@ flush(struct spool *s, struct err *err)
 	struct span data = { s->memory.data, s->memory.len };
 
 	if (s->fd < 0)
-		s->fd = open_unnamed(s->dir);
+		s->fd = make_file(s);
 	if (s->fd < 0)
-		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s", s->dir);
+		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s", s->place.dir);
 	if (write_all(s->fd, data) != 0)
-		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s", s->dir);
+		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s", s->place.dir);
 	buf_clear(&s->memory);
 	return 0;
 }
@@ -127,14 +145,14 @@ static int
 read_at(const struct spool *s, uint64_t offset, char *to, size_t len, struct err *err)
 {
 	while (len > 0) {
-		ssize_t n = pread(s->fd, to, len, (off_t)offset);
+		ssize_t n = pread(s->fd, to, len, (off_t)(s->place.room + offset));
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(err, ERR_IO, "cannot read back the message from %s", s->dir);
+			return err_sys(err, ERR_IO, "cannot read back the message from %s", s->place.dir);
 		if (n == 0)
-			return err_set(err, ERR_IO, "the message that was stored in %s is cut short", s->dir);
+			return err_set(err, ERR_IO, "the message that was stored in %s is cut short", s->place.dir);
 		to += n;
 		offset += (uint64_t)n;
 		len -= (size_t)n;

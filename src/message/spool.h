@@ -18,15 +18,21 @@
 
 enum { SPOOL_MEMORY_MAX = 128 * 1024 };	/* octets kept in memory; also the size of one write(2) to the file */
 
+/* Where the file is made, and how. */
+struct spool_place {
+	const char *dir;	/* the folder, borrowed; NULL: /tmp.  The environment is the caller's to ask */
+	uint64_t room;		/* octets at the file's beginning that are left for the caller to write */
+	bool linkable;		/* the file can be given a name later (linkat(2)) */
+};
+
 struct spool {
 	struct buf memory;	/* all of it where fd is -1, or what is not yet in the file */
 	int fd;			/* the unnamed file, or -1 */
 	uint64_t size;		/* octets written so far */
-	const char *dir;	/* where the file is made; borrowed */
+	struct spool_place place;
 };
 
-/* dir: the folder for the unnamed file, or NULL for /tmp.  The environment is the caller's to ask. */
-void spool_init(struct spool *s, const char *dir);
+void spool_init(struct spool *s, const struct spool_place *place);
 void spool_release(struct spool *s);
 
 /*

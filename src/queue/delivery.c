@@ -60,12 +60,13 @@ open_any(struct delivery *d, struct smtp *s, const struct account *account, cons
 static int
 send_turns(struct delivery *d, struct smtp *s, struct err *err)
 {
+	const struct around around = { .last = true };
 	int result;
 
 	do {
 		size_t pending = transaction_count(&d->tx, OUTCOME_PENDING);
 
-		result = smtp_send(s, &d->tx, true, err);
+		result = smtp_send(s, &d->tx, &around, err);
 		if (result == 0 && transaction_count(&d->tx, OUTCOME_PENDING) == pending)
 			return err_set(err, ERR_TEMPORARY, "the server takes no recipient at all");
 	} while (result == 0 && transaction_count(&d->tx, OUTCOME_PENDING) > 0 && smtp_may_send(s));

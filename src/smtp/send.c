@@ -640,8 +640,9 @@ smtp_may_send(const struct smtp *s)
 }
 
 int
-smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err)
+smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
 {
+	bool last = around->last;
 	int result;
 
 	err_clear(err);

@@ -74,14 +74,35 @@ struct smtp {
 int smtp_open(struct smtp *s, const struct account *account, const struct server *server, const struct buf *secret,
     const struct stream_watch *watch, struct err *err);
 
+/* What stands around a message. */
+struct around {
+	bool last;			/* no other message will follow, so that QUIT can join the last flight */
+	/*
+	 * The next message to send, or NULL: where the server lets us, its MAIL and RCPT (and DATA, where there is no CHUNKING)
+	 * join the flight of this one's end.  It is then `announced`, and smtp_send() for it must come next.
+	 */
+	struct transaction *next;
+	/*
+	 * Do not wait for the answer where the server has PIPELINING and CHUNKING and the message is small: smtp_send()
+	 * returns with tx->answers_due > 0, and smtp_await() is to be called.  Next must be NULL.
+	 */
+	bool ahead;
+};
+
 /*
- * Sends the message to the recipients of tx that are pending, or to as many of them as the server takes at once.  `last`:
- * no other message will follow, so that QUIT can join the last flight.
+ * Sends the message to the recipients of tx that are pending, or to as many of them as the server takes at once.
  * On 0 each recipient has an outcome or is pending (again): then smtp_send() is to be called once more, on another
  * session where smtp_may_send() is false.  On -1 the session broke; recipients without an outcome have got the error,
- * with in_doubt set where the server may have taken the message.
+ * with in_doubt set where the server may have taken the message: in this transaction, in `next` (never in doubt: nothing of
+ * it went out but its envelope, its recipients stay pending), and in each that was sent ahead and has no answer.
  */
-int smtp_send(struct smtp *s, struct transaction *tx, bool last, struct err *err);
+int smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err);
+
+/* Waits until a message that was sent ahead is answered.  As smtp_send(). */
+int smtp_await(struct smtp *s, struct transaction *tx, struct err *err);
+
+/* True where smtp_send() would send this message ahead. */
+bool smtp_may_send_ahead(const struct smtp *s, const struct transaction *tx);
 
 /* True where the session can take another turn. */
 bool smtp_may_send(const struct smtp *s);

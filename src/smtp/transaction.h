@@ -19,6 +19,7 @@ enum outcome_state {
 	OUTCOME_NAMED,		/* the server took RCPT; the message itself is not yet answered */
 	OUTCOME_ACCEPTED,	/* the server has the message for this recipient */
 	OUTCOME_FAILED,		/* it has not; err says why, and whether that is for good */
+	OUTCOME_SETTLED,	/* not part of this: it was dealt with before, and nothing changes it */
 };
 
 struct outcome {
@@ -42,13 +43,21 @@ struct transaction {
 	struct requests requests;
 	struct outcome *outcomes;		/* one a recipient, in the envelope's order; owned */
 	struct buf acceptance;			/* the server's reply to the content, printable: often has its queue id */
+	/*
+	 * Called once in each turn, before the last octet of the content is let out: for what must be durable by then.  A
+	 * failure ends the turn like a broken session, with that error and without doubt.  NULL: nothing is to be done.
+	 */
+	int (*before_end)(void *arg, struct err *err);
+	void *arg;				/* for before_end; borrowed */
 
 	/* Of the present turn. */
 	size_t named;				/* recipients in OUTCOME_NAMED */
 	bool utf8;				/* SMTPUTF8 is in use */
 	bool mail_refused;
 	bool data_ready;			/* 354 came */
+	bool announced;				/* its MAIL and RCPT are on their way already */
 	size_t answers_due;			/* replies to the content that have not come; it is queued as a whole */
+	uint64_t ends_at;			/* octets of the session's output up to the content's last one */
 	bool content_unsent;			/* part of the content is not even queued */
 };
 

@@ -116,7 +116,7 @@ converse(uint8_t choice)
 	check(transaction_init(&tx, &envelope, (choice & 16) != 0 ? &large : &small, &err) == 0);
 	result = smtp_open(&s, &account, &servers[(choice & 32) != 0], &secret, NULL, &err);
 	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && transaction_count(&tx, OUTCOME_PENDING) > 0; turn++)
-		result = smtp_may_send(&s) ? smtp_send(&s, &tx, true, &err) : -1;
+		result = smtp_may_send(&s) ? smtp_send(&s, &tx, &(struct around){ .last = true }, &err) : -1;
 	check(result == 0 || err.kind != ERR_NONE || !smtp_may_send(&s));
 	check(transaction_count(&tx, OUTCOME_TRIED) + transaction_count(&tx, OUTCOME_NAMED) == 0 || err.kind == ERR_NONE);
 	smtp_close(&s);

@@ -631,7 +631,7 @@ read_to_full_disk(void)
 {
 	struct rlimit limit = { 1024 * 1024, 1024 * 1024 };
 	char *run = run_of('\n', 3000000);
-	struct message_input input = { .fd = make_file((struct span){ run, 3000000 }), .spool_dir = "/var/tmp" };
+	struct message_input input = { .fd = make_file((struct span){ run, 3000000 }), .place.dir = "/var/tmp" };
 	struct message m;
 
 	signal(SIGXFSZ, SIG_IGN);

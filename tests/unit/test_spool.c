@@ -143,7 +143,7 @@ check_size(uint64_t size, size_t step, bool in_file)
 {
 	struct spool s;
 
-	spool_init(&s, dir);
+	spool_init(&s, &(struct spool_place){ .dir = dir });
 	assert_int_equal(write_octets(&s, 0, size, step), 0);
 	assert_int_equal(spool_finish(&s, &err), 0);
 	assert_int_equal(s.size, size);
@@ -208,7 +208,7 @@ leaves_no_trace(void **state)
 		struct spool s;
 
 		tmpfile_errno = errnos[i];
-		spool_init(&s, dir);
+		spool_init(&s, &(struct spool_place){ .dir = dir });
 		assert_int_equal(write_octets(&s, 0, MAX + 1, 1000), 0);
 		tmpfile_errno = 0;
 		check_file(&s);
@@ -225,7 +225,7 @@ can_be_linked_nowhere(void **state)
 	char from[64], to[64];
 
 	(void)state;
-	spool_init(&s, dir);
+	spool_init(&s, &(struct spool_place){ .dir = dir });
 	assert_int_equal(write_octets(&s, 0, MAX + 1, 1000), 0);
 	snprintf(from, sizeof(from), "/proc/self/fd/%d", s.fd);
 	snprintf(to, sizeof(to), "%s/name", dir);
@@ -249,7 +249,7 @@ tells_where_no_file_can_be_made(void **state)
 	struct spool s;
 
 	(void)state;
-	spool_init(&s, "/nonexistent");
+	spool_init(&s, &(struct spool_place){ .dir = "/nonexistent" });
 	assert_int_equal(write_octets(&s, 0, MAX, 1000), 0);
 	check_failure(write_octets(&s, 0, 1, 1), ERR_CANT_CREATE, ENOENT,
 	    "cannot make a file for the message in /nonexistent: No such file or directory");
@@ -257,7 +257,7 @@ tells_where_no_file_can_be_made(void **state)
 	for (int i = 0; i < 5000; i++)
 		buf_addc(&deep, '/');
 	buf_addf(&sentence, "cannot make a file for the message in %s: File name too long", deep.data);
-	spool_init(&s, deep.data);
+	spool_init(&s, &(struct spool_place){ .dir = deep.data });
 	check_failure(write_octets(&s, 0, MAX + 1, 1000), ERR_CANT_CREATE, ENAMETOOLONG, sentence.data);
 	spool_release(&s);
 	buf_release(&deep);
@@ -270,8 +270,8 @@ takes_tmp_where_no_folder_is_named(void **state)
 	struct spool s;
 
 	(void)state;
-	spool_init(&s, NULL);
-	assert_string_equal(s.dir, "/tmp");
+	spool_init(&s, &(struct spool_place){ .dir = NULL });
+	assert_string_equal(s.place.dir, "/tmp");
 	assert_int_equal(write_octets(&s, 0, MAX + 1, 1000), 0);
 	spool_release(&s);
 }
@@ -286,7 +286,7 @@ write_to_full_disk(uint64_t limit)
 
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &rlimit);
-	spool_init(&s, dir);
+	spool_init(&s, &(struct spool_place){ .dir = dir });
 	rc = write_octets(&s, 0, 10 * MAX, 1000);
 	if (rc == 0)
 		rc = spool_finish(&s, &err);
@@ -322,7 +322,7 @@ tells_read_errors(void **state)
 	size_t got;
 
 	(void)state;
-	spool_init(&s, "/tmp");
+	spool_init(&s, &(struct spool_place){ .dir = "/tmp" });
 	assert_int_equal(write_octets(&s, 0, MAX + 100, 1000), 0);
 	assert_int_equal(spool_finish(&s, &err), 0);
 	assert_int_equal(ftruncate(s.fd, MAX + 50), 0);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A queued message in memory: what its file says, all records taken together.  store.h opens and changes it; STATES
+ * tells what each state on disk means.
+ */
+#ifndef SENDOFF_QUEUE_ITEM_H
+#define SENDOFF_QUEUE_ITEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "message/envelope.h"
+#include "message/message.h"
+#include "queue/id.h"
+#include "queue/record.h"
+
+/* Numbers are in the files. */
+enum item_state {
+	ITEM_WAITING = 0,	/* to be tried (again) */
+	ITEM_ACCEPTED = 1,	/* a server has the message */
+	ITEM_REFUSED = 2,	/* for good; the sender is to be told, where he wants to be */
+	ITEM_SETTLED = 3,	/* refused, and the sender was told, or did not want to be */
+};
+
+struct item_recipient {
+	enum item_state state;
+	struct err err;		/* the last failure; ERR_NONE: there was none.  in_doubt: the server may have it all the same */
+	int64_t tried_ms;	/* since 1970, 0: never */
+	bool delay_told;
+	bool relay_told;
+};
+
+struct item {
+	char id[QUEUE_ID_LEN + 1];
+	int fd;				/* -1: none */
+	bool locked;			/* by us, through fd */
+	bool active;			/* by another process, when it was opened to be looked at */
+	struct envelope envelope;
+	struct message message;		/* its header is empty where it was not asked for; the body lies in fd */
+	uint64_t size;			/* octets of the whole message */
+	char *account;			/* its name */
+	uint64_t uid;			/* who submitted it */
+	int64_t queued_ms;		/* since 1970 */
+	struct item_recipient *recipients;	/* one for each of the envelope's */
+	unsigned attempts;
+	int64_t tried_ms;		/* the last one, 0: none */
+	int64_t next_ms;		/* not to be tried before; 0: at any time */
+	bool held;
+	bool failed;			/* needs a person */
+	bool in_doubt;			/* an attempt ended without an answer: another may deliver it twice */
+	enum notice notice_in_doubt;	/* … of telling the sender that */
+	struct buf note;		/* why it failed, or the last failure in short; printable */
+	struct buf tail;		/* the tail's records as they are */
+	uint64_t tail_at;		/* where the tail begins in the file */
+	bool torn;			/* behind the tail there are octets that are no record */
+	bool broken;			/* a record could not be made durable: nothing may be built upon this item */
+};
+
+void item_init(struct item *item);
+/* Also closes fd, which ends the lock. */
+void item_release(struct item *item);
+
+/*
+ * Fills the item from its head's records (block->head_len octets).  Errors: ERR_MESSAGE (they make no sense; says what),
+ * ERR_SYSTEM (memory).
+ */
+int item_read_head(struct item *item, struct span head, bool with_header, struct err *err);
+
+/*
+ * Takes the tail's records into the item as far as they are whole, and sets tail and torn.  A SENDING without what came of
+ * it makes those who were waiting in doubt.  Errors: ERR_MESSAGE (a record of another version, or one that makes no
+ * sense), ERR_SYSTEM.
+ */
+int item_read_tail(struct item *item, struct span tail, struct err *err);
+
+/* The head's records of a message that is to be queued.  Errors: ERR_SYSTEM. */
+int item_write_head(const struct item *item, struct buf *out, struct err *err);
+
+/* How many recipients are in that state. */
+size_t item_count(const struct item *item, enum item_state state);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The file of a queued message, as octets (numbers are little-endian):
+ *
+ *	block     BLOCK_SIZE octets: "sendoff" LF, format version, lengths of body and head, checksums of body, head and block
+ *	body      in wire form, as it was spooled
+ *	head      records: one ENVELOPE, RECIPIENT for each of them in order, one HEADER
+ *	tail      records, appended one after the other
+ *
+ * The body comes first because it is spooled before the envelope is known (-t): so the spooled file itself becomes the
+ * queued one.  Block, body and head never change.
+ *
+ * A record is: u32 length of the payload, u32 checksum of what follows (type and payload), u8 type, payload.  A payload is
+ * fields: u8 tag, u32 length, octets.  Unknown tags are skipped; an unknown type is another version's.
+ *
+ * Pure: no descriptor, no clock.  All that is read is foreign.
+ */
+#ifndef SENDOFF_QUEUE_RECORD_H
+#define SENDOFF_QUEUE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+enum {
+	BLOCK_SIZE = 64,
+	FORMAT_VERSION = 1,
+	RECORD_MAX = 4 * 1024 * 1024,	/* octets of one record's payload: a header block, and room */
+};
+
+struct block {
+	uint32_t version;
+	uint64_t body_len, head_len;
+	uint32_t body_sum, head_sum;
+};
+
+enum block_result {
+	BLOCK_OK,
+	BLOCK_FOREIGN,		/* not a file of ours */
+	BLOCK_VERSION,		/* ours, in another version's format: block->version tells which */
+	BLOCK_DAMAGED,		/* ours, but its checksum is wrong */
+};
+
+void block_write(unsigned char out[static BLOCK_SIZE], const struct block *block);
+enum block_result block_read(const unsigned char in[static BLOCK_SIZE], struct block *block);
+
+enum record_type {
+	/* head */
+	RECORD_ENVELOPE = 1,	/* time, account, uid, sender, notify, ret, envid, facts, longest lines */
+	RECORD_RECIPIENT,	/* address, original */
+	RECORD_HEADER,		/* text: the header block */
+	/* tail */
+	RECORD_SENDING = 16,	/* attempt, notice: the last octet of content is about to go out to those who are waiting */
+	RECORD_OUTCOME,		/* recipients, state, and where it failed the error */
+	RECORD_ATTEMPT,		/* time, attempt, account, server, tls, auth, text (the server's reply to the content): has ended */
+	RECORD_NEXT,		/* next: not before then */
+	RECORD_NOTICE,		/* notice, recipients: the sender was told so about them; SENDING of a notice is settled */
+	RECORD_HOLD,		/* uid: a person holds it back */
+	RECORD_RELEASE,		/* uid: … no longer */
+	RECORD_FAILED,		/* text: needs a person; no run tries it again */
+	RECORD_RETRY,		/* uid: a person wants it tried: neither failed nor to be waited for any more */
+};
+
+enum notice {			/* what the sender is told */
+	NOTICE_NONE,
+	NOTICE_FAILED,		/* a bounce */
+	NOTICE_DELAYED,
+	NOTICE_RELAYED,		/* NOTIFY=SUCCESS, and the server knows no DSN */
+};
+
+/* Any record: members that its type has no use for are 0 or empty. Spans are borrowed from what was parsed. */
+struct record {
+	enum record_type type;
+	int64_t time_ms;		/* since 1970: when it was written */
+	int64_t next_ms;
+	uint64_t attempt;		/* counts from 1 */
+	uint64_t uid;
+	uint64_t notify, ret;		/* enum notify, enum dsn_return */
+	uint64_t facts;			/* enum record_fact */
+	uint64_t header_line_max, body_line_max;
+	uint64_t state;			/* enum item_state */
+	uint64_t notice;		/* enum notice */
+	uint64_t code;			/* reply code */
+	bool in_doubt;
+	bool needs_utf8;
+	struct span recipients;		/* packed ranges, by record_add_range() */
+	struct span account, sender, envid, address, original, server, tls, auth;
+	struct span kind;		/* err_name() */
+	struct span enhanced, text, reply, stage;
+};
+
+enum record_fact {
+	FACT_HEADER_8BIT = 1,
+	FACT_BODY_8BIT = 2,
+	FACT_BODY_UTF8 = 4,
+	FACT_BODY_NUL = 8,
+	FACT_NULL_ENVID = 16,		/* envid was not given */
+	FACT_SENDER_UTF8 = 32,
+};
+
+/* Appends the record.  What exceeds RECORD_MAX or the ceiling of out makes buf_ok(out) false. */
+void record_write(struct buf *out, const struct record *record);
+
+enum record_result {
+	RECORD_OK,
+	RECORD_END,		/* nothing is left */
+	RECORD_TORN,		/* what is left is no whole record, or its checksum is wrong: *rest stays */
+	RECORD_UNKNOWN,		/* a whole record of a type, or with a content, that this version does not know: *rest stays */
+};
+
+/* Takes the next record off rest. */
+enum record_result record_read(struct span *rest, struct record *record);
+
+/* Ranges of recipients: recipient `first` and the count - 1 behind it.  For record.recipients. */
+void record_add_range(struct buf *ranges, uint32_t first, uint32_t count);
+/* Takes the next range off; false where none is left, or what is left is none. */
+bool record_next_range(struct span *ranges, uint32_t *first, uint32_t *count);
+
+#endif
