@@ -168,9 +168,9 @@ apply_old_option(struct options *options, const char *value, struct err *err)
 	if (strcmp(value, "i") == 0)
 		options->dot_is_data = true;
 	else if (strcmp(value, "dq") == 0 || strcmp(value, "dd") == 0)
-		options->queue_only = true;
+		options->when = WHEN_QUEUE;
 	else if (value[0] == 'd')
-		options->queue_only = false;
+		options->when = strcmp(value, "db") == 0 ? WHEN_BACKGROUND : WHEN_NOW;
 	else if (value[0] == 'e')
 		return apply_errors(options, value + 1, err);
 	return 0;

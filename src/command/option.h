@@ -11,9 +11,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "message/envelope.h"
+#include "queue/run.h"
 
 enum sendmail_mode {
 	MODE_DELIVER,		/* -bm */
@@ -26,14 +28,29 @@ enum sendmail_mode {
 };
 
 enum error_mode {
-	ERRORS_PRINT,		/* -oep, and for now -oem, -oew and -oee too */
-	ERRORS_QUIET,		/* -oeq */
+	ERRORS_PRINT,		/* -oep */
+	ERRORS_QUIET,		/* -oeq: the exit status only */
+	ERRORS_MAIL,		/* -oem, -oew: by mail as well, and the exit status */
+	ERRORS_MAIL_ZERO,	/* -oee: by mail as well, and exit status 0 */
 };
+
+enum when {			/* -odX */
+	WHEN_DEFAULT,		/* as the account says */
+	WHEN_NOW,		/* i */
+	WHEN_BACKGROUND,	/* b */
+	WHEN_QUEUE,		/* q, d */
+};
+
+enum { SELECTORS_MAX = 16 };	/* of -qI, -qR and -qS */
 
 struct options {
 	enum sendmail_mode mode;
 	enum error_mode errors;
-	bool queue_only;		/* -odq */
+	enum when when;
+	bool foreground;		/* -qf */
+	int64_t interval_ms;		/* -qTIME; 0: once */
+	struct selector selectors[SELECTORS_MAX];
+	size_t selector_count;
 	bool from_headers;		/* -t */
 	bool dot_is_data;		/* -i, -oi */
 	bool verbose;			/* -v */

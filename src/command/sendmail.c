@@ -304,7 +304,7 @@ run(struct job *job, struct err *err)
 {
 	if (read_command_line(job, err) < 0)
 		return -1;
-	if (job->options->queue_only)
+	if (job->options->when == WHEN_QUEUE)
 		return err_set(err, ERR_UNAVAILABLE, "there is no queue in this version: -odq cannot keep the message");
 	if (read_config(job, err) < 0)
 		return -1;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A run: goes through the queue once, tries what is due, and records what came of it.  Several runs may go on at once, in
+ * any processes; each message is in one of them at a time.
+ */
+#ifndef SENDOFF_QUEUE_RUN_H
+#define SENDOFF_QUEUE_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "config/account.h"
+#include "queue/delivery.h"
+#include "queue/item.h"
+#include "queue/store.h"
+
+/* What is tried: sendmail's -qI, -qR, -qS (text anywhere in id, a recipient, the sender; no case), or ids as they are. */
+enum selector_kind { SELECT_ID_PART, SELECT_RECIPIENT, SELECT_SENDER };
+
+struct selector {
+	enum selector_kind kind;
+	bool is_not;		/* -q!R: those that do not have it */
+	const char *text;
+};
+
+struct selection {
+	const struct selector *selectors;	/* all of them must fit */
+	size_t selector_count;
+	char *const *ids;			/* where id_count > 0: these alone */
+	size_t id_count;
+};
+
+/* What is told of each message that was tried. */
+struct attempt {
+	const struct item *item;		/* as it is now, with all that was recorded */
+	const struct account *account;		/* which was used; NULL: the configuration has none of the item's name */
+	const struct delivery *delivery;	/* NULL: no server was asked: err tells why */
+	const struct err *err;			/* what kept it from being tried; NULL */
+	enum notice notice;			/* what was sent was no message but a notice about it */
+	bool removed;				/* it has left the queue */
+};
+
+struct run_watch {
+	void (*attempt)(void *arg, const struct attempt *attempt);	/* NULL: nobody listens */
+	/* A message that cannot be used: damaged, foreign, unreadable. */
+	void (*trouble)(void *arg, const char *name, const struct err *err);
+	void *arg;
+	const struct stream_watch *stream;	/* the SMTP dialogue, or NULL */
+};
+
+struct run_options {
+	bool now;			/* whatever back-off and breakers say, failed ones too; held ones only by `ids` never */
+	struct selection selection;
+	struct run_watch watch;
+};
+
+struct run_result {
+	unsigned long removed;		/* messages that left the queue */
+	unsigned long tried;		/* … were tried, and remain */
+	unsigned long waiting;		/* … are not due yet */
+	unsigned long idle;		/* … are held or failed */
+	unsigned long busy;		/* … were another process's */
+	unsigned long trouble;		/* … cannot be used */
+	int64_t next_ms;		/* when the next is due; INT64_MAX: none */
+};
+
+/*
+ * Runs once.  What becomes of single messages is told to the watch and is no error here.
+ * Errors: ERR_IO (the directory cannot be read).
+ */
+int run_once(struct store *store, const struct config *config, const struct run_options *options,
+    struct run_result *result, struct err *err);
+
+/*
+ * The detached runner: a process of its own that empties the queue, waiting for what is not due, and ends when nothing is
+ * left that it could send.  There is at most one for a queue; where there is one already, nothing is done.  Returns at once
+ * in the caller, whose descriptors the runner does not keep.  `now`: its first run is one with `now`.
+ * Errors: ERR_SYSTEM (fork).
+ */
+int runner_start(struct store *store, const char *config_path, bool now, const struct run_watch *watch, struct err *err);
+
+/* The same in this process, and without end: -qTIME.  Every interval_ms all is tried that is due. */
+int runner_stay(struct store *store, const char *config_path, int64_t interval_ms, const struct run_watch *watch,
+    struct err *err);
+
+#endif
