@@ -7,10 +7,10 @@
 #   make check      builds and passes all tests; installs what they need
 #   make bench      sendoff beside msmtp, curl and swaks; see tests/bench/README; installs what it needs
 #   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
-#   make install    honours DESTDIR, prefix, sysconfdir
+#   make install    honours DESTDIR, prefix, sysconfdir; localstatedir is built in
 #
 # Switches: DEVELOPER=1 makes warnings errors; SANITIZE=1 builds with the sanitizers (give another BUILD with it);
-# V=1 shows the commands.
+# LATE=0 links the libraries instead of loading them when they are needed; V=1 shows the commands.
 
 VERSION = 0.1
 
@@ -22,6 +22,7 @@ datarootdir = $(prefix)/share
 mandir = $(datarootdir)/man
 docdir = $(datarootdir)/doc/sendoff
 sysconfdir = /etc
+localstatedir = /var
 bashcompdir = $(datarootdir)/bash-completion/completions
 zshcompdir = $(datarootdir)/zsh/site-functions
 fishcompdir = $(datarootdir)/fish/vendor_completions.d
@@ -29,15 +30,33 @@ fishcompdir = $(datarootdir)/fish/vendor_completions.d
 CC = cc
 CFLAGS = -O2 -g
 PKG_CONFIG = pkg-config
+READELF = readelf
 INSTALL = install
 
 -include config.mk
 
 BUILD = build
 
-PACKAGES = gnutls libgsasl libidn2 nettle
+PACKAGES = gnutls libgsasl libidn2
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lgnutls -lgsasl -lidn2 -lnettle)
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -lgnutls -lgsasl -lidn2)
+
+# The libraries are loaded when they are needed (src/base/late.h), by the names that the linker would write into the
+# program: it is asked for them.  Where it does not tell, they are linked, as with LATE=0 (for static programs).
+LATE = 1
+sonames = out=$$(mktemp) && \
+	$(CC) -shared -nostdlib -o $$out $(filter-out -pie,$(LDFLAGS)) -Wl,--no-as-needed $(PACKAGE_LIBS) && \
+	$(READELF) -d $$out | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p'; rm -f $$out
+SONAMES := $(if $(filter-out 0,$(LATE)),$(shell { $(sonames); } 2>/dev/null))
+soname = $(firstword $(filter lib$(1).so%,$(SONAMES)))
+ifeq ($(and $(call soname,gnutls),$(call soname,gsasl),$(call soname,idn2)),)
+LATE_CPPFLAGS = -DLATE=0
+LINKED_LIBS = $(PACKAGE_LIBS)
+else
+LATE_CPPFLAGS = -DLATE=1 -DSONAME_GNUTLS='"$(call soname,gnutls)"' -DSONAME_GSASL='"$(call soname,gsasl)"' \
+	-DSONAME_IDN2='"$(call soname,idn2)"'
+LINKED_LIBS =
+endif
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
 	-Wvla -Wformat=2 -Wundef -Wcast-qual -Wimplicit-fallthrough
@@ -54,7 +73,7 @@ FORTIFY =
 endif
 
 ALL_CPPFLAGS = -Isrc -I$(BUILD) -D_GNU_SOURCE $(FORTIFY) -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' \
-	$(PACKAGE_CFLAGS) $(CPPFLAGS)
+	-DLOCALSTATEDIR='"$(localstatedir)"' $(LATE_CPPFLAGS) $(PACKAGE_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZERS) $(CFLAGS)
 ALL_LDFLAGS = $(HARDENING_LDFLAGS) $(SANITIZERS) $(LDFLAGS)
 
@@ -76,7 +95,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
 
 $(BUILD)/sendoff: $(BUILD)/src/main.o $(LIBRARY)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) $(LIBS)
 
 $(NAMES:%=$(BUILD)/%): $(BUILD)/sendoff
 	$(call say,LN)ln -sf sendoff $@
@@ -99,7 +118,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 
 # Unit tests: one program a module, cmocka.
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka $(LIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) -lcmocka $(LIBS)
 
 unit: $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
 	@set -e; for test in $^; do $$test; done
@@ -108,7 +127,8 @@ unit: $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
 FUZZ_SECONDS = 600
 FUZZ_RUNS = 20000
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_CPPFLAGS = -Isrc -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' $(PACKAGE_CFLAGS)
+FUZZ_CPPFLAGS = -Isrc -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' \
+	-DLOCALSTATEDIR='"$(localstatedir)"' $(LATE_CPPFLAGS) $(PACKAGE_CFLAGS)
 FUZZ_OBJECTS = $(SOURCES:%.c=$(BUILD)/fuzz/%.o)
 
 $(BUILD)/fuzz/src/%.o: src/%.c $(BUILD)/flags
@@ -119,7 +139,7 @@ $(BUILD)/fuzz/libsendoff.a: $(FUZZ_OBJECTS)
 	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libsendoff.a
-	$(call say,LINK)clang $(FUZZ_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+	$(call say,LINK)clang $(FUZZ_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LINKED_LIBS)
 
 -include $(FUZZ_OBJECTS:.o=.d)
 
@@ -130,7 +150,11 @@ fuzz-short: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	tests/fuzz/run.sh $(BUILD)/fuzz -runs=$(FUZZ_RUNS)
 
 # The benchmark: its server, its floor and its clock.
-BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed
+BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed $(BUILD)/bench/durable
+
+$(BUILD)/bench/durable: tests/bench/durable.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -O2 -g -static -o $@ $<
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

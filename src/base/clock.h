@@ -11,6 +11,8 @@
 
 /* Milliseconds since some fixed point; not changed by setting the clock. */
 int64_t clock_ms(void);
+/* Milliseconds since 1970, as the clock on the wall has it: it may jump. */
+int64_t clock_wall_ms(void);
 /* The point ms from now; DEADLINE_NONE for ms < 0. */
 int64_t deadline_in(int64_t ms);
 /* The earlier of two. */

@@ -192,6 +192,15 @@ err_name(enum err_kind kind)
 	return kinds[kind].name;
 }
 
+enum err_kind
+err_kind_named(struct span name)
+{
+	for (unsigned kind = ERR_NONE; kind < ERR_KINDS; kind++)
+		if (span_is(name, kinds[kind].name))
+			return (enum err_kind)kind;
+	return ERR_TEMPORARY;
+}
+
 bool
 err_is_temporary(enum err_kind kind)
 {

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/span.h"
 
 enum err_kind {
 	ERR_NONE,
@@ -84,6 +85,7 @@ int err_memory(struct err *e);
 /* By the table of kinds. */
 int err_exit_status(enum err_kind kind);	/* sysexits.h; 0 for ERR_NONE */
 const char *err_name(enum err_kind kind);	/* one word for the log: "login" */
+enum err_kind err_kind_named(struct span name);	/* the reverse; ERR_TEMPORARY for a word that is none */
 bool err_is_temporary(enum err_kind kind);	/* trying again later may help */
 
 /* The hint of e, or the one its kind has; NULL where there is none. */

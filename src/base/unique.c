@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/unique.h"
 
-#include <stdint.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -28,4 +27,16 @@ unique_add(struct buf *out)
 	add_base32(out, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, 10);
 	add_base32(out, random[0], 8);
 	add_base32(out, random[1], 8);
+}
+
+uint32_t
+unique_chance(void)
+{
+	struct timespec now;
+	uint32_t chance;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) == (ssize_t)sizeof(chance))
+		return chance;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint32_t)now.tv_nsec * 2654435761U;
 }

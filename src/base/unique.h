@@ -5,6 +5,8 @@
 #ifndef SENDOFF_BASE_UNIQUE_H
 #define SENDOFF_BASE_UNIQUE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 
 enum { UNIQUE_LEN = 26 };	/* characters */
@@ -14,5 +16,8 @@ enum { UNIQUE_LEN = 26 };	/* characters */
  * in base 32 without i, l, o and u.  Where the kernel gives no random bits, buf_ok(out) is false.
  */
 void unique_add(struct buf *out);
+
+/* Any 32 bits, for what shall not happen at the same time everywhere; the clock's where the kernel gives no random ones. */
+uint32_t unique_chance(void);
 
 #endif

@@ -4,6 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
+enum {
+	INTERVAL_MAX_MS = 2000000000,	/* of -qTIME: 23 days */
+	PERSISTENT_MS = 60000,		/* -qp without a time */
+};
+
 /* A word of a fixed set, and what it stands for. */
 struct word {
 	const char *text;
@@ -141,23 +146,109 @@ apply_verbose(struct options *options, const char *value, struct err *err)
 	return 0;
 }
 
+/* The milliseconds of a unit of time; 0: there is no such unit. */
+static int64_t
+unit_ms(char unit)
+{
+	static const struct {
+		char letter;
+		int64_t ms;
+	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 }, { 'w', 604800000 } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].letter == unit)
+			return units[i].ms;
+	return 0;
+}
+
+/* "1h30m", "15": sendmail's times, where a number without unit means minutes.  -1: it is none, or above INTERVAL_MAX_MS. */
+static int64_t
+parse_interval(const char *text)
+{
+	int64_t sum = 0;
+
+	do {
+		int64_t number = 0, unit;
+
+		if (!ascii_is_digit(*text))
+			return -1;
+		for (; ascii_is_digit(*text) && number < INTERVAL_MAX_MS; text++)
+			number = 10 * number + (*text - '0');
+		unit = unit_ms(*text != '\0' ? *text++ : 'm');
+		if (unit == 0 || number > (INTERVAL_MAX_MS - sum) / unit)
+			return -1;
+		sum += number * unit;
+	} while (*text != '\0');
+	return sum;
+}
+
+static int
+refuse_queue(const char *value, struct err *err)
+{
+	char letter = value[value[0] == '!'];
+
+	if (letter == 'Q' || letter == 'G')
+		return err_set(err, ERR_USAGE, "-q%s: this program has neither quarantine nor queue groups", value);
+	err_set(err, ERR_USAGE, "-q%s makes no sense", value);
+	return err_hint(err, "-q tries all queued mail once, -q15m keeps running, -qf is -q in the foreground; "
+	    "-qI, -qR and -qS choose by id, recipient and sender");
+}
+
+/* -q[!]Itext: the text is there, or is the next word, which parse_cluster() gives. */
+static int
+add_selector(struct options *options, const char *value, struct err *err)
+{
+	struct selector *selector = &options->selectors[options->selector_count];
+	const char *letter = value + (value[0] == '!');
+
+	if (options->selector_count == SELECTORS_MAX)
+		return err_set(err, ERR_USAGE, "more than %d times -qI, -qR or -qS", SELECTORS_MAX);
+	selector->kind = *letter == 'I' ? SELECT_ID_PART : *letter == 'R' ? SELECT_RECIPIENT : SELECT_SENDER;
+	selector->is_not = value[0] == '!';
+	selector->text = letter[1] != '\0' ? letter + 1 : NULL;
+	options->selector_count++;
+	return 0;
+}
+
+/* -q, -qTIME, with f or p before the time. */
+static int
+set_interval(struct options *options, const char *value, struct err *err)
+{
+	const char *time = value + (value[0] == 'f' || value[0] == 'p');
+	int64_t interval_ms = time[0] != '\0' ? parse_interval(time) : value[0] == 'p' ? PERSISTENT_MS : 0;
+
+	if (interval_ms < 0)
+		return refuse_queue(value, err);
+	options->foreground = options->foreground || value[0] == 'f';
+	if (time[0] != '\0' || value[0] == 'p')
+		options->interval_ms = interval_ms;
+	return 0;
+}
+
 static int
 apply_queue(struct options *options, const char *value, struct err *err)
 {
-	(void)value;
-	(void)err;
-	/* -bd -q15m is one daemon that also runs the queue. */
-	if (options->mode != MODE_DAEMON)
+	char letter = value[value[0] == '!'];
+	bool selects = letter == 'I' || letter == 'R' || letter == 'S';
+
+	/* -bd -q15m is one daemon that also runs the queue; mailq -q lists it. */
+	if (options->mode != MODE_DAEMON && options->mode != MODE_LIST_QUEUE)
 		options->mode = MODE_RUN_QUEUE;
-	return 0;
+	return selects ? add_selector(options, value, err) : set_interval(options, value, err);
 }
 
 static int
 apply_errors(struct options *options, const char *value, struct err *err)
 {
-	if (strlen(value) != 1 || strchr("mpqwe", value[0]) == NULL)
+	static const struct word words[] = {
+		{ "p", ERRORS_PRINT }, { "q", ERRORS_QUIET }, { "m", ERRORS_MAIL }, { "w", ERRORS_MAIL },
+		{ "e", ERRORS_MAIL_ZERO }, { NULL, 0 },
+	};
+	int word = look_up(words, span_of(value), span_is);
+
+	if (word < 0)
 		return err_set(err, ERR_USAGE, "-oe takes m, p, q, w or e, not %s", value);
-	options->errors = value[0] == 'q' ? ERRORS_QUIET : ERRORS_PRINT;
+	options->errors = (enum error_mode)word;
 	return 0;
 }
 
@@ -165,12 +256,15 @@ apply_errors(struct options *options, const char *value, struct err *err)
 static int
 apply_old_option(struct options *options, const char *value, struct err *err)
 {
+	static const struct word words[] = {
+		{ "di", WHEN_NOW }, { "db", WHEN_BACKGROUND }, { "dq", WHEN_QUEUE }, { "dd", WHEN_QUEUE }, { NULL, 0 },
+	};
+	int when = look_up(words, span_of(value), span_is);
+
 	if (strcmp(value, "i") == 0)
 		options->dot_is_data = true;
-	else if (strcmp(value, "dq") == 0 || strcmp(value, "dd") == 0)
-		options->when = WHEN_QUEUE;
-	else if (value[0] == 'd')
-		options->when = strcmp(value, "db") == 0 ? WHEN_BACKGROUND : WHEN_NOW;
+	else if (when >= 0)
+		options->when = (enum when)when;
 	else if (value[0] == 'e')
 		return apply_errors(options, value + 1, err);
 	return 0;
@@ -214,11 +308,13 @@ static const struct option_row rows[] = {
 	{ 'N', NULL, ARITY_ARGUMENT, "WHEN", "delivery reports: never, or success,failure,delay", apply_notify },
 	{ 'R', NULL, ARITY_ARGUMENT, "WHAT", "what a report returns: full or hdrs", apply_return },
 	{ 'V', NULL, ARITY_ARGUMENT, "ENVID", "envelope id for delivery reports", apply_envid },
-	{ 'b', NULL, ARITY_ARGUMENT, "MODE", "m: deliver; v: show where to; i: nothing; p, s, d: not in this version",
+	{ 'b', NULL, ARITY_ARGUMENT, "MODE", "m: deliver; v: show where to; p: list queue; i: nothing; s, d: not here",
 	    apply_mode },
-	{ 'q', NULL, ARITY_ATTACHED, "TIME", "run the queue: not in this version", apply_queue },
-	{ 'o', NULL, ARITY_ARGUMENT, "OPTION", "i: as -i; dX: delivery; eX: errors; others are ignored", apply_old_option },
-	{ 'e', NULL, ARITY_ARGUMENT, "MODE", "errors: p print (default), q exit status only; m, w, e as p", apply_errors },
+	{ 'q', NULL, ARITY_ATTACHED, "TIME", "try queued mail, once or every TIME; f: foreground; I, R, S TEXT: which",
+	    apply_queue },
+	{ 'o', NULL, ARITY_ARGUMENT, "OPTION", "i: as -i; di, db, dq: now, in the background, queue; eX: as -e",
+	    apply_old_option },
+	{ 'e', NULL, ARITY_ARGUMENT, "MODE", "errors: p print (default), q exit status only; m, w, e by mail", apply_errors },
 	{ 'v', NULL, ARITY_NONE, NULL, "show the SMTP dialogue on standard error, without secrets", apply_verbose },
 	{ 0, "help", ARITY_NONE, NULL, "show this help", apply_help },
 	{ 0, "version", ARITY_NONE, NULL, "show the version", apply_version },
@@ -301,6 +397,21 @@ parse_long(struct options *options, const char *word, struct words *words, struc
 	return apply(options, row, *words->next++, err);
 }
 
+/* "-qI text": a selector without text takes the next word. */
+static int
+complete_selector(struct options *options, struct words *words, struct err *err)
+{
+	struct selector *last = options->selectors + options->selector_count;
+
+	if (options->selector_count == 0 || (--last)->text != NULL)
+		return 0;
+	/* Where a script's variable is empty, all mail must not be meant. */
+	if (words->next == words->end || (*words->next)[0] == '\0')
+		return err_set(err, ERR_USAGE, "-qI, -qR and -qS need a text");
+	last->text = *words->next++;
+	return 0;
+}
+
 /* "-ti", "-fx", "-f x": letters until one takes what is left of the word, or the next word, as its argument. */
 static int
 parse_cluster(struct options *options, const char *word, struct words *words, struct err *err)
@@ -317,7 +428,7 @@ parse_cluster(struct options *options, const char *word, struct words *words, st
 			continue;
 		}
 		if (row->arity == ARITY_ATTACHED || p[1] != '\0')
-			return apply(options, row, p + 1, err);
+			return apply(options, row, p + 1, err) < 0 ? -1 : complete_selector(options, words, err);
 		if (words->next == words->end)
 			return err_set(err, ERR_USAGE, "-%c needs an argument", *p);
 		return apply(options, row, *words->next++, err);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -84,6 +86,23 @@ print_fate(FILE *out, const struct delivery *d)
 	}
 }
 
+/* The message is in the queue: where to look, and when it goes on. */
+static void
+print_queued(FILE *out, const struct submission *s)
+{
+	char when[32] = "soon";
+	time_t next = (time_t)(s->item.next_ms / 1000);
+	struct tm local;
+
+	if (s->item.next_ms > 0 && localtime_r(&next, &local) != NULL)
+		strftime(when, sizeof(when), "%H:%M", &local);
+	if (s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0)
+		print_addresses(out, "  message: sent to ", &s->delivery, OUTCOME_ACCEPTED, false);
+	if (s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0)
+		fputc('\n', out);
+	fprintf(out, "  message: queued as %s (next try %s): sendoff queue show %s\n", s->item.id, when, s->item.id);
+}
+
 /* Whole sessions fail for everybody in the same words: those are said once. */
 static bool
 said_before(const struct delivery *d, size_t recipient)
@@ -96,13 +115,25 @@ said_before(const struct delivery *d, size_t recipient)
 	return false;
 }
 
-void
-report_delivery(FILE *out, const struct account *account, const struct delivery *d)
+static void
+print_failures(FILE *out, const struct account *account, const struct delivery *d)
 {
 	for (size_t i = 0; i < d->tx.envelope->count; i++)
 		if (d->tx.outcomes[i].state == OUTCOME_FAILED && !said_before(d, i))
 			report_error(out, account->name, &d->tx.outcomes[i].err);
-	print_fate(out, d);
+}
+
+void
+report_submission(FILE *out, const struct account *account, const struct submission *s)
+{
+	if (s->tried)
+		print_failures(out, account, &s->delivery);
+	if (s->fate == FATE_UNSENT && s->queue_err.what.len > 0)
+		report_error(out, NULL, &s->queue_err);
+	if (s->queued)
+		print_queued(out, s);
+	else
+		print_fate(out, &s->delivery);
 }
 
 static void
@@ -158,43 +189,132 @@ result_word(const struct delivery *d)
 }
 
 static void
-log_delivery(struct buf *line, const struct account *account, const struct delivery *d)
+log_message(struct buf *line, const struct account *account, const struct envelope *envelope, const struct message *message)
 {
-	const struct err *err = main_error(d);
 	struct buf id = BUF_INIT(1000);
 
-	log_field(line, "result", result_word(d));
-	message_id(d->tx.message, &id);
+	message_id(message, &id);
 	log_field(line, "msgid", id.data);
-	log_field(line, "from", d->tx.envelope->sender);
-	log_recipients(line, d->tx.envelope);
+	log_field(line, "from", envelope->sender);
+	log_recipients(line, envelope);
 	log_field(line, "account", account->name);
+	buf_release(&id);
+}
+
+static void
+log_delivery(struct buf *line, const struct delivery *d)
+{
+	const struct err *err = main_error(d);
+
 	log_field(line, "server", d->server.data);
 	log_field(line, "tls", d->tls.len > 0 ? d->tls.data : "none");
 	log_field(line, "auth", d->mechanism != NULL ? d->mechanism : "none");
 	log_number(line, "size", (long long)message_size(d->tx.message));
 	log_number(line, "delay_ms", (long long)d->elapsed_ms);
-	log_number(line, "exit", err_exit_status(delivery_verdict(d)));
 	if (transaction_count(&d->tx, OUTCOME_ACCEPTED) > 0)
 		log_field(line, "reply", d->tx.acceptance.data);
 	if (err != NULL)
 		log_failure(line, err);
-	buf_release(&id);
 }
 
-int
-report_log_delivery(const struct account *account, const struct delivery *d, struct err *log_err)
+/* Writes the line where the account wants it. */
+static void
+log_line(const struct account *account, int priority, const struct buf *line)
+{
+	struct err err;
+
+	if (account->syslog)
+		log_syslog(priority, line->data);
+	if (account->log_file == NULL)
+		return;
+	err_init(&err);
+	if (log_file(account->log_file, line->data, &err) < 0) {
+		/* The message goes its way all the same, and some callers take any octet for a failure. */
+		report_log_error(&err);
+		if (isatty(STDERR_FILENO))
+			report_error(stderr, NULL, &err);
+	}
+	err_release(&err);
+}
+
+static const char *
+submission_word(const struct submission *s)
+{
+	switch (s->fate) {
+	case FATE_SENT:
+		return "sent";
+	case FATE_QUEUED:
+		return s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0 ? "partly" : "queued";
+	default:
+		return s->tried ? result_word(&s->delivery) : "failed";
+	}
+}
+
+/* What only the person who runs this can mend shall be seen, though the message is safe. */
+static int
+submission_priority(const struct submission *s)
+{
+	if (s->fate == FATE_SENT || !s->tried)
+		return LOG_INFO;
+	return s->fate == FATE_QUEUED && err_is_temporary(delivery_verdict(&s->delivery)) ? LOG_NOTICE : LOG_ERR;
+}
+
+void
+report_log_submission(const struct account *account, const struct submission *s)
 {
 	struct buf line = BUF_INIT(LOG_LINE_MAX);
-	int result = 0;
 
-	log_delivery(&line, account, d);
-	if (account->syslog)
-		log_syslog(delivery_verdict(d) == ERR_NONE ? LOG_INFO : LOG_ERR, line.data);
-	if (account->log_file != NULL)
-		result = log_file(account->log_file, line.data, log_err);
+	log_field(&line, "result", submission_word(s));
+	if (s->queued)
+		log_field(&line, "queue", s->item.id);
+	log_message(&line, account, s->envelope, s->message);
+	if (s->fate == FATE_REFUSED || s->fate == FATE_UNSENT)
+		log_number(&line, "exit", err_exit_status(delivery_verdict(&s->delivery)));
+	if (s->tried)
+		log_delivery(&line, &s->delivery);
+	log_line(account, submission_priority(s), &line);
 	buf_release(&line);
-	return result;
+}
+
+static const char *
+notice_word(enum notice notice)
+{
+	return notice == NOTICE_FAILED ? "failed" : notice == NOTICE_DELAYED ? "delayed" : "relayed";
+}
+
+void
+report_attempt(void *arg, const struct attempt *attempt)
+{
+	struct buf line = BUF_INIT(LOG_LINE_MAX);
+	const struct item *item = attempt->item;
+	bool well = attempt->delivery != NULL && delivery_verdict(attempt->delivery) == ERR_NONE;
+
+	(void)arg;
+	if (attempt->account == NULL) {
+		report_trouble(NULL, item->id, attempt->err);
+		return;
+	}
+	log_field(&line, "result", result_word(attempt->delivery));
+	log_field(&line, "queue", item->id);
+	if (attempt->notice != NOTICE_NONE)
+		log_field(&line, "notice", notice_word(attempt->notice));
+	log_message(&line, attempt->account, attempt->delivery->tx.envelope, attempt->delivery->tx.message);
+	log_delivery(&line, attempt->delivery);
+	log_line(attempt->account, well ? LOG_INFO : LOG_NOTICE, &line);
+	buf_release(&line);
+}
+
+void
+report_trouble(void *arg, const char *name, const struct err *err)
+{
+	struct buf line = BUF_INIT(LOG_LINE_MAX);
+
+	(void)arg;
+	log_field(&line, "result", "failed");
+	log_field(&line, "queue", name);
+	log_failure(&line, err);
+	log_syslog(LOG_ERR, line.data);
+	buf_release(&line);
 }
 
 void

@@ -10,7 +10,8 @@
 #include "base/err.h"
 #include "config/account.h"
 #include "message/message.h"
-#include "queue/delivery.h"
+#include "queue/run.h"
+#include "queue/submit.h"
 
 /*
  * One failure:
@@ -23,11 +24,16 @@
  */
 void report_error(FILE *out, const char *account, const struct err *err);
 
-/* The failures of a delivery, each once, and what became of the message. */
-void report_delivery(FILE *out, const struct account *account, const struct delivery *d);
+/* What became of a new message: its failures, each once, and where it is now. */
+void report_submission(FILE *out, const struct account *account, const struct submission *s);
 
-/* One line to the log for a delivery, and one for a failure before there was one.  log_err tells of the log file. */
-int report_log_delivery(const struct account *account, const struct delivery *d, struct err *log_err);
+/*
+ * One line to the log for a new message, for an attempt of a run, for a queue file or runner in trouble, and for a failure
+ * before there was a message.  That the log file cannot be written is told in syslog.
+ */
+void report_log_submission(const struct account *account, const struct submission *s);
+void report_attempt(void *arg, const struct attempt *attempt);
+void report_trouble(void *arg, const char *name, const struct err *err);
 void report_log_error(const struct err *err);
 
 #endif

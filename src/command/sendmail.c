@@ -5,19 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/unique.h"
+#include "command/queue.h"
 #include "command/report.h"
+#include "command/run_queue.h"
 #include "command/transcript.h"
 #include "config/account.h"
 #include "config/temp.h"
 #include "format/codec.h"
 #include "message/message.h"
-#include "queue/delivery.h"
 #include "queue/route.h"
+#include "queue/store.h"
+#include "queue/submit.h"
 
 enum { TEXT_MAX = 1024 };	/* octets of names */
 
@@ -29,9 +34,10 @@ struct job {
 	struct envelope envelope;
 	struct envelope author;		/* its sender is who would send if the envelope's were not the null sender */
 	struct message message;
+	struct store store;		/* the queue, where there is one already */
 };
 
-/* The modes that deliver nothing. */
+/* The modes that take no message. */
 static int
 other_mode(const struct options *options, struct err *err)
 {
@@ -39,11 +45,11 @@ other_mode(const struct options *options, struct err *err)
 	case MODE_SMTP:
 		return err_set(err, ERR_UNAVAILABLE, "-bs (SMTP on standard input) is not in this version");
 	case MODE_LIST_QUEUE:
-		return err_set(err, ERR_UNAVAILABLE, "there is no queue in this version, so there is none to list");
+		return mailq_print(stdout, options->config, err);
 	case MODE_DAEMON:
 		return err_set(err, ERR_UNAVAILABLE, "-bd (the service) is not in this version");
 	case MODE_RUN_QUEUE:
-		return err_set(err, ERR_UNAVAILABLE, "there is no queue in this version, so there is none to run");
+		return run_queue(options, err);
 	default:
 		return 0;
 	}
@@ -141,6 +147,22 @@ read_config(struct job *job, struct err *err)
 	return config_account(&job->config, job->options->account, sender, &job->account, err);
 }
 
+/*
+ * The queue, so that a long message is spooled where it can stay.  What keeps it from being opened is told when it is needed:
+ * most messages never wait.
+ */
+static void
+open_store(struct job *job)
+{
+	struct err ignored;
+
+	if (job->config.queue_dir == NULL)
+		return;
+	err_init(&ignored);
+	store_open(&job->store, job->config.queue_dir, true, &ignored);
+	err_release(&ignored);
+}
+
 static int
 read_message(struct job *job, struct err *err)
 {
@@ -151,6 +173,8 @@ read_message(struct job *job, struct err *err)
 		.size_limit = job->account->size_limit,
 	};
 
+	if (job->store.dir >= 0)
+		store_spool(&job->store, &input.place);
 	if (message_read(&job->message, &input, err) < 0)
 		return -1;
 	if (!job->options->from_headers)
@@ -244,39 +268,117 @@ route(struct job *job, struct err *err)
 	return result;
 }
 
-static void
-report(const struct job *job, const struct delivery *d, bool failed)
+/* A person reads what we print: then success has words too, and nobody is kept waiting by a clock. */
+static bool
+is_watched(const struct job *job)
 {
-	struct err log_err;
+	return isatty(STDERR_FILENO) || job->options->verbose;
+}
 
-	err_init(&log_err);
-	if (report_log_delivery(job->account, d, &log_err) < 0) {
-		/* The message is sent all the same, and some callers take any octet for a failure. */
-		report_log_error(&log_err);
-		if (isatty(STDERR_FILENO))
-			report_error(stderr, NULL, &log_err);
+static bool
+is_silent(const struct job *job)
+{
+	return job->options->errors == ERRORS_QUIET;
+}
+
+/* Nobody will read what is printed. */
+static bool
+stderr_is_null(void)
+{
+	struct stat status;
+
+	return fstat(STDERR_FILENO, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+static bool
+wants_mail(const struct job *job)
+{
+	enum error_mode errors = job->options->errors;
+
+	return errors == ERRORS_MAIL || errors == ERRORS_MAIL_ZERO || (errors == ERRORS_PRINT && stderr_is_null());
+}
+
+static enum delivery_when
+when_to_deliver(const struct job *job)
+{
+	switch (job->options->when) {
+	case WHEN_NOW:
+		return DELIVERY_NOW;
+	case WHEN_BACKGROUND:
+		return DELIVERY_BACKGROUND;
+	case WHEN_QUEUE:
+		return DELIVERY_QUEUE;
+	default:
+		return job->account->delivery;
 	}
-	err_release(&log_err);
-	if (failed && job->options->errors != ERRORS_QUIET)
-		report_delivery(stderr, job->account, d);
+}
+
+static void
+report(const struct job *job, const struct submission *s)
+{
+	report_log_submission(job->account, s);
+	if (s->behind || is_silent(job))
+		return;
+	if (s->fate == FATE_REFUSED || s->fate == FATE_UNSENT || (s->fate == FATE_QUEUED && is_watched(job)))
+		report_submission(stderr, job->account, s);
+}
+
+/* Another process has the message from here on. */
+static void
+leave(struct submission *s)
+{
+	const struct job *job = s->arg;
+
+	s->fate = FATE_QUEUED;
+	if (is_watched(job))
+		report_submission(stderr, job->account, s);
+	_exit(EXIT_SUCCESS);
+}
+
+static int
+verdict(const struct job *job, const struct submission *s, struct err *err)
+{
+	if (s->fate == FATE_SENT || s->fate == FATE_QUEUED)
+		return 0;
+	if (s->fate == FATE_REFUSED && s->queued && job->options->errors == ERRORS_MAIL_ZERO)
+		return 0;
+	err->kind = delivery_verdict(&s->delivery);
+	/* It could not be queued either: whatever it was, the caller is to try again. */
+	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_CONFIG)
+		err->kind = ERR_TEMPORARY;
+	return -1;
 }
 
 static int
 send_message(struct job *job, struct err *err)
 {
 	struct transcript transcript;
-	struct delivery d;
+	struct submission s = {
+		.config = &job->config,
+		.account = job->account,
+		.envelope = &job->envelope,
+		.message = &job->message,
+		.store = &job->store,
+		.queue_path = job->config.queue_dir,
+		.config_path = job->options->config,
+		.when = when_to_deliver(job),
+		.wait_ms = is_watched(job) ? -1 : job->account->wait_ms,
+		.mail_refusals = wants_mail(job),
+		.dialogue = job->options->verbose ? &transcript.watch : NULL,
+		.watch = { .attempt = report_attempt, .trouble = report_trouble },
+		.leave = leave,
+		.arg = job,
+	};
 	int result;
 
 	transcript_init(&transcript, stderr);
-	result = deliver(&d, job->account, &job->envelope, &job->message,
-	    job->options->verbose ? &transcript.watch : NULL, err);
+	result = submit(&s, err);
 	transcript_release(&transcript);
-	if (err->kind == ERR_NONE) {
-		report(job, &d, result < 0);
-		err->kind = delivery_verdict(&d);
+	if (result == 0) {
+		report(job, &s);
+		result = verdict(job, &s, err);
 	}
-	delivery_release(&d);
+	submission_release(&s);
 	return result;
 }
 
@@ -302,17 +404,17 @@ print_routes(const struct job *job)
 static int
 run(struct job *job, struct err *err)
 {
-	if (read_command_line(job, err) < 0)
+	bool delivers = job->options->mode == MODE_DELIVER;
+
+	if (read_command_line(job, err) < 0 || read_config(job, err) < 0)
 		return -1;
-	if (job->options->when == WHEN_QUEUE)
-		return err_set(err, ERR_UNAVAILABLE, "there is no queue in this version: -odq cannot keep the message");
-	if (read_config(job, err) < 0)
-		return -1;
-	if ((job->options->mode == MODE_DELIVER || job->options->from_headers) && read_message(job, err) < 0)
+	if (delivers)
+		open_store(job);
+	if ((delivers || job->options->from_headers) && read_message(job, err) < 0)
 		return -1;
 	if (route(job, err) < 0)
 		return -1;
-	return job->options->mode == MODE_VERIFY ? print_routes(job) : send_message(job, err);
+	return delivers ? send_message(job, err) : print_routes(job);
 }
 
 /* What went wrong before there was a delivery: to the log, unless the account wants none; -oeq keeps it off the terminal. */
@@ -323,14 +425,14 @@ log_failure(const struct job *job, struct err *err)
 		return;
 	if (job->account == NULL || job->account->syslog)
 		report_log_error(err);
-	if (job->options->errors == ERRORS_QUIET)
+	if (is_silent(job))
 		buf_clear(&err->what);
 }
 
 int
 sendmail_run(const struct options *options, struct err *err)
 {
-	struct job job = { .options = options, .config = CONFIG_INIT };
+	struct job job = { .options = options, .config = CONFIG_INIT, .store = STORE_INIT };
 	int result;
 
 	if (is_other_mode(options->mode))
@@ -344,6 +446,7 @@ sendmail_run(const struct options *options, struct err *err)
 	message_release(&job.message);
 	envelope_release(&job.envelope);
 	envelope_release(&job.author);
+	store_close(&job.store);
 	config_release(&job.config);
 	return result;
 }

@@ -12,6 +12,12 @@
 enum {
 	TIMEOUT_MS = 600000,
 	CONNECT_TIMEOUT_MS = 30000,
+	WAIT_MS = 10000,
+	EXPIRE_S = 5 * 86400,
+	RETRY_MIN_S = 60,
+	RETRY_MAX_S = 3600,
+	CONNECTIONS = 2,
+	WINDOW = 1,
 };
 
 void
@@ -21,6 +27,12 @@ account_init(struct account *account)
 		.tls_verify = true,
 		.timeout_ms = TIMEOUT_MS,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.wait_ms = WAIT_MS,
+		.expire_s = EXPIRE_S,
+		.retry_min_s = RETRY_MIN_S,
+		.retry_max_s = RETRY_MAX_S,
+		.connections = CONNECTIONS,
+		.window = WINDOW,
 		.syslog = true,
 	};
 	buf_init_secret(&account->secret, SECRET_SETTING_MAX);
@@ -63,6 +75,7 @@ account_release(struct account *account)
 	free(account->proxy_password);
 	free(account->tunnel_command);
 	free(account->source_ip);
+	free(account->fallback);
 	free(account->log_file);
 	free(account->origin);
 	free(account->problem);
@@ -115,11 +128,12 @@ config_release(struct config *config)
 	free(config->accounts);
 	string_list_release(&config->warnings);
 	free(config->path);
+	free(config->queue_dir);
 	*config = (struct config)CONFIG_INIT;
 }
 
-static const struct account *
-find_by_name(const struct config *config, const char *name)
+const struct account *
+config_find(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->count; i++)
 		if (strcmp(config->accounts[i].name, name) == 0)
@@ -149,7 +163,7 @@ find_fitting(const struct config *config, const char *sender)
 	if (sender != NULL && sender[0] != '\0')
 		account = find_by_sender(config, sender);
 	if (account == NULL)
-		account = find_by_name(config, "default");
+		account = config_find(config, "default");
 	if (account == NULL && config->count == 1)
 		account = &config->accounts[0];
 	return account;
@@ -188,7 +202,7 @@ int
 config_account(const struct config *config, const char *name, const char *sender, const struct account **account,
     struct err *err)
 {
-	const struct account *found = name != NULL ? find_by_name(config, name) : find_fitting(config, sender);
+	const struct account *found = name != NULL ? config_find(config, name) : find_fitting(config, sender);
 
 	if (found == NULL)
 		return no_account(config, name, err);

@@ -128,8 +128,8 @@ struct config {
 	size_t count;
 	struct string_list warnings;	/* sentences for standard error and log, "file:line: …" */
 	char *path;			/* the file that was read first */
-	char *queue_dir;		/* where mail waits, an absolute path; NULL: nowhere (queue_dir none) */
-	uint64_t stamp;			/* changes when a file that was read, or a password_file, changes: by their stat(2) */
+	char *queue_dir;		/* where mail waits, absolute; NULL: nowhere (queue_dir none, or no home known) */
+	uint64_t stamp;			/* changes when a file that was read, or a password_file, does (stat(2)); never 0 */
 };
 
 #define CONFIG_INIT { NULL, 0, { NULL, 0 }, NULL, NULL, 0 }
@@ -145,7 +145,8 @@ char *queue_dir_usual(void);
  * $XDG_CONFIG_HOME/sendoff/config (~/.config/sendoff/config) if it exists, else SYSCONFDIR/sendoff.conf.  Environment
  * variables are not used in a set-id process.
  * Errors: ERR_CONFIG (none found: the sentence names the places looked at and the hint how to begin; unreadable; bad
- * owner or mode; bad content with "file:line:"), ERR_SYSTEM.  On failure config is empty.
+ * owner or mode; bad content with "file:line:"), ERR_SYSTEM.  On failure config is empty.  sys_errno is ENOENT or ENOTDIR
+ * only where there is no file to begin with.
  */
 int config_load(struct config *config, const char *path, struct err *err);
 /* Reads text as if it were the file `name`: for tests and fuzzing.  `include` is refused. */

@@ -58,6 +58,17 @@ find(const struct block *block, enum field field)
 	return NULL;
 }
 
+struct origin
+block_origin(const struct block *block, enum field field)
+{
+	struct origin at = { NULL, 0 };
+
+	for (size_t i = 0; i < block->count; i++)
+		if (block->entries[i].key->field == field)
+			at = block->entries[i].line.at;
+	return at;
+}
+
 static void
 drop(struct block *block, enum field field)
 {
@@ -246,17 +257,16 @@ apply(struct draft *draft, const struct entry *entry, enum manner manner, struct
 }
 
 static int
-fill(struct draft *draft, const struct block *block, struct string_list *warnings, struct err *err)
+fill(struct draft *draft, const struct block *block, enum manner manner, struct string_list *warnings,
+    struct err *err)
 {
-	enum manner manner = manner_of(block);
-
 	for (size_t i = 0; i < block->count; i++) {
 		const struct entry *entry = &block->entries[i];
 
 		if (check_repeated(entry, manner, warnings, err) == -1 || apply(draft, entry, manner, err) == -1)
 			return origin_wrap(entry->line.at, err);
 	}
-	return draft_finish(draft, block->at, err);
+	return 0;
 }
 
 static int
@@ -276,10 +286,27 @@ block_build(const struct block *block, struct string_list *warnings, struct acco
 	struct draft draft;
 
 	if (draft_init(&draft, block->name, err) == -1 || set_origin(&draft.account, block->at, err) == -1 ||
-	    fill(&draft, block, warnings, err) == -1) {
+	    fill(&draft, block, manner_of(block), warnings, err) == -1 ||
+	    draft_finish(&draft, block->at, err) == -1) {
 		draft_release(&draft);
 		return -1;
 	}
 	draft_take(&draft, account);
 	return 0;
+}
+
+int
+block_settle(const struct block *block, struct config *config, struct err *err)
+{
+	struct draft draft;
+	int result = draft_init(&draft, block->name, err);
+
+	if (result == 0)
+		result = fill(&draft, block, MANNER_OURS, &config->warnings, err);
+	if (result == 0) {
+		config->queue_dir = draft_has(&draft, FIELD_QUEUE_DIR) ? draft.queue_dir : queue_dir_usual();
+		draft.queue_dir = NULL;
+	}
+	draft_release(&draft);
+	return result;
 }

@@ -49,6 +49,9 @@ void block_reopen(struct block *block, struct origin at);
  */
 int block_add(struct block *block, const struct key *key, const struct line *line, struct err *err);
 
+/* Where the value of a field stands, the last of several; line 0: nowhere. */
+struct origin block_origin(const struct block *block, enum field field);
+
 /* Copies what `from` says, with how == FROM_PARENT not what it has from the defaults.  Errors: ERR_SYSTEM. */
 int block_inherit(struct block *block, const struct block *from, enum inheritance how, struct err *err);
 
@@ -57,5 +60,11 @@ int block_inherit(struct block *block, const struct block *from, enum inheritanc
  * Errors: ERR_CONFIG (with place), ERR_SYSTEM.
  */
 int block_build(const struct block *block, struct string_list *warnings, struct account *account, struct err *err);
+
+/*
+ * Puts into config what the block says of the whole configuration (KEY_WHOLE), and defaults for the rest.
+ * Errors: ERR_CONFIG (with place), ERR_SYSTEM.
+ */
+int block_settle(const struct block *block, struct config *config, struct err *err);
 
 #endif

@@ -23,6 +23,8 @@ draft_release(struct draft *draft)
 	draft->host = NULL;
 	free(draft->socket);
 	draft->socket = NULL;
+	free(draft->queue_dir);
+	draft->queue_dir = NULL;
 }
 
 void

@@ -53,6 +53,15 @@ enum field {
 	FIELD_CHUNKING,
 	FIELD_PIPELINING,
 	FIELD_SIZE_LIMIT,
+	FIELD_QUEUE_DIR,
+	FIELD_DELIVERY,
+	FIELD_WAIT,
+	FIELD_EXPIRE,
+	FIELD_RETRY,
+	FIELD_FALLBACK,
+	FIELD_CONNECTIONS,
+	FIELD_WINDOW,
+	FIELD_RATE,
 	FIELD_LOG_FILE,
 	FIELD_SYSLOG,
 	FIELDS
@@ -77,6 +86,7 @@ struct draft {
 	bool proxy_is_url;		/* `proxy`, not msmtp's proxy_host */
 	enum tls_word tls;
 	bool starttls;			/* msmtp's tls_starttls: true */
+	char *queue_dir;		/* the whole configuration's; NULL: none */
 	struct origin origins[FIELDS];	/* where the value of a field stands; line 0: it has its default */
 };
 

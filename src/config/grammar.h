@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -27,6 +28,7 @@ struct source {
 	char *name;
 	struct buf text;	/* at most SOURCE_MAX octets; wiped, for passwords may stand in it */
 	bool is_private;	/* nobody but its owner can read it */
+	struct stat status;	/* the file's; all 0 for text that was in none */
 	struct source *next;
 };
 

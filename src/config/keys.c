@@ -20,6 +20,7 @@
 #define A_PROXY "socks5://[USER:PASSWORD@]HOST[:PORT] or http://[USER:PASSWORD@]HOST[:PORT]"
 #define A_PATH_OR_URL A_PATH ", or a pkcs11: URL"
 #define AN_ADDRESS "an IPv4 or IPv6 address"
+#define A_RETRY "a time, or two as in 1m..1h, from 1s to 7d"
 
 static const struct key keys[] = {
 	{ { "server", "URL", "a server: " AN_URL "; repeated: tried in order" },
@@ -133,6 +134,25 @@ static const struct key keys[] = {
 	{ { "size_limit", "SIZE|off", "the largest message to send, in octets or with K, M or G" },
 	    FIELD_SIZE_LIMIT, 0, set_size, IN_ACCOUNT(size_limit), NULL,
 	    "a number of octets, or one with K, M or G behind it, or off" },
+	{ { "queue_dir", "DIR|none", "where mail waits: one place for all accounts" },
+	    FIELD_QUEUE_DIR, KEY_UNSETS | KEY_WHOLE, set_queue_dir, IN_DRAFT(queue_dir), NULL, A_PATH ", or none" },
+	{ { "delivery", "now|background|queue", "deliver while the caller waits, behind its back, or later" },
+	    FIELD_DELIVERY, KEY_UNSETS, set_delivery, 0, NULL, "now, background or queue" },
+	{ { "wait", "TIME|off", "how long a caller waits before mail is queued" },
+	    FIELD_WAIT, KEY_UNSETS, set_wait, IN_ACCOUNT(wait_ms), NULL, A_TIME },
+	{ { "expire", "TIME", "how long mail is tried again before it goes back" },
+	    FIELD_EXPIRE, KEY_UNSETS, set_expire, 0, NULL, "a time of at least 1m, such as 10m, 2h or 5d" },
+	{ { "retry", "MIN..MAX", "the time between two attempts, which grows from the one to the other" },
+	    FIELD_RETRY, KEY_UNSETS, set_retry, 0, NULL, A_RETRY },
+	{ { "fallback", "ACCOUNT", "the account to use where the servers of this one cannot be" },
+	    FIELD_FALLBACK, KEY_UNSETS, set_text, IN_ACCOUNT(fallback), value_is_text, "the name of an account" },
+	{ { "connections", "NUMBER", "how many connections a long queue has to a server at once" },
+	    FIELD_CONNECTIONS, KEY_UNSETS, set_connections, 0, NULL, "a number from 1 to 20" },
+	{ { "window", "NUMBER", "how many messages are on the way in a connection without an answer" },
+	    FIELD_WINDOW, KEY_UNSETS, set_window, 0, NULL, "a number from 1 to 8" },
+	{ { "rate", "NUMBER/min|off", "how many messages may go out a minute" },
+	    FIELD_RATE, KEY_UNSETS, set_rate, 0, NULL, "a number of messages such as 30/min, or off" },
+
 	{ { "log_file", "FILE", "a file for one line an attempt" },
 	    FIELD_LOG_FILE, KEY_UNSETS, set_log_file, IN_ACCOUNT(log_file), NULL, A_PATH },
 	{ { "logfile", "FILE", "msmtp's name of log_file" },

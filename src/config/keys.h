@@ -20,6 +20,7 @@ enum key_flags {
 	KEY_UNSETS = 4,		/* an empty value goes back to the default */
 	KEY_NO_ECHO = 8,	/* the value is never shown: a password may stand in it */
 	KEY_NO_VALUE = 16,	/* stands alone */
+	KEY_WHOLE = 32,		/* one for the whole configuration, not one an account */
 };
 
 struct value {

@@ -15,6 +15,7 @@
 #include "config/parse.h"
 
 #define SYSTEM_FILE SYSCONFDIR "/sendoff.conf"
+#define SYSTEM_QUEUE LOCALSTATEDIR "/spool/sendoff"
 
 static int
 read_text(int fd, const struct stat *status, struct source *source, struct err *err)
@@ -26,6 +27,7 @@ read_text(int fd, const struct stat *status, struct source *source, struct err *
 	if (owned_read(fd, &source->text, err) == -1)
 		return err_wrap(err, "%s", source->name);
 	source->is_private = (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	source->status = *status;
 	return 0;
 }
 
@@ -49,21 +51,35 @@ read_source(const char *path, struct source **source, struct err *err)
 	return 0;
 }
 
-/* The user's own file, whether it exists or not; NULL where no home is known or memory is out. */
+/* `file` in the folder `base`, else in the home's folder `usual`; NULL where no home is known or memory is out. */
 static char *
-user_file(void)
+own_path(const char *base, const char *usual, const char *file)
 {
-	const char *xdg = secure_getenv("XDG_CONFIG_HOME");
 	char *home, *path = NULL;
 
 	/* The XDG specification has relative paths ignored. */
-	if (xdg != NULL && xdg[0] == '/')
-		return asprintf(&path, "%s/sendoff/config", xdg) == -1 ? NULL : path;
+	if (base != NULL && base[0] == '/')
+		return asprintf(&path, "%s/%s", base, file) == -1 ? NULL : path;
 	home = home_dir();
-	if (home != NULL && asprintf(&path, "%s/.config/sendoff/config", home) == -1)
+	if (home != NULL && asprintf(&path, "%s/%s/%s", strcmp(home, "/") == 0 ? "" : home, usual, file) == -1)
 		path = NULL;
 	free(home);
 	return path;
+}
+
+/* The user's own file, whether it exists or not. */
+static char *
+user_file(void)
+{
+	return own_path(secure_getenv("XDG_CONFIG_HOME"), ".config", "sendoff/config");
+}
+
+char *
+queue_dir_usual(void)
+{
+	if (geteuid() == 0)
+		return strdup(SYSTEM_QUEUE);
+	return own_path(secure_getenv("XDG_STATE_HOME"), ".local/state", "sendoff/queue");
 }
 
 /*
@@ -96,6 +112,7 @@ none_found(const char *user, struct err *err)
 		text_printable(&shown, span_of(user), false);
 	err_set(err, ERR_CONFIG, "there is no configuration: no %s%s%s", shown.data, user != NULL ? ", and no " : "",
 	    SYSTEM_FILE);
+	err->sys_errno = ENOENT;
 	buf_release(&shown);
 	return err_hint(err, "write one of them; sendoff.conf(5) begins with an example");
 }
@@ -123,6 +140,19 @@ read_usual(const char *user, struct source **source, struct err *err)
 	return result;
 }
 
+/* One that cannot be looked at has no part in it, and so changes it when it comes. */
+static void
+stamp_password_files(struct config *config)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		const struct account *a = &config->accounts[i];
+		struct stat status;
+
+		if (a->secret_source == SECRET_FILE && stat(a->secret.data, &status) == 0)
+			config->stamp = owned_stamp(config->stamp, &status);
+	}
+}
+
 int
 config_load(struct config *config, const char *path, struct err *err)
 {
@@ -141,7 +171,15 @@ config_load(struct config *config, const char *path, struct err *err)
 		result = read_usual(user, &source, err);
 		free(user);
 	}
-	return result == 0 ? parse_source(config, source, read_source, err) : -1;
+	if (result == -1)
+		return -1;
+	if (parse_source(config, source, read_source, err) == -1) {
+		/* A file that is included and missing does not mean that there is no configuration. */
+		err->sys_errno = 0;
+		return -1;
+	}
+	stamp_password_files(config);
+	return 0;
 }
 
 int

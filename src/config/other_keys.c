@@ -62,20 +62,11 @@ static const struct other_key keys[] = {
 
 	/* of later versions */
 	{ "allow_sender", is_unset, "other senders would be allowed" },
-	{ "connections", is_any, "one connection is used" },
-	{ "delivery", is_unset, "mail would go out at another time" },
-	{ "expire", is_unset, "mail would be given up at another time" },
-	{ "fallback", is_unset, "the other account would not be tried" },
 	{ "log_format", is_unset, "the log would look different" },
 	{ "mailq_users", is_unset, "the queue would be shown to others" },
 	{ "password_credential", is_unset, "there would be no password" },
 	{ "password_env", is_unset, "there would be no password" },
-	{ "queue_dir", is_unset, "mail would be kept elsewhere" },
-	{ "rate", is_unset, "mail would go out faster" },
-	{ "retry", is_unset, "mail would be tried at other times" },
 	{ "rewrite_from", is_unset, "mail would keep its own sender" },
-	{ "wait", is_unset, "the caller would wait for another time" },
-	{ "window", is_any, "one message after the other is sent" },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };

@@ -127,6 +127,31 @@ owned_open(const char *path, int *fd, struct stat *status, struct err *err)
 	return *fd == -1 ? -1 : 0;
 }
 
+/* The finalizer of SplitMix64. */
+static uint64_t
+mix(uint64_t before, uint64_t value)
+{
+	uint64_t x = (before ^ value) + UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+uint64_t
+owned_stamp(uint64_t before, const struct stat *status)
+{
+	const uint64_t parts[] = {
+		status->st_dev, status->st_ino, (uint64_t)status->st_size,
+		(uint64_t)status->st_mtim.tv_sec, (uint64_t)status->st_mtim.tv_nsec,
+		(uint64_t)status->st_ctim.tv_sec, (uint64_t)status->st_ctim.tv_nsec,
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		before = mix(before, parts[i]);
+	return before != 0 ? before : 1;
+}
+
 int
 owned_read(int fd, struct buf *out, struct err *err)
 {

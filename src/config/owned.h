@@ -5,6 +5,7 @@
 #ifndef SENDOFF_CONFIG_OWNED_H
 #define SENDOFF_CONFIG_OWNED_H
 
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -23,6 +24,12 @@ int owned_open(const char *path, int *fd, struct stat *status, struct err *err);
  * Errors: ERR_SYSTEM.
  */
 int owned_read(int fd, struct buf *out, struct err *err);
+
+/*
+ * Mixes what changes together with a file into `before`; never 0.  Its change time is among that, for access that was
+ * given to a file is a change too.
+ */
+uint64_t owned_stamp(uint64_t before, const struct stat *status);
 
 /* Appends a file name as a shell takes it. */
 void shell_word(struct buf *out, const char *word);

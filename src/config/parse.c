@@ -11,6 +11,7 @@
 #include "config/keys.h"
 #include "config/nearest.h"
 #include "config/other_keys.h"
+#include "config/owned.h"
 #include "config/value.h"
 
 enum { KEY_SHOWN_MAX = 40 };	/* octets of an unknown key that errors show */
@@ -22,6 +23,7 @@ struct parser {
 	size_t source_count;
 	unsigned depth;
 	struct block defaults;
+	struct block whole;		/* what holds for the whole configuration */
 	struct block *blocks;		/* one an account, in the order of config->accounts; the last may be open */
 	size_t block_count;
 	struct block *open;		/* where settings go; NULL: before the first account or defaults line */
@@ -254,6 +256,7 @@ keep_source(struct parser *p, struct source *source)
 	source->next = p->sources;
 	p->sources = source;
 	p->source_count++;
+	p->config->stamp = owned_stamp(p->config->stamp, &source->status);
 }
 
 /*
@@ -356,6 +359,16 @@ begins_with_equals(const struct line *line)
 	return !line->quoted && span_is(word, "=");
 }
 
+/* There is one value for all accounts: in one of them it would look like that account's own. */
+static int
+add_for_whole(struct parser *p, const struct key *key, const struct line *line, struct err *err)
+{
+	if (p->begun > 0 && p->open != &p->defaults)
+		return origin_err(line->at, err, "\"%s\" holds for all accounts: it stands before the first "
+		    "\"account\" line, or below a \"defaults\" line", key->doc.name);
+	return block_add(&p->whole, key, line, err);
+}
+
 static int
 add_setting(struct parser *p, const struct line *line, struct err *err)
 {
@@ -364,6 +377,8 @@ add_setting(struct parser *p, const struct line *line, struct err *err)
 
 	if (begins_with_equals(line))
 		return word_err(line->at, err, "there must be no \"=\" behind", line->key, "");
+	if (key != NULL && (key->flags & KEY_WHOLE) != 0)
+		return add_for_whole(p, key, line, err);
 	if (key != NULL)
 		return open_block(p, line->at, err) == 0 ? block_add(p->open, key, line, err) : -1;
 	if (other == NULL)
@@ -393,6 +408,111 @@ parse_lines(struct parser *p, const struct source *source, struct err *err)
 	return result;
 }
 
+static struct origin
+origin_of(const struct parser *p, size_t account, enum field field)
+{
+	return block_origin(&p->blocks[account], field);
+}
+
+/* next[i] becomes the number of the account that number i falls back to; the count of accounts: to none. */
+static int
+find_fallbacks(const struct parser *p, size_t *next, struct err *err)
+{
+	const struct config *config = p->config;
+
+	for (size_t i = 0; i < config->count; i++) {
+		const char *name = config->accounts[i].fallback;
+		const struct account *found = name != NULL ? config_find(config, name) : NULL;
+
+		next[i] = found != NULL ? (size_t)(found - config->accounts) : config->count;
+		if (name != NULL && found == NULL)
+			return word_err(origin_of(p, i, FIELD_FALLBACK), err, "there is no account", span_of(name),
+			    " to fall back to");
+		if (found != NULL && found->problem != NULL)
+			return origin_err(origin_of(p, i, FIELD_FALLBACK), err, "an account to fall back to must be one "
+			    "that can be used: %s", found->problem);
+	}
+	return 0;
+}
+
+static bool
+comes_back(const size_t *next, size_t count, size_t from)
+{
+	size_t i = next[from];
+
+	for (size_t steps = 0; i != count && i != from && steps < count; steps++)
+		i = next[i];
+	return i == from;
+}
+
+static int
+circle(const struct parser *p, const size_t *next, size_t from, struct err *err)
+{
+	const struct account *accounts = p->config->accounts;
+	struct origin at = origin_of(p, from, FIELD_FALLBACK);
+	struct buf names = BUF_INIT(ERR_TEXT_MAX / 2);
+
+	text_printable(&names, span_of(accounts[from].name), false);
+	for (size_t i = next[from]; i != from; i = next[i]) {
+		buf_adds(&names, ", ");
+		text_printable(&names, span_of(accounts[i].name), false);
+	}
+	if (next[from] == from)
+		origin_err(at, err, "the account \"%s\" falls back to itself", names.data);
+	else
+		origin_err(at, err, "accounts fall back to each other in a circle: %s", names.data);
+	buf_release(&names);
+	return err_hint(err, "to end it, write there: fallback \"\"");
+}
+
+static int
+check_fallbacks(const struct parser *p, struct err *err)
+{
+	size_t count = p->config->count;
+	size_t *next = calloc(count + 1, sizeof(*next));
+	int result;
+
+	if (next == NULL)
+		return err_memory(err);
+	result = find_fallbacks(p, next, err);
+	for (size_t i = count; result == 0 && i-- > 0;)
+		if (comes_back(next, count, i))
+			result = circle(p, next, i, err);
+	free(next);
+	return result;
+}
+
+static int
+check_deliveries(const struct parser *p, struct err *err)
+{
+	struct origin none = block_origin(&p->whole, FIELD_QUEUE_DIR);
+	struct buf place = BUF_INIT(ERR_TEXT_MAX);
+	int result = 0;
+
+	if (p->config->queue_dir != NULL || none.line == 0)
+		return 0;
+	for (size_t i = 0; result == 0 && i < p->config->count; i++) {
+		struct origin at = origin_of(p, i, FIELD_DELIVERY);
+
+		if (p->config->accounts[i].delivery == DELIVERY_NOW)
+			continue;
+		origin_add_short(&place, none, at);
+		result = origin_err(at, err, "\"delivery\" wants a queue, and \"queue_dir\" says that there is none "
+		    "(%s)", place.data);
+	}
+	buf_release(&place);
+	return result;
+}
+
+/* What can be told only when all accounts are known. */
+static int
+finish(struct parser *p, struct err *err)
+{
+	if (close_block(p, err) == -1 || block_settle(&p->whole, p->config, err) == -1 || check_fallbacks(p, err) == -1)
+		return -1;
+	return check_deliveries(p, err);
+}
+
 static void
 parser_release(struct parser *p)
 {
@@ -400,6 +520,7 @@ parser_release(struct parser *p)
 		block_release(&p->blocks[i]);
 	free(p->blocks);
 	block_release(&p->defaults);
+	block_release(&p->whole);
 	source_free(p->sources);
 }
 
@@ -416,9 +537,11 @@ parse_source(struct config *config, struct source *first, source_reader *read, s
 	else
 		result = block_init(&p.defaults, span_of("defaults"), (struct origin){ first, 1 }, err);
 	if (result == 0)
+		result = block_init(&p.whole, span_of("all accounts"), (struct origin){ first, 1 }, err);
+	if (result == 0)
 		result = parse_lines(&p, first, err);
 	if (result == 0)
-		result = close_block(&p, err);
+		result = finish(&p, err);
 	parser_release(&p);
 	if (result == -1)
 		config_release(config);

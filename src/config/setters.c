@@ -19,6 +19,11 @@ enum {
 	FROM_MAX = 256,		/* addresses and patterns an account can have */
 	PINS_MAX = 64,		/* … and fingerprints */
 	SOCKS_PORT = 1080,
+	EXPIRE_MIN_MS = 60000,
+	RETRY_MAX_S = 7 * 86400,
+	CONNECTIONS_MAX = 20,
+	WINDOW_MAX = 8,
+	RATE_MAX = 1000000,	/* messages a minute */
 };
 
 static void *
@@ -512,6 +517,91 @@ int
 set_size(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	return value_size(value->text, target(draft, key)) ? 0 : expected(key, value->text, err);
+}
+
+int
+set_queue_dir(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	return span_is(value->text, "none") ? 0 : set_path(draft, key, value, err);
+}
+
+int
+set_delivery(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	static const char *const words[] = {
+		[DELIVERY_NOW] = "now",
+		[DELIVERY_BACKGROUND] = "background",
+		[DELIVERY_QUEUE] = "queue",
+	};
+
+	for (enum delivery_when when = DELIVERY_NOW; when <= DELIVERY_QUEUE; when++)
+		if (span_is(value->text, words[when])) {
+			draft->account.delivery = when;
+			return 0;
+		}
+	return expected(key, value->text, err);
+}
+
+int
+set_wait(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	if (set_duration(draft, key, value, err) == 0)
+		return 0;
+	/* Somebody who does not want to wait at all, most likely. */
+	return value->text.data[0] == '0' ? err_hint(err, "without waiting: delivery background") : -1;
+}
+
+int
+set_expire(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	int64_t ms;
+
+	if (!value_duration(value->text, &ms) || ms < EXPIRE_MIN_MS)
+		return expected(key, value->text, err);
+	draft->account.expire_s = ms / 1000;
+	return 0;
+}
+
+int
+set_retry(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	int64_t min_s, max_s;
+
+	if (!value_range(value->text, &min_s, &max_s) || max_s > RETRY_MAX_S)
+		return expected(key, value->text, err);
+	draft->account.retry_min_s = min_s;
+	draft->account.retry_max_s = max_s;
+	return 0;
+}
+
+int
+set_connections(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	unsigned *at = &draft->account.connections;
+
+	return value_count(value->text, CONNECTIONS_MAX, at) ? 0 : expected(key, value->text, err);
+}
+
+int
+set_window(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	return value_count(value->text, WINDOW_MAX, &draft->account.window) ? 0 : expected(key, value->text, err);
+}
+
+/* "30/min", "30" or "off". */
+int
+set_rate(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	struct span unit = value->text;
+	struct span number = span_cut(&unit, '/');
+
+	if (span_is_nocase(value->text, "off")) {
+		draft->account.rate = 0;
+		return 0;
+	}
+	if (number.len < value->text.len && !span_is_nocase(unit, "min"))
+		return expected(key, value->text, err);
+	return value_count(number, RATE_MAX, &draft->account.rate) ? 0 : expected(key, value->text, err);
 }
 
 int

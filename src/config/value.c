@@ -97,11 +97,40 @@ value_size(struct span text, uint64_t *octets)
 }
 
 bool
-value_port(struct span text, uint16_t *port)
+value_count(struct span text, unsigned max, unsigned *count)
 {
 	uint64_t n;
 
-	if (!cut_number(&text, UINT16_MAX, &n) || n == 0 || text.len > 0)
+	if (!cut_number(&text, max, &n) || n == 0 || text.len > 0)
+		return false;
+	*count = (unsigned)n;
+	return true;
+}
+
+bool
+value_range(struct span text, int64_t *min_s, int64_t *max_s)
+{
+	const char *dots = memmem(text.data, text.len, "..", 2);
+	struct span first = text, last = text;
+	int64_t min_ms, max_ms;
+
+	if (dots != NULL) {
+		first.len = (size_t)(dots - text.data);
+		last = (struct span){ dots + 2, text.len - first.len - 2 };
+	}
+	if (!value_duration(first, &min_ms) || !value_duration(last, &max_ms) || min_ms < 0 || max_ms < min_ms)
+		return false;
+	*min_s = min_ms / 1000;
+	*max_s = max_ms / 1000;
+	return true;
+}
+
+bool
+value_port(struct span text, uint16_t *port)
+{
+	unsigned n;
+
+	if (!value_count(text, UINT16_MAX, &n))
 		return false;
 	*port = (uint16_t)n;
 	return true;

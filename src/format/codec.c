@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: ISC */
 #include "format/codec.h"
 
-#include <nettle/base64.h>
 #include <stdint.h>
+
+/* The octet at i, 0 behind the end. */
+static uint32_t
+octet_at(struct span data, size_t i)
+{
+	return i < data.len ? (unsigned char)data.data[i] : 0;
+}
 
 void
 base64_add(struct buf *out, struct span data)
 {
-	size_t len = BASE64_ENCODE_RAW_LENGTH(data.len);
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = (data.len / 3 + (data.len % 3 > 0)) * 4;
 	char *room = buf_reserve(out, len);
 
-	if (room == NULL || data.len == 0)
+	if (room == NULL)
 		return;
-	base64_encode_raw(room, data.len, (const uint8_t *)data.data);
+	for (size_t i = 0; i < data.len; i += 3, room += 4) {
+		uint32_t bits = octet_at(data, i) << 16 | octet_at(data, i + 1) << 8 | octet_at(data, i + 2);
+
+		room[0] = digits[bits >> 18];
+		room[1] = digits[bits >> 12 & 63];
+		room[2] = digits[bits >> 6 & 63];
+		room[3] = digits[bits & 63];
+		/* What no octet stands behind is padding. */
+		if (i + 1 >= data.len)
+			room[2] = '=';
+		if (i + 2 >= data.len)
+			room[3] = '=';
+	}
 	buf_commit(out, len);
 }
 

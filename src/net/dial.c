@@ -6,15 +6,21 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
+
+enum {
+	HOST_MAX = 1024,	/* octets of a name that the resolver is asked for */
+	RESOLVE_LOOK_MS = 100,	/* between two looks at the signals that came while it works */
+};
 
 /* One address on its way. */
 struct attempt {
@@ -41,25 +47,57 @@ resolve_error(struct err *err, const char *host, int code)
 	    code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 }
 
+/*
+ * Whether this process is the one that getaddrinfo_a() has its thread in.  In a child of it, for a handler of signals may
+ * fork, the C library still counts on that thread, and would wait for it in vain.
+ */
+static bool
+resolver_thread_is_here(void)
+{
+	static pid_t process;
+
+	if (process == 0)
+		process = getpid();
+	return process == getpid();
+}
+
+/*
+ * Without the thread a lookup takes as long as resolv.conf lets it.  The C library's locks are free: a thread that has
+ * had RESOLVE_LOOK_MS to begin with waits for the network.
+ */
+static int
+resolve_without_thread(struct gaicb *request, struct err *err)
+{
+	int code = getaddrinfo(request->ar_name, request->ar_service, request->ar_request, &request->ar_result);
+
+	return code == 0 ? 0 : resolve_error(err, request->ar_name, code);
+}
+
 /* Asks the resolver without letting it take longer than the deadline: getaddrinfo(3) itself knows no limit. */
 static int
 resolve_name(struct gaicb *request, int64_t deadline, struct err *err)
 {
 	struct gaicb *list[1] = { request };
 	struct sigevent none = { .sigev_notify = SIGEV_NONE };
-	int code = getaddrinfo_a(GAI_NOWAIT, list, 1, &none);
+	int code;
 
+	if (!resolver_thread_is_here())
+		return resolve_without_thread(request, err);
+	code = getaddrinfo_a(GAI_NOWAIT, list, 1, &none);
 	if (code != 0)
 		return resolve_error(err, request->ar_name, code);
 	for (code = gai_error(request); code == EAI_INPROGRESS; code = gai_error(request)) {
-		int left = deadline_poll_ms(deadline);
-		struct timespec limit = { left / 1000, left % 1000 * 1000000L };
+		int left = deadline_poll_ms(deadline_min(deadline, deadline_in(RESOLVE_LOOK_MS)));
+		struct timespec limit = { 0, left * 1000000L };
 
 		if (left == 0) {
 			gai_cancel(request);
 			return err_set(err, ERR_RESOLVE, "cannot look up %s: no answer in time", request->ar_name);
 		}
-		gai_suspend((const struct gaicb *const *)list, 1, left < 0 ? NULL : &limit);
+		gai_suspend((const struct gaicb *const *)list, 1, &limit);
+		wait_deliver();
+		if (!resolver_thread_is_here())
+			return resolve_without_thread(request, err);
 	}
 	return code == 0 ? 0 : resolve_error(err, request->ar_name, code);
 }
@@ -82,35 +120,60 @@ resolve_at_once(const char *host, const char *service, struct addrinfo **address
 	return getaddrinfo(is_localhost(host) ? NULL : host, service, &hints, addresses);
 }
 
-/*
- * The request and what it points at are static because a lookup that is given up on goes on in its thread until the
- * process ends.
- */
+/* A request and what it points at. */
+struct lookup {
+	struct gaicb request;
+	struct addrinfo hints;
+	char service[8];
+	char name[];
+};
+
+static struct lookup *
+lookup_new(const char *host, const char *service)
+{
+	struct lookup *lookup = calloc(1, sizeof(*lookup) + strlen(host) + 1);
+
+	if (lookup == NULL)
+		return NULL;
+	strcpy(lookup->name, host);
+	snprintf(lookup->service, sizeof(lookup->service), "%s", service);
+	lookup->hints.ai_socktype = SOCK_STREAM;
+	lookup->hints.ai_flags = AI_NUMERICSERV;
+	lookup->request.ar_name = lookup->name;
+	lookup->request.ar_service = lookup->service;
+	lookup->request.ar_request = &lookup->hints;
+	return lookup;
+}
+
+/* A lookup that is given up goes on in its thread, and needs its memory, until the process ends. */
+static void
+lookup_end(struct lookup *lookup)
+{
+	if (gai_error(&lookup->request) != EAI_INPROGRESS)
+		free(lookup);
+}
+
 static int
 resolve(const char *host, uint16_t port, int64_t deadline, struct addrinfo **addresses, struct err *err)
 {
-	static struct addrinfo hints;
-	static char service[8], name[1025];
-	static struct gaicb request;
-	int code;
+	struct lookup *lookup;
+	char service[8];
+	int code, result;
 
-	if (strlen(host) >= sizeof(name))
+	if (strlen(host) > HOST_MAX)
 		return err_set(err, ERR_HOST_UNKNOWN, "the server's name is too long");
 	snprintf(service, sizeof(service), "%u", port);
 	code = resolve_at_once(host, service, addresses);
 	if (code != EAI_NONAME)
 		return code == 0 ? 0 : resolve_error(err, host, code);
-	strcpy(name, host);
-	memset(&request, 0, sizeof(request));
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICSERV;
-	request.ar_name = name;
-	request.ar_service = service;
-	request.ar_request = &hints;
-	if (resolve_name(&request, deadline, err) < 0)
-		return -1;
-	*addresses = request.ar_result;
-	return 0;
+	lookup = lookup_new(host, service);
+	if (lookup == NULL)
+		return err_memory(err);
+	result = resolve_name(&lookup->request, deadline, err);
+	if (result == 0)
+		*addresses = lookup->request.ar_result;
+	lookup_end(lookup);
+	return result;
 }
 
 /* The next address of the list with the given family, from *at on; NULL where there is none. */
@@ -192,7 +255,7 @@ attempt_start(struct race *race)
 	return -1;
 }
 
-/* What became of a socket that poll(2) reports: its number when it is connected, or -1. */
+/* What became of a socket that wait_poll() reports: its number when it is connected, or -1. */
 static int
 attempt_result(struct race *race, struct attempt *attempt)
 {
@@ -229,7 +292,7 @@ race_wait(struct race *race, int64_t until)
 	size_t index[DIAL_ADDRESSES_MAX];
 	size_t n = attempts_running(race, polls, index);
 
-	if (n == 0 || poll(polls, n, deadline_poll_ms(until)) <= 0)
+	if (n == 0 || wait_poll(polls, n, until) <= 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		int fd = polls[i].revents != 0 ? attempt_result(race, &race->attempts[index[i]]) : -1;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/wait.h"
 #include "format/codec.h"
 
 enum {
@@ -238,6 +239,7 @@ proxy_http(struct stream *s, const struct proxy_target *target, int64_t deadline
 static void
 run_command(int fd, const char *command, const char *host, const char *port)
 {
+	wait_forget();
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
 		execl("/bin/sh", "sh", "-c", command, "sh", host, port, (char *)NULL);

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 
 /* The lowest layer: a socket.  `self` points at the stream's descriptor. */
 
@@ -146,6 +146,7 @@ stream_put(struct stream *s, enum stream_kind kind, const void *data, size_t len
 	if (kind == STREAM_SECRET)
 		s->out.secret = true;
 	buf_add(&s->out, data, len);
+	s->put_total += len;
 	show_sent(s, kind, data, len);
 }
 
@@ -160,6 +161,7 @@ stream_commit_content(struct stream *s, size_t len)
 {
 	show_sent(s, STREAM_CONTENT, s->out.data + s->out.len, len);
 	buf_commit(&s->out, len);
+	s->put_total += len;
 }
 
 size_t
@@ -186,6 +188,7 @@ stream_flush(struct stream *s, struct err *err)
 			return result;
 		}
 		s->out_sent += sent;
+		s->sent_total += sent;
 	}
 	buf_clear(&s->out);
 	s->out.secret = false;
@@ -274,16 +277,14 @@ int
 stream_wait(struct stream *s, unsigned events, int64_t deadline, struct err *err)
 {
 	struct pollfd pfd = { s->fd, poll_events(s->layer->events(s->self, events)), 0 };
-	int n, left = deadline_poll_ms(deadline);
+	int n;
 
 	/* First, for a server that drips octets is always ready and never done. */
-	if (left == 0)
+	if (deadline_poll_ms(deadline) == 0)
 		return err_set(err, ERR_TIMEOUT, "the server did not answer in time");
 	if ((events & STREAM_READABLE) && s->layer->pending(s->self))
 		return 0;
-	do
-		n = poll(&pfd, 1, left);
-	while (n < 0 && errno == EINTR);
+	n = wait_poll(&pfd, 1, deadline);
 	if (n > 0)
 		return 0;
 	if (n == 0)

@@ -74,6 +74,8 @@ struct stream {
 	bool ended;		/* the peer has closed */
 	struct buf out;
 	size_t out_sent;	/* octets of `out` that were sent already */
+	uint64_t put_total;	/* octets queued, since the beginning */
+	uint64_t sent_total;	/* … and sent: the peer may have the first so many of them, and no other */
 	uint64_t content_shown;	/* octets of content since the watcher was last told */
 	const struct stream_watch *watch;
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/tls.h"
 
-#include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "net/gnutls_late.h"
 #include "net/verify.h"
 
 /*
@@ -34,11 +34,11 @@ tls_failed(const struct tls *tls, int code, struct err *err)
 		kind = ERR_LOST;
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED)
 		err_set(err, kind, "the server says: %s",
-		    gnutls_alert_get_name(gnutls_alert_get(tls->session)));
+		    gnutls.alert_get_name(gnutls.alert_get(tls->session)));
 	else if (kind == ERR_LOST)
 		err_set(err, kind, "the connection broke");
 	else
-		err_set(err, kind, "%s", gnutls_strerror(code));
+		err_set(err, kind, "%s", gnutls.strerror(code));
 	err->library_code = code;
 	return STREAM_FAILED;
 }
@@ -51,8 +51,8 @@ tls_recv(void *self, void *data, size_t cap, size_t *got, struct err *err)
 
 	/* A post-handshake message (a new session ticket) shows as AGAIN although more may be buffered. */
 	do
-		n = gnutls_record_recv(tls->session, data, cap);
-	while (n == GNUTLS_E_AGAIN && gnutls_record_check_pending(tls->session) > 0);
+		n = gnutls.record_recv(tls->session, data, cap);
+	while (n == GNUTLS_E_AGAIN && gnutls.record_check_pending(tls->session) > 0);
 	if (n > 0) {
 		*got = (size_t)n;
 		return STREAM_OK;
@@ -69,7 +69,7 @@ static enum stream_result
 tls_send(void *self, const void *data, size_t len, size_t *sent, struct err *err)
 {
 	struct tls *tls = self;
-	ssize_t n = gnutls_record_send(tls->session, tls->resend ? NULL : data, tls->resend ? 0 : len);
+	ssize_t n = gnutls.record_send(tls->session, tls->resend ? NULL : data, tls->resend ? 0 : len);
 
 	tls->resend = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
 	if (n < 0)
@@ -83,7 +83,7 @@ tls_pending(const void *self)
 {
 	const struct tls *tls = self;
 
-	return gnutls_record_check_pending(tls->session) > 0;
+	return gnutls.record_check_pending(tls->session) > 0;
 }
 
 static unsigned
@@ -99,9 +99,9 @@ tls_close(void *self)
 	struct tls *tls = self;
 
 	if (!tls->ended && !tls->resend)
-		gnutls_bye(tls->session, GNUTLS_SHUT_WR);
-	gnutls_deinit(tls->session);
-	gnutls_certificate_free_credentials(tls->credentials);
+		gnutls.bye(tls->session, GNUTLS_SHUT_WR);
+	gnutls.deinit(tls->session);
+	gnutls.certificate_free_credentials(tls->credentials);
 	free(tls);
 }
 
@@ -111,7 +111,7 @@ static const struct stream_layer tls_layer = { tls_recv, tls_send, tls_pending, 
 static int
 verify(gnutls_session_t session)
 {
-	struct tls *tls = gnutls_session_get_ptr(session);
+	struct tls *tls = gnutls.session_get_ptr(session);
 	int code = verify_server(session, tls->credentials, tls->settings, tls->verdict);
 
 	tls->refused = code == GNUTLS_E_CERTIFICATE_ERROR;
@@ -127,14 +127,14 @@ set_trust(struct tls *tls, struct err *err)
 	int code = 1;
 
 	if (file != NULL)
-		code = gnutls_certificate_set_x509_trust_file(tls->credentials, file, GNUTLS_X509_FMT_PEM);
+		code = gnutls.certificate_set_x509_trust_file(tls->credentials, file, GNUTLS_X509_FMT_PEM);
 	if (code <= 0)
 		return err_set(err, ERR_CONFIG, "no trusted certificates in %s: %s", file,
-		    code < 0 ? gnutls_strerror(code) : "there are none");
+		    code < 0 ? gnutls.strerror(code) : "there are none");
 	if (crl != NULL)
-		code = gnutls_certificate_set_x509_crl_file(tls->credentials, crl, GNUTLS_X509_FMT_PEM);
+		code = gnutls.certificate_set_x509_crl_file(tls->credentials, crl, GNUTLS_X509_FMT_PEM);
 	if (code < 0)
-		return err_set(err, ERR_CONFIG, "no revocation list in %s: %s", crl, gnutls_strerror(code));
+		return err_set(err, ERR_CONFIG, "no revocation list in %s: %s", crl, gnutls.strerror(code));
 	return 0;
 }
 
@@ -165,10 +165,10 @@ set_client_certificate(struct tls *tls, struct err *err)
 		return 0;
 	if (check_key_file(key, err) < 0)
 		return -1;
-	code = gnutls_certificate_set_x509_key_file2(tls->credentials, cert, key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	code = gnutls.certificate_set_x509_key_file2(tls->credentials, cert, key, GNUTLS_X509_FMT_PEM, NULL, 0);
 	return code >= 0 ? 0 :
 	    err_set(err, ERR_CONFIG, "cannot use the client certificate %s with the key %s: %s", cert, key,
-	    gnutls_strerror(code));
+	    gnutls.strerror(code));
 }
 
 static int
@@ -182,12 +182,12 @@ set_priorities(struct tls *tls, struct err *err)
 	if (tls->settings->only_tls13)
 		buf_adds(&text, wanted != NULL ? ":-VERS-TLS1.0:-VERS-TLS1.1:-VERS-TLS1.2" : ":-VERS-TLS1.2");
 	if (wanted == NULL)
-		code = gnutls_set_default_priority_append(tls->session, text.data, &at, 0);
+		code = gnutls.set_default_priority_append(tls->session, text.data, &at, 0);
 	else
-		code = gnutls_priority_set_direct(tls->session, text.data, &at);
+		code = gnutls.priority_set_direct(tls->session, text.data, &at);
 	if (code < 0)
 		err_set(err, ERR_CONFIG, "GnuTLS does not take the priorities \"%s\", from \"%s\" on: %s", text.data, at,
-		    gnutls_strerror(code));
+		    gnutls.strerror(code));
 	buf_release(&text);
 	return code < 0 ? -1 : 0;
 }
@@ -203,22 +203,22 @@ static int
 set_up(struct tls *tls, int fd, struct err *err)
 {
 	const struct tls_settings *settings = tls->settings;
-	int code = gnutls_certificate_allocate_credentials(&tls->credentials);
+	int code = gnutls.certificate_allocate_credentials(&tls->credentials);
 
 	if (code >= 0)
-		code = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP);
+		code = gnutls.init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP);
 	if (code >= 0)
-		code = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
+		code = gnutls.credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
 	if (code >= 0 && !is_address(settings->host))
-		code = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, settings->host, strlen(settings->host));
+		code = gnutls.server_name_set(tls->session, GNUTLS_NAME_DNS, settings->host, strlen(settings->host));
 	if (code < 0)
-		return err_set(err, ERR_SYSTEM, "cannot set up TLS: %s", gnutls_strerror(code));
+		return err_set(err, ERR_SYSTEM, "cannot set up TLS: %s", gnutls.strerror(code));
 	if (set_trust(tls, err) < 0 || set_client_certificate(tls, err) < 0 || set_priorities(tls, err) < 0)
 		return -1;
-	gnutls_session_set_ptr(tls->session, tls);
+	gnutls.session_set_ptr(tls->session, tls);
 	if (settings->verify)
-		gnutls_session_set_verify_function(tls->session, verify);
-	gnutls_transport_set_int(tls->session, fd);
+		gnutls.session_set_verify_function(tls->session, verify);
+	gnutls.transport_set_int2(tls->session, fd, fd);
 	return 0;
 }
 
@@ -227,7 +227,7 @@ static int
 handshake_failed(struct tls *tls, int code, struct err *err)
 {
 	if (tls->refused) {
-		gnutls_alert_send_appropriate(tls->session, GNUTLS_E_CERTIFICATE_ERROR);
+		gnutls.alert_send_appropriate(tls->session, GNUTLS_E_CERTIFICATE_ERROR);
 		return -1;
 	}
 	tls_failed(tls, code, err);
@@ -242,7 +242,7 @@ handshake_failed(struct tls *tls, int code, struct err *err)
 		return -1;
 	}
 	err_wrap(err, "the TLS handshake failed");
-	gnutls_alert_send_appropriate(tls->session, code);
+	gnutls.alert_send_appropriate(tls->session, code);
 	return -1;
 }
 
@@ -250,15 +250,15 @@ static int
 handshake(struct tls *tls, struct stream *s, int64_t deadline, struct err *err)
 {
 	for (;;) {
-		int code = gnutls_handshake(tls->session);
+		int code = gnutls.handshake(tls->session);
 
 		if (code >= 0)
 			return 0;
-		if (gnutls_error_is_fatal(code))
+		if (gnutls.error_is_fatal(code))
 			return handshake_failed(tls, code, err);
 		if (code != GNUTLS_E_AGAIN)
 			continue;
-		if (stream_wait(s, gnutls_record_get_direction(tls->session) == 0 ? STREAM_READABLE : STREAM_WRITABLE,
+		if (stream_wait(s, gnutls.record_get_direction(tls->session) == 0 ? STREAM_READABLE : STREAM_WRITABLE,
 		    deadline, err) < 0)
 			return err_wrap(err, "TLS handshake");
 	}
@@ -268,9 +268,9 @@ static void
 tls_free(struct tls *tls)
 {
 	if (tls->session != NULL)
-		gnutls_deinit(tls->session);
+		gnutls.deinit(tls->session);
 	if (tls->credentials != NULL)
-		gnutls_certificate_free_credentials(tls->credentials);
+		gnutls.certificate_free_credentials(tls->credentials);
 	free(tls);
 }
 
@@ -281,6 +281,8 @@ tls_start(struct stream *s, const struct tls_settings *settings, int64_t deadlin
 
 	if (stream_has_input(s))
 		return err_set(err, ERR_TLS, "the server sent something before TLS began: someone may tamper with the connection");
+	if (gnutls_late_load(err) < 0)
+		return -1;
 	tls = calloc(1, sizeof(*tls));
 	if (tls == NULL)
 		return err_memory(err);
@@ -306,10 +308,10 @@ tls_channel_binding(const struct stream *s, struct buf *out)
 	gnutls_datum_t binding = { NULL, 0 };
 
 	if (s->layer != &tls_layer ||
-	    gnutls_session_channel_binding(tls->session, GNUTLS_CB_TLS_EXPORTER, &binding) < 0)
+	    gnutls.session_channel_binding(tls->session, GNUTLS_CB_TLS_EXPORTER, &binding) < 0)
 		return false;
 	buf_add(out, binding.data, binding.size);
-	gnutls_free(binding.data);
+	(*gnutls.free)(binding.data);
 	return buf_ok(out);
 }
 
@@ -321,7 +323,7 @@ tls_describe(const struct stream *s, struct buf *out)
 
 	if (s->layer != &tls_layer)
 		return;
-	text = gnutls_session_get_desc(tls->session);
+	text = gnutls.session_get_desc(tls->session);
 	buf_adds(out, text != NULL ? text : "TLS");
-	gnutls_free(text);
+	(*gnutls.free)(text);
 }

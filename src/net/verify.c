@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/verify.h"
 
-#include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
-#include <gnutls/x509.h>
-#include <nettle/base64.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/text.h"
+#include "format/codec.h"
 #include "net/anchors.h"
+#include "net/gnutls_late.h"
 
 #define PIN_PREFIX "sha256//"
 
 enum {
 	CHAIN_MAX = 16,			/* certificates of a chain that are looked at */
+	SHA256_LEN = 32,		/* octets */
 	DIGEST_MAX = 64,		/* octets of SHA-512 */
 };
 
@@ -49,7 +48,7 @@ add_names(struct buf *out, gnutls_x509_crt_t crt)
 	int type;
 
 	for (unsigned i = 0; i < 32; i++, len = sizeof(name) - 1) {
-		type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &len, NULL);
+		type = gnutls.x509_crt_get_subject_alt_name(crt, i, name, &len, NULL);
 		if (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER)
 			break;
 		if (type != GNUTLS_SAN_DNSNAME)
@@ -64,12 +63,12 @@ static void
 add_dn(struct buf *out, gnutls_x509_crt_t crt, bool issuer)
 {
 	gnutls_datum_t text = { NULL, 0 };
-	int code = issuer ? gnutls_x509_crt_get_issuer_dn3(crt, &text, 0) : gnutls_x509_crt_get_dn3(crt, &text, 0);
+	int code = issuer ? gnutls.x509_crt_get_issuer_dn3(crt, &text, 0) : gnutls.x509_crt_get_dn3(crt, &text, 0);
 
 	if (code < 0)
 		return;
 	text_printable(out, (struct span){ (const char *)text.data, text.size }, false);
-	gnutls_free(text.data);
+	(*gnutls.free)(text.data);
 }
 
 static void
@@ -88,7 +87,7 @@ say_expired(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *s
 {
 	(void)settings;
 	buf_adds(out, "a certificate of the server expired (the server's own is valid until ");
-	add_date(out, gnutls_x509_crt_get_expiration_time(crt));
+	add_date(out, gnutls.x509_crt_get_expiration_time(crt));
 	buf_adds(out, ", it is now ");
 	add_date(out, time(NULL));
 	buf_adds(out, ")");
@@ -99,7 +98,7 @@ say_too_early(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings 
 {
 	(void)settings;
 	buf_adds(out, "a certificate of the server is not yet valid (the server's own from ");
-	add_date(out, gnutls_x509_crt_get_activation_time(crt));
+	add_date(out, gnutls.x509_crt_get_activation_time(crt));
 	buf_adds(out, ", it is now ");
 	add_date(out, time(NULL));
 	buf_adds(out, "; is this machine's clock right?)");
@@ -110,7 +109,7 @@ say_issuer(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *se
 {
 	const char *where = settings->trust_file != NULL ? settings->trust_file : "the system's trust store";
 
-	if (gnutls_x509_crt_check_issuer(crt, crt) != 0) {
+	if (gnutls.x509_crt_check_issuer(crt, crt) != 0) {
 		buf_addf(out, "the server's certificate is self-signed and not in %s", where);
 		return;
 	}
@@ -131,12 +130,12 @@ static void
 say_weak(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
 {
 	unsigned bits = 0;
-	int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
-	const char *signature = gnutls_sign_get_name(gnutls_x509_crt_get_signature_algorithm(crt));
+	int algorithm = gnutls.x509_crt_get_pk_algorithm(crt, &bits);
+	const char *signature = gnutls.sign_get_name(gnutls.x509_crt_get_signature_algorithm(crt));
 
 	(void)settings;
 	buf_addf(out, "a certificate of the server is too weak (the server's own: %s key of %u bits, signed with %s)",
-	    algorithm < 0 ? "unknown" : gnutls_pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm), bits,
+	    algorithm < 0 ? "unknown" : gnutls.pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm), bits,
 	    signature != NULL ? signature : "an unknown algorithm");
 }
 
@@ -178,10 +177,10 @@ say_other(struct buf *out, unsigned status)
 	gnutls_datum_t text = { NULL, 0 };
 
 	buf_adds(out, "the server's certificate is refused");
-	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+	if (gnutls.certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
 		return;
 	buf_addf(out, ": %s", (const char *)text.data);
-	gnutls_free(text.data);
+	(*gnutls.free)(text.data);
 }
 
 /* The digest of the certificate, or of its key (SubjectPublicKeyInfo); the number of octets, 0 where there is none. */
@@ -194,18 +193,18 @@ digest(gnutls_x509_crt_t crt, bool key, gnutls_digest_algorithm_t algorithm, uns
 	int code;
 
 	if (key) {
-		code = gnutls_pubkey_init(&pubkey);
+		code = gnutls.pubkey_init(&pubkey);
 		if (code >= 0)
-			code = gnutls_pubkey_import_x509(pubkey, crt, 0);
+			code = gnutls.pubkey_import_x509(pubkey, crt, 0);
 		if (code >= 0)
-			code = gnutls_pubkey_export2(pubkey, GNUTLS_X509_FMT_DER, &der);
-		gnutls_pubkey_deinit(pubkey);
+			code = gnutls.pubkey_export2(pubkey, GNUTLS_X509_FMT_DER, &der);
+		gnutls.pubkey_deinit(pubkey);
 	} else {
-		code = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der);
+		code = gnutls.x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der);
 	}
-	if (code >= 0 && gnutls_hash_fast(algorithm, der.data, der.size, out) >= 0)
-		len = gnutls_hash_get_len(algorithm);
-	gnutls_free(der.data);
+	if (code >= 0 && gnutls.hash_fast(algorithm, der.data, der.size, out) >= 0)
+		len = gnutls.hash_get_len(algorithm);
+	(*gnutls.free)(der.data);
 	return len;
 }
 
@@ -214,11 +213,10 @@ static void
 add_pin(struct buf *out, gnutls_x509_crt_t crt)
 {
 	unsigned char id[DIGEST_MAX];
-	char text[BASE64_ENCODE_RAW_LENGTH(DIGEST_MAX) + 1] = "";
 	size_t len = digest(crt, true, GNUTLS_DIG_SHA256, id);
 
-	base64_encode_raw(text, len, id);
-	buf_addf(out, PIN_PREFIX "%s", text);
+	buf_adds(out, PIN_PREFIX);
+	base64_add(out, (struct span){ (const char *)id, len });
 }
 
 /* Fills the error; the hint is the line that would trust this very key. */
@@ -275,17 +273,15 @@ parse_hex(const char *text, unsigned char out[static DIGEST_MAX])
 static size_t
 parse_key_pin(const char *text, unsigned char out[static DIGEST_MAX])
 {
-	struct base64_decode_ctx context;
-	size_t len = DIGEST_MAX, text_len;
+	struct buf octets = BUF_INIT(DIGEST_MAX);
+	size_t len = 0;
 
 	if (strncmp(text, PIN_PREFIX, strlen(PIN_PREFIX)) != 0)
 		return 0;
-	text += strlen(PIN_PREFIX);
-	text_len = strlen(text);
-	base64_decode_init(&context);
-	if (text_len != BASE64_ENCODE_RAW_LENGTH(32) || !base64_decode_update(&context, &len, out, text_len, text) ||
-	    !base64_decode_final(&context))
-		return 0;
+	if (base64_decode(&octets, span_of(text + strlen(PIN_PREFIX))) && octets.len == SHA256_LEN)
+		len = octets.len;
+	memcpy(out, octets.data, len);
+	buf_release(&octets);
 	return len;
 }
 
@@ -341,7 +337,7 @@ add_anchor(void *arg, struct span der)
 	} cast = { der.data };
 	gnutls_datum_t datum = { cast.out, (unsigned)der.len };
 
-	gnutls_certificate_set_x509_trust_mem(judge->credentials, &datum, GNUTLS_X509_FMT_DER);
+	gnutls.certificate_set_x509_trust_mem(judge->credentials, &datum, GNUTLS_X509_FMT_DER);
 }
 
 /*
@@ -357,9 +353,9 @@ add_anchors_by_name(struct judge *judge)
 	size_t count = 0;
 
 	for (unsigned i = 0; i < judge->count; i++) {
-		if (gnutls_x509_crt_get_raw_issuer_dn(judge->chain[i], &raw[count]) >= 0)
+		if (gnutls.x509_crt_get_raw_issuer_dn(judge->chain[i], &raw[count]) >= 0)
 			count++;
-		if (gnutls_x509_crt_get_raw_dn(judge->chain[i], &raw[count]) >= 0)
+		if (gnutls.x509_crt_get_raw_dn(judge->chain[i], &raw[count]) >= 0)
 			count++;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -367,7 +363,7 @@ add_anchors_by_name(struct judge *judge)
 	if (bundle != NULL)
 		anchors_find(bundle, names, count, add_anchor, judge);
 	for (size_t i = 0; i < count; i++)
-		gnutls_free(raw[i].data);
+		(*gnutls.free)(raw[i].data);
 }
 
 /* gnutls_certificate_verify_peers() takes what it must not change as not const. */
@@ -388,7 +384,7 @@ has_alt_name(gnutls_x509_crt_t crt)
 	char name[1];
 	size_t len = 0;
 
-	return gnutls_x509_crt_get_subject_alt_name(crt, 0, name, &len, NULL) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+	return gnutls.x509_crt_get_subject_alt_name(crt, 0, name, &len, NULL) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 }
 
 /* GnuTLS's own verification: chain, dates, name, purpose, strength, revocation. */
@@ -399,7 +395,7 @@ verify_chain(struct judge *judge, unsigned *status)
 		vdata(GNUTLS_DT_DNS_HOSTNAME, judge->settings->host),
 		vdata(GNUTLS_DT_KEY_PURPOSE_OID, GNUTLS_KP_TLS_WWW_SERVER),
 	};
-	int code = gnutls_certificate_verify_peers(judge->session, wanted, 2, status);
+	int code = gnutls.certificate_verify_peers(judge->session, wanted, 2, status);
 
 	/* GnuTLS 3.7 takes the common name where there is no subjectAltName, and RFC 9525 section 2 does not. */
 	if (code >= 0 && *status == 0 && !has_alt_name(judge->chain[0]))
@@ -419,7 +415,7 @@ judge_by_anchors(struct judge *judge)
 	code = verify_chain(judge, &status);
 	/* The whole store before a refusal: it may have more than the bundle (PKCS #11 trust modules, other places). */
 	if (code >= 0 && system && (status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0 &&
-	    gnutls_certificate_set_x509_system_trust(judge->credentials) > 0)
+	    gnutls.certificate_set_x509_system_trust(judge->credentials) > 0)
 		code = verify_chain(judge, &status);
 	if (code < 0)
 		return code;
@@ -453,7 +449,7 @@ add_tlsa_anchor(struct judge *judge, const struct tlsa *tlsa)
 {
 	for (unsigned i = 0; i < judge->count; i++)
 		if (tlsa_matches(tlsa, judge->chain[i]))
-			return gnutls_certificate_set_x509_trust(judge->credentials, &judge->chain[i], 1) > 0;
+			return gnutls.certificate_set_x509_trust(judge->credentials, &judge->chain[i], 1) > 0;
 	return false;
 }
 
@@ -499,17 +495,17 @@ static int
 import_chain(struct judge *judge)
 {
 	unsigned presented = 0;
-	const gnutls_datum_t *peers = gnutls_certificate_get_peers(judge->session, &presented);
+	const gnutls_datum_t *peers = gnutls.certificate_get_peers(judge->session, &presented);
 	int code = 0;
 
 	if (peers == NULL || presented == 0)
 		return GNUTLS_E_NO_CERTIFICATE_FOUND;
 	for (unsigned i = 0; i < presented && i < CHAIN_MAX && code >= 0; i++) {
-		code = gnutls_x509_crt_init(&judge->chain[i]);
+		code = gnutls.x509_crt_init(&judge->chain[i]);
 		if (code < 0)
 			break;
 		judge->count++;
-		code = gnutls_x509_crt_import(judge->chain[i], &peers[i], GNUTLS_X509_FMT_DER);
+		code = gnutls.x509_crt_import(judge->chain[i], &peers[i], GNUTLS_X509_FMT_DER);
 	}
 	return code;
 }
@@ -530,6 +526,6 @@ verify_server(gnutls_session_t session, gnutls_certificate_credentials_t credent
 			code = judge_by_anchors(&judge);
 	}
 	for (unsigned i = 0; i < judge.count; i++)
-		gnutls_x509_crt_deinit(judge.chain[i]);
+		gnutls.x509_crt_deinit(judge.chain[i]);
 	return code;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One message over one account: which server, with which password, and what it came to.
+ * One message over one link, and what it came to.
  */
 #ifndef SENDOFF_QUEUE_DELIVERY_H
 #define SENDOFF_QUEUE_DELIVERY_H
@@ -8,8 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "config/account.h"
-#include "net/stream.h"
+#include "queue/link.h"
 #include "smtp/transaction.h"
 
 struct delivery {
@@ -17,20 +16,33 @@ struct delivery {
 	struct buf server;	/* "host:port" of the server that was talked to last; empty where none was reached */
 	struct buf tls;		/* the session's TLS, for the log; empty: none */
 	const char *mechanism;	/* of the login; NULL: none */
+	const struct account *account;	/* whose server it was: the message's account, or a fallback; borrowed */
+	bool has_dsn;		/* the server offered DSN: it tells the sender itself */
+	bool from_session;	/* it failed before the message was spoken of: not its fault, and never final */
+	int64_t began_ms;	/* on clock_ms()'s scale */
 	int64_t elapsed_ms;
 };
 
 /*
- * Tries the account's servers in order, until one can be talked to, and sends.  Another is tried only where the last
- * could not be reached or is out of service for now, never when it may have the message.  Afterwards every recipient in
- * d->tx has an outcome, ACCEPTED or FAILED.  d is the caller's, for delivery_release(), whatever comes back.
- * Returns 0 when all recipients were accepted, -1 else; the errors are in the outcomes.  err is filled only where there
- * are no outcomes: ERR_SYSTEM (memory).
+ * Prepares to deliver the message; all recipients are pending.  d is the caller's, for delivery_release(), whatever comes
+ * back.  Errors: ERR_SYSTEM (memory); ERR_MESSAGE (larger than the account allows): then all have failed so.
  */
-int deliver(struct delivery *d, const struct account *account, const struct envelope *envelope,
-    const struct message *message, const struct stream_watch *watch, struct err *err);
-
+int delivery_init(struct delivery *d, const struct account *account, const struct envelope *envelope,
+    const struct message *message, struct err *err);
 void delivery_release(struct delivery *d);
+
+/*
+ * Delivers over the link, which is opened where it is not.  `around` as for smtp_send(); afterwards every recipient has an
+ * outcome unless the message was sent ahead (delivery_await()).  -1: the link's session broke, or could not be opened; the
+ * error is in the outcomes too.
+ */
+int deliver(struct delivery *d, struct link *link, const struct around *around, struct err *err);
+
+/* Waits for the answer to a message that was sent ahead.  As deliver(). */
+int delivery_await(struct delivery *d, struct link *link, struct err *err);
+
+/* True for a failure that trying again cannot mend: it is about the message or the recipient. */
+bool delivery_is_final(const struct delivery *d, size_t recipient);
 
 /*
  * The kind whose exit status speaks for the whole: ERR_NONE where all were accepted; where failures differ, the first of

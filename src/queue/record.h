@@ -5,7 +5,7 @@
  *	block     BLOCK_SIZE octets: "sendoff" LF, format version, lengths of body and head, checksums of body, head and block
  *	body      in wire form, as it was spooled
  *	head      records: one ENVELOPE, RECIPIENT for each of them in order, one HEADER
- *	tail      records, appended one after the other
+ *	tail      records; what is appended at once begins with a BATCH
  *
  * The body comes first because it is spooled before the envelope is known (-t): so the spooled file itself becomes the
  * queued one.  Block, body and head never change.
@@ -62,6 +62,8 @@ enum record_type {
 	RECORD_RELEASE,		/* uid: … no longer */
 	RECORD_FAILED,		/* text: needs a person; no run tries it again */
 	RECORD_RETRY,		/* uid: a person wants it tried: neither failed nor to be waited for any more */
+	/* The store writes it before the records that are appended at once; nobody else does.  See STATES. */
+	RECORD_BATCH,		/* at, length, taken */
 };
 
 enum notice {			/* what the sender is told */
@@ -84,6 +86,9 @@ struct record {
 	uint64_t state;			/* enum item_state */
 	uint64_t notice;		/* enum notice */
 	uint64_t code;			/* reply code */
+	uint64_t at;			/* octets of the tail before this record */
+	uint64_t length;		/* octets of the records that were written together with this one, behind it */
+	bool taken;			/* the first that is appended since the message was taken: the one before let go of it */
 	bool in_doubt;
 	bool needs_utf8;
 	struct span recipients;		/* packed ranges, by record_add_range() */
@@ -114,9 +119,12 @@ enum record_result {
 /* Takes the next record off rest. */
 enum record_result record_read(struct span *rest, struct record *record);
 
+/* True where rest may begin with a record of that type and no text; without a look at its checksum. */
+bool record_may_be(struct span rest, enum record_type type);
+
 /* Ranges of recipients: recipient `first` and the count - 1 behind it.  For record.recipients. */
 void record_add_range(struct buf *ranges, uint32_t first, uint32_t count);
-/* Takes the next range off; false where none is left, or what is left is none. */
+/* Takes the next range off; false where none is left (ranges->len is 0 then), or what is left is none. */
 bool record_next_range(struct span *ranges, uint32_t *first, uint32_t *count);
 
 #endif

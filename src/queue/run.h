@@ -50,7 +50,7 @@ struct run_watch {
 };
 
 struct run_options {
-	bool now;			/* whatever back-off and breakers say, failed ones too; held ones only by `ids` never */
+	bool now;			/* whatever back-off and breakers say; failed ones only where `ids` name them, held ones never */
 	struct selection selection;
 	struct run_watch watch;
 };
@@ -71,17 +71,5 @@ struct run_result {
  */
 int run_once(struct store *store, const struct config *config, const struct run_options *options,
     struct run_result *result, struct err *err);
-
-/*
- * The detached runner: a process of its own that empties the queue, waiting for what is not due, and ends when nothing is
- * left that it could send.  There is at most one for a queue; where there is one already, nothing is done.  Returns at once
- * in the caller, whose descriptors the runner does not keep.  `now`: its first run is one with `now`.
- * Errors: ERR_SYSTEM (fork).
- */
-int runner_start(struct store *store, const char *config_path, bool now, const struct run_watch *watch, struct err *err);
-
-/* The same in this process, and without end: -qTIME.  Every interval_ms all is tried that is due. */
-int runner_stay(struct store *store, const char *config_path, int64_t interval_ms, const struct run_watch *watch,
-    struct err *err);
 
 #endif

@@ -24,6 +24,9 @@
 #include "message/message.h"
 #include "queue/item.h"
 
+#define STORE_RUN "run"
+#define STORE_TMP "tmp"
+
 struct store {
 	int dir;		/* -1: not open */
 	char *path;
@@ -84,7 +87,10 @@ enum store_result store_look(struct store *store, const char *id, bool with_head
  */
 int store_append(struct item *item, const struct buf *records, struct err *err);
 
-enum { STORE_TAIL_MAX = 16 * 1024 * 1024 };	/* octets of a tail */
+enum {
+	STORE_HEAD_MAX = 64 * 1024 * 1024,	/* octets of a head: a header block, and some 100,000 recipients */
+	STORE_TAIL_MAX = 16 * 1024 * 1024,	/* octets of a tail */
+};
 
 /* Removes a locked item; durable after store_sync().  Errors: ERR_CANT_CREATE (names the file). */
 int store_remove(struct store *store, struct item *item, struct err *err);

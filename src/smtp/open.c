@@ -209,8 +209,8 @@ introduce(struct smtp *s, struct err *err)
 	return tls_mode(s) == TLS_STARTTLS ? upgrade(s, err) : 0;
 }
 
-static void
-init(struct smtp *s, const struct account *account, const struct server *server, const struct stream_watch *watch)
+void
+smtp_init(struct smtp *s, const struct account *account, const struct server *server, const struct stream_watch *watch)
 {
 	memset(s, 0, sizeof(*s));
 	s->account = account;
@@ -220,6 +220,7 @@ init(struct smtp *s, const struct account *account, const struct server *server,
 	s->stream.watch = watch;
 	ehlo_init(&s->offers);
 	reply_init(&s->reply);
+	err_init(&s->why);
 }
 
 int
@@ -229,7 +230,7 @@ smtp_open(struct smtp *s, const struct account *account, const struct server *se
 	int64_t deadline = deadline_in(account->connect_timeout_ms);
 	int result;
 
-	init(s, account, server, watch);
+	smtp_init(s, account, server, watch);
 	result = connect_server(s, deadline_min(deadline, s->deadline), err);
 	if (result < 0)
 		s->broken = true;
@@ -260,11 +261,18 @@ say_goodbye(struct smtp *s)
 void
 smtp_close(struct smtp *s)
 {
+	struct err err;
+
 	if (!s->broken && s->stream.fd >= 0 && (s->quit || s->due == 0))
 		say_goodbye(s);
+	err_init(&err);
+	err_set(&err, ERR_LOST, "the session was closed before the server answered");
+	smtp_abandon(s, &err);
+	err_release(&err);
 	stream_release(&s->stream);
 	ehlo_release(&s->offers);
 	reply_release(&s->reply);
+	err_release(&s->why);
 	free(s->fifo);
 	s->fifo = NULL;
 }

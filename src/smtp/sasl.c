@@ -5,9 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/late.h"
 #include "format/codec.h"
 
 enum { TOKEN_ERROR_MAX = 4096 };	/* octets of the server's words about a token that are kept */
+
+/* libgsasl is loaded with the first mechanism that is its: gsasl.init() is gsasl_init(), and so on, in sessions. */
+#define GSASL_FUNCTIONS(FUNCTION) \
+	FUNCTION(gsasl_, client_start) FUNCTION(gsasl_, done) FUNCTION(gsasl_, finish) FUNCTION(gsasl_, free) \
+	FUNCTION(gsasl_, init) FUNCTION(gsasl_, property_set) FUNCTION(gsasl_, property_set_raw) \
+	FUNCTION(gsasl_, step) FUNCTION(gsasl_, strerror)
+
+static struct {
+	GSASL_FUNCTIONS(LATE_POINTER)
+} gsasl = { GSASL_FUNCTIONS(LATE_START) };
+
+static const char *const gsasl_names[] = { GSASL_FUNCTIONS(LATE_NAME) };
+static struct late_library gsasl_library = LATE_LIBRARY(SONAME_GSASL, "libgsasl18", gsasl_names, gsasl);
 
 struct sasl {
 	const struct sasl_mechanism *mechanism;
@@ -65,7 +79,7 @@ is_ours(const struct sasl_mechanism *mechanism)
 static int
 sasl_failed(const struct sasl *sasl, int code, struct err *err)
 {
-	err_set(err, ERR_LOGIN, "%s: %s", sasl->mechanism->name, gsasl_strerror(code));
+	err_set(err, ERR_LOGIN, "%s: %s", sasl->mechanism->name, gsasl.strerror(code));
 	err->library_code = code;
 	return -1;
 }
@@ -78,7 +92,7 @@ set_binding(struct sasl *sasl)
 	int code;
 
 	base64_add(&text, (struct span){ sasl->credentials->binding->data, sasl->credentials->binding->len });
-	code = gsasl_property_set(sasl->session, GSASL_CB_TLS_EXPORTER, text.data);
+	code = gsasl.property_set(sasl->session, GSASL_CB_TLS_EXPORTER, text.data);
 	buf_release(&text);
 	return code;
 }
@@ -87,19 +101,19 @@ static int
 set_properties(struct sasl *sasl)
 {
 	const struct sasl_credentials *credentials = sasl->credentials;
-	int code = gsasl_property_set(sasl->session, GSASL_AUTHID, credentials->user);
+	int code = gsasl.property_set(sasl->session, GSASL_AUTHID, credentials->user);
 
 	if (code == GSASL_OK)
-		code = gsasl_property_set_raw(sasl->session, GSASL_PASSWORD, credentials->secret->data, credentials->secret->len);
+		code = gsasl.property_set_raw(sasl->session, GSASL_PASSWORD, credentials->secret->data, credentials->secret->len);
 	if (code == GSASL_OK)
-		code = gsasl_property_set(sasl->session, GSASL_SERVICE, "smtp");
+		code = gsasl.property_set(sasl->session, GSASL_SERVICE, "smtp");
 	if (code == GSASL_OK)
-		code = gsasl_property_set(sasl->session, GSASL_HOSTNAME, credentials->host);
+		code = gsasl.property_set(sasl->session, GSASL_HOSTNAME, credentials->host);
 	if (code == GSASL_OK && credentials->domain != NULL)
-		code = gsasl_property_set(sasl->session, GSASL_REALM, credentials->domain);
+		code = gsasl.property_set(sasl->session, GSASL_REALM, credentials->domain);
 	/* No security layer: TLS is there. */
 	if (code == GSASL_OK)
-		code = gsasl_property_set(sasl->session, GSASL_QOP, "qop-auth");
+		code = gsasl.property_set(sasl->session, GSASL_QOP, "qop-auth");
 	if (code == GSASL_OK && sasl->mechanism->binding)
 		code = set_binding(sasl);
 	return code;
@@ -108,10 +122,10 @@ set_properties(struct sasl *sasl)
 static int
 start(struct sasl *sasl)
 {
-	int code = gsasl_init(&sasl->context);
+	int code = gsasl.init(&sasl->context);
 
 	if (code == GSASL_OK)
-		code = gsasl_client_start(sasl->context, sasl->mechanism->name, &sasl->session);
+		code = gsasl.client_start(sasl->context, sasl->mechanism->name, &sasl->session);
 	return code == GSASL_OK ? set_properties(sasl) : code;
 }
 
@@ -129,6 +143,8 @@ sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const str
 	buf_init(&(*sasl)->token_error, TOKEN_ERROR_MAX);
 	if (is_ours(mechanism))
 		return 0;
+	if (late_load(&gsasl_library, err) < 0)
+		return -1;
 	code = start(*sasl);
 	return code == GSASL_OK ? 0 : sasl_failed(*sasl, code, err);
 }
@@ -187,7 +203,7 @@ library_step(struct sasl *sasl, struct span challenge, char **out, size_t *len)
 	int code;
 
 	buf_add(&text, challenge.data, challenge.len);
-	code = buf_ok(&text) ? gsasl_step(sasl->session, text.data, text.len, out, len) : GSASL_MALLOC_ERROR;
+	code = buf_ok(&text) ? gsasl.step(sasl->session, text.data, text.len, out, len) : GSASL_MALLOC_ERROR;
 	buf_release(&text);
 	return code;
 }
@@ -211,7 +227,7 @@ sasl_step(struct sasl *sasl, struct span challenge, struct buf *response, struct
 	buf_add(response, out, len);
 	if (out != NULL) {
 		wipe(out, len);
-		gsasl_free(out);
+		gsasl.free(out);
 	}
 	sasl->done = code == GSASL_OK;
 	return buf_ok(response) ? 0 : err_memory(err);
@@ -235,9 +251,9 @@ sasl_end(struct sasl *sasl)
 	if (sasl == NULL)
 		return;
 	if (sasl->session != NULL)
-		gsasl_finish(sasl->session);
+		gsasl.finish(sasl->session);
 	if (sasl->context != NULL)
-		gsasl_done(sasl->context);
+		gsasl.done(sasl->context);
 	buf_release(&sasl->token_error);
 	free(sasl);
 }

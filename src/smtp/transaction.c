@@ -34,7 +34,8 @@ void
 transaction_begin_turn(struct transaction *tx)
 {
 	tx->named = tx->answers_due = 0;
-	tx->utf8 = tx->mail_refused = tx->data_ready = tx->content_unsent = false;
+	tx->utf8 = tx->mail_refused = tx->data_ready = tx->announced = tx->nested = tx->content_unsent = false;
+	tx->ends_at = UINT64_MAX;
 }
 
 void
@@ -42,23 +43,57 @@ transaction_fail_one(struct transaction *tx, size_t recipient, const struct err 
 {
 	struct outcome *outcome = &tx->outcomes[recipient];
 
+	if (outcome->state == OUTCOME_SETTLED)
+		return;
 	if (outcome->state == OUTCOME_NAMED)
 		tx->named--;
 	outcome->state = OUTCOME_FAILED;
 	err_copy(&outcome->err, err);
 }
 
+/* Part of this turn, and without an outcome. */
+static bool
+is_tried(const struct transaction *tx, size_t recipient)
+{
+	return tx->outcomes[recipient].state == OUTCOME_TRIED || tx->outcomes[recipient].state == OUTCOME_NAMED;
+}
+
 void
 transaction_fail(struct transaction *tx, const struct err *err)
 {
 	for (size_t i = 0; i < tx->envelope->count; i++)
-		if (tx->outcomes[i].state != OUTCOME_ACCEPTED && tx->outcomes[i].state != OUTCOME_FAILED)
+		if (is_tried(tx, i) || tx->outcomes[i].state == OUTCOME_PENDING)
 			transaction_fail_one(tx, i, err);
+}
+
+void
+transaction_break(struct transaction *tx, const struct err *err, bool in_doubt)
+{
+	for (size_t i = 0; i < tx->envelope->count; i++) {
+		bool tried = is_tried(tx, i);
+
+		if (!tried && tx->outcomes[i].state != OUTCOME_PENDING)
+			continue;
+		transaction_fail_one(tx, i, err);
+		tx->outcomes[i].err.in_doubt = tried && in_doubt;
+	}
+}
+
+void
+transaction_take_back(struct transaction *tx)
+{
+	for (size_t i = 0; i < tx->envelope->count; i++)
+		if (is_tried(tx, i))
+			tx->outcomes[i].state = OUTCOME_PENDING;
+	tx->named = 0;
+	tx->announced = false;
 }
 
 void
 transaction_accept_one(struct transaction *tx, size_t recipient)
 {
+	if (tx->outcomes[recipient].state == OUTCOME_SETTLED)
+		return;
 	if (tx->outcomes[recipient].state == OUTCOME_NAMED)
 		tx->named--;
 	tx->outcomes[recipient].state = OUTCOME_ACCEPTED;
@@ -70,6 +105,15 @@ transaction_accept(struct transaction *tx)
 	for (size_t i = 0; i < tx->envelope->count && tx->named > 0; i++)
 		if (tx->outcomes[i].state == OUTCOME_NAMED)
 			transaction_accept_one(tx, i);
+}
+
+bool
+transaction_in_doubt(const struct transaction *tx)
+{
+	for (size_t i = 0; i < tx->envelope->count; i++)
+		if (tx->outcomes[i].state == OUTCOME_FAILED && tx->outcomes[i].err.in_doubt)
+			return true;
+	return false;
 }
 
 size_t

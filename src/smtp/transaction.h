@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "message/envelope.h"
@@ -55,9 +56,10 @@ struct transaction {
 	bool utf8;				/* SMTPUTF8 is in use */
 	bool mail_refused;
 	bool data_ready;			/* 354 came */
-	bool announced;				/* its MAIL and RCPT are on their way already */
+	bool announced;				/* its MAIL and RCPT went out behind the content of the message before it */
+	bool nested;				/* … and the server would have RSET first: nobody was refused by that */
 	size_t answers_due;			/* replies to the content that have not come; it is queued as a whole */
-	uint64_t ends_at;			/* octets of the session's output up to the content's last one */
+	uint64_t ends_at;			/* octets of the session's output up to the content's last one; else UINT64_MAX */
 	bool content_unsent;			/* part of the content is not even queued */
 };
 
@@ -71,11 +73,18 @@ void transaction_begin_turn(struct transaction *tx);
 
 /* Gives every recipient that has no outcome yet the error. */
 void transaction_fail(struct transaction *tx, const struct err *err);
-/* Gives the recipient the error, whatever its state. */
+/* The same where the session broke: with in_doubt as told for those that were tried in this turn, and false for the others. */
+void transaction_break(struct transaction *tx, const struct err *err, bool in_doubt);
+/* An envelope that went out in vain: who was tried in this turn is pending again. */
+void transaction_take_back(struct transaction *tx);
+/* Gives the recipient the error, whatever its state (but OUTCOME_SETTLED). */
 void transaction_fail_one(struct transaction *tx, size_t recipient, const struct err *err);
 /* The recipient, or all in OUTCOME_NAMED, now have the message. */
 void transaction_accept_one(struct transaction *tx, size_t recipient);
 void transaction_accept(struct transaction *tx);
+
+/* True where the server may have the message for a recipient that failed. */
+bool transaction_in_doubt(const struct transaction *tx);
 
 /* How many recipients are in that state. */
 size_t transaction_count(const struct transaction *tx, enum outcome_state state);

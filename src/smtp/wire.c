@@ -113,6 +113,18 @@ smtp_refused(const struct smtp *s, enum verb verb, struct err *err)
 	return hint != NULL ? err_hint(err, "%s", hint) : -1;
 }
 
+/*
+ * The message before an announced one failed, and the server keeps its MAIL: that is no word about the one that follows.
+ */
+static bool
+is_nested(const struct smtp *s, const struct transaction *tx)
+{
+	char enhanced[12] = "";
+
+	reply_enhanced(&s->reply, enhanced);
+	return tx->announced && (s->reply.code == 503 || strcmp(enhanced, "5.5.1") == 0);
+}
+
 static void
 handle_mail(struct smtp *s, const struct expected *e)
 {
@@ -120,10 +132,14 @@ handle_mail(struct smtp *s, const struct expected *e)
 
 	if (reply_class(&s->reply) == 2)
 		return;
+	e->tx->mail_refused = true;
+	if (is_nested(s, e->tx)) {
+		e->tx->nested = true;
+		return;
+	}
 	err_init(&err);
 	smtp_refused(s, VERB_MAIL, &err);
 	buf_addf(&err.what, ": <%s>", e->tx->envelope->sender);
-	e->tx->mail_refused = true;
 	transaction_fail(e->tx, &err);
 	err_release(&err);
 }
@@ -188,7 +204,7 @@ static void
 handle_content(struct smtp *s, const struct expected *e)
 {
 	struct transaction *tx = e->tx;
-	bool success = reply_class(&s->reply) == 2 && !tx->content_unsent;
+	bool early = s->stream.sent_total < tx->ends_at;
 	struct err err;
 
 	if (tx->answers_due > 0)
@@ -198,9 +214,11 @@ handle_content(struct smtp *s, const struct expected *e)
 	/* Nobody was to get it: "no valid recipients" says nothing about those whose turn is still to come. */
 	if (tx->named == 0)
 		return;
-	if (success) {
+	if (reply_class(&s->reply) == 2 && !early) {
 		buf_clear(&tx->acceptance);
 		add_reply(&s->reply, &tx->acceptance);
+		if (s->standing == tx)
+			s->standing = NULL;
 		if (e->recipient == EVERY_RECIPIENT)
 			transaction_accept(tx);
 		else
@@ -213,8 +231,9 @@ handle_content(struct smtp *s, const struct expected *e)
 		buf_addf(&err.what, " for <%s>", tx->envelope->recipients[e->recipient].address);
 	/* Accepted before its end: what the server has of it, nobody knows. */
 	err.in_doubt = reply_class(&s->reply) == 2;
+	s->broken = s->broken || err.in_doubt;
 	if (e->recipient == EVERY_RECIPIENT)
-		transaction_fail(tx, &err);
+		transaction_break(tx, &err, err.in_doubt);
 	else
 		transaction_fail_one(tx, e->recipient, &err);
 	err_release(&err);
@@ -288,6 +307,13 @@ server_closes(const struct smtp *s, enum verb verb, struct err *err)
 	return -1;
 }
 
+/* A server that leaves us has not spoken of a message whose turn has not come. */
+static bool
+is_for_handler(const struct smtp *s, const struct expected *e)
+{
+	return verbs[e->verb].handle != NULL && (s->reply.code != 421 || e->tx == NULL || !e->tx->announced);
+}
+
 /* A reply is complete: its verb's handler gets it. */
 static int
 take_reply(struct smtp *s, struct err *err)
@@ -298,18 +324,43 @@ take_reply(struct smtp *s, struct err *err)
 	if (s->due == 0)
 		s->first = 0;
 	s->progress = clock_ms();
-	if (verbs[e.verb].handle != NULL)
+	if (is_for_handler(s, &e))
 		verbs[e.verb].handle(s, &e);
-	return s->reply.code == 421 && e.verb != VERB_QUIT ? server_closes(s, e.verb, err) : 0;
+	if (s->reply.code == 421 && e.verb != VERB_QUIT) {
+		s->closer = e.tx;
+		return server_closes(s, e.verb, err);
+	}
+	/* What follows RSET counts on it. */
+	return e.verb == VERB_RSET && reply_class(&s->reply) != 2 ? smtp_refused(s, e.verb, err) : 0;
+}
+
+/* Until when an exchange goes on: until that message is answered, or where there is none, until little enough is left. */
+struct goal {
+	size_t queued, due;
+	const struct transaction *answered;
+};
+
+static bool
+is_answered(const struct goal *goal)
+{
+	return goal->answered != NULL && goal->answered->answers_due == 0;
+}
+
+static bool
+is_reached(const struct smtp *s, const struct goal *goal)
+{
+	if (goal->answered != NULL)
+		return is_answered(goal);
+	return stream_queued(&s->stream) <= goal->queued && s->due <= goal->due;
 }
 
 /* Takes the replies that have come, as long as any is due: what follows them stays for who asks next. */
 static int
-take_replies(struct smtp *s, struct err *err)
+take_replies(struct smtp *s, const struct goal *goal, struct err *err)
 {
 	struct span line;
 
-	while (s->due > 0 && stream_take_line(&s->stream, &line)) {
+	while (s->due > 0 && !is_answered(goal) && stream_take_line(&s->stream, &line)) {
 		if (s->reply.complete)
 			reply_clear(&s->reply);
 		if (reply_add_line(&s->reply, line, err) < 0)
@@ -329,15 +380,25 @@ current_verb(const struct smtp *s)
 	return s->due > 0 ? s->fifo[s->first].verb : VERB_QUIT;
 }
 
+/* The server has a whole content to think about: what we have to say behind it can wait. */
+static bool
+is_answer_next(const struct smtp *s)
+{
+	enum verb verb = current_verb(s);
+
+	return (verb == VERB_BDAT || verb == VERB_CONTENT) && s->stream.sent_total >= s->fifo[s->first].tx->ends_at;
+}
+
 /* Until when the present step may take. */
 static int64_t
 step_deadline(const struct smtp *s)
 {
 	int64_t limit = (int64_t)verbs[current_verb(s)].limit_s * 1000;
+	bool sending = stream_queued(&s->stream) > 0 && !is_answer_next(s);
 
-	if (s->in_content && stream_queued(&s->stream) > 0)
+	if (s->in_content && sending)
 		return s->window_start + (s->account->timeout_ms < WINDOW_MS ? s->account->timeout_ms : WINDOW_MS);
-	if (stream_queued(&s->stream) > 0)
+	if (sending)
 		limit = WRITE_STALL_MS;
 	limit += s->progress;
 	return s->in_content ? limit : deadline_min(limit, s->deadline);
@@ -363,7 +424,7 @@ wait_for_server(struct smtp *s, struct err *err)
 
 	if (result == 0 || err->kind != ERR_TIMEOUT)
 		return result;
-	if (!sending || !s->in_content)
+	if (!sending || !s->in_content || is_answer_next(s))
 		return err_set(err, ERR_TIMEOUT, "no answer in time, while %s", verbs[current_verb(s)].gerund);
 	if (window_too_slow(s))
 		return err_set(err, ERR_TIMEOUT, "the server takes the message too slowly");
@@ -398,25 +459,25 @@ connection_lost(const struct smtp *s, struct err *err)
 
 /* Reads once.  1: something came; 0: nothing there; -1: failed. */
 static int
-read_replies(struct smtp *s, struct err *err)
+read_replies(struct smtp *s, const struct goal *goal, struct err *err)
 {
 	enum stream_result result = stream_fill(&s->stream, err);
 
-	if (result == STREAM_FAILED || take_replies(s, err) < 0)
+	if (result == STREAM_FAILED || take_replies(s, goal, err) < 0)
 		return -1;
-	if (result == STREAM_END && s->due > 0)
+	if (result == STREAM_END && s->due > 0 && !is_answered(goal))
 		return connection_lost(s, err);
 	return result == STREAM_OK ? 1 : 0;
 }
 
 /* Takes the replies that were read; and, where a server takes content without ever making us wait, reads now and then. */
 static int
-look_for_replies(struct smtp *s, struct err *err)
+look_for_replies(struct smtp *s, const struct goal *goal, struct err *err)
 {
 	if (!s->in_content || s->unread_octets < LOOK_EVERY)
-		return take_replies(s, err);
+		return take_replies(s, goal, err);
 	s->unread_octets = 0;
-	return read_replies(s, err) < 0 ? -1 : 0;
+	return read_replies(s, goal, err) < 0 ? -1 : 0;
 }
 
 /*
@@ -426,12 +487,13 @@ look_for_replies(struct smtp *s, struct err *err)
 static int
 read_last_words(struct smtp *s, struct err *err)
 {
+	const struct goal all = { 0, 0, NULL };
 	struct err why;
 	int result;
 
 	err_init(&why);
 	do
-		result = read_replies(s, &why);
+		result = read_replies(s, &all, &why);
 	while (result > 0 && s->due > 0);
 	if (result < 0 && (why.reply_code != 0 || why.kind == ERR_TLS))
 		err_move(err, &why);
@@ -458,7 +520,7 @@ refuse_unasked(struct smtp *s, struct err *err)
 }
 
 static int
-exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
+exchange(struct smtp *s, const struct goal *goal, struct err *err)
 {
 	bool in_content = s->in_content;
 
@@ -467,30 +529,42 @@ exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
 	for (;;) {
 		if (send_queued(s, err) < 0)
 			return err->kind == ERR_LOST ? read_last_words(s, err) : -1;
-		if (look_for_replies(s, err) < 0)
+		if (look_for_replies(s, goal, err) < 0)
 			return -1;
-		if (stream_queued(&s->stream) <= queued && s->due <= due)
+		if (is_reached(s, goal))
 			return 0;
 		/* The content was answered before its end: no use to go on sending it. */
 		if (in_content && !s->in_content)
 			return 0;
-		if (wait_for_server(s, err) < 0 || read_replies(s, err) < 0)
+		if (wait_for_server(s, err) < 0 || read_replies(s, goal, err) < 0)
 			return -1;
 	}
 }
 
-int
-smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
+static int
+pursue(struct smtp *s, const struct goal *goal, struct err *err)
 {
 	enum verb verb = current_verb(s);
 
 	err_clear(err);
 	s->progress = clock_ms();
-	if (exchange(s, queued, due, err) == 0)
+	if (exchange(s, goal, err) == 0)
 		return 0;
 	s->broken = true;
 	smtp_place(s, s->due > 0 ? current_verb(s) : verb, err);
 	return -1;
+}
+
+int
+smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
+{
+	return pursue(s, &(struct goal){ queued, due, NULL }, err);
+}
+
+int
+smtp_exchange_to_answer(struct smtp *s, const struct transaction *tx, struct err *err)
+{
+	return pursue(s, &(struct goal){ 0, 0, tx }, err);
 }
 
 int

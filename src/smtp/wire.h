@@ -8,6 +8,10 @@
 
 #include "smtp/session.h"
 
+/* A session that has said nothing yet, without a connection. */
+void smtp_init(struct smtp *s, const struct account *account, const struct server *server,
+    const struct stream_watch *watch);
+
 /* Queues a command line (CRLF is added) and expects its reply.  Text must be free of CR and LF. */
 void smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
@@ -24,6 +28,17 @@ void smtp_expect(struct smtp *s, enum verb verb, struct transaction *tx, size_t 
  * Errors: ERR_TIMEOUT, ERR_LOST, ERR_PROTOCOL, ERR_TEMPORARY (421), ERR_SYSTEM; peer and stage are filled.
  */
 int smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err);
+
+/*
+ * The same until tx->answers_due is 0; replies behind the last one stay for who asks next, as may output behind the content.
+ */
+int smtp_exchange_to_answer(struct smtp *s, const struct transaction *tx, struct err *err);
+
+/*
+ * The session is over: what was sent and has no answer fails with err, in doubt or not; an announced envelope was in vain.
+ * No transaction is touched any more afterwards.
+ */
+void smtp_abandon(struct smtp *s, const struct err *err);
 
 /* Sends what is queued and awaits the one reply that is due, to that verb: an error unless it says that it worked. */
 int smtp_ask(struct smtp *s, enum verb verb, struct err *err);

@@ -17,6 +17,9 @@ WRITES = "write,writev,pwrite64,sendto,sendmsg,sendmmsg"
 TO_SERVER = re.compile(r"^\d+\s+\w+\(\d+<TCP")
 TO_FILE = re.compile(r"^\d+\s+\w+\(\d+</(?!dev/)")
 
+SYNCS = ("fsync", "fdatasync", "sync", "syncfs", "msync", "sync_file_range")
+REMOVALS = ("unlink", "unlinkat", "rename", "renameat", "renameat2")
+
 
 class Failed(Exception):
     """A program did not do what it was run for."""
@@ -29,6 +32,7 @@ class Command:
     argv: list
     env: dict
     message: Path  # on standard input
+    within: tuple = ()  # what goes before it, and before its instrument: where it runs
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,12 @@ class Seen:
     recipients: int
     octets: int
     cpu_us: int
+    first_us: int  # when it took the first message, and the last: of CLOCK_MONOTONIC; 0: never
+    last_us: int
 
     def __sub__(self, before):
-        return Seen(*(now - then for now, then in zip(vars(self).values(), vars(before).values())))
+        counts = [now - then for now, then in zip(vars(self).values(), vars(before).values())]
+        return Seen(*counts[:-2], self.first_us, self.last_us)
 
 
 class _Server:
@@ -77,11 +84,11 @@ class _Server:
 
 
 class Sink(_Server):
-    """tests/bench/sink.c; leaves out the extensions named."""
+    """tests/bench/sink.c; leaves out the extensions named; tickets: lets TLS sessions be resumed."""
 
-    def __init__(self, tools, pair, leave_out=()):
-        without = [word for name in leave_out for word in ("-x", name)]
-        super().__init__([str(tools / "sink"), *without, str(pair.cert), str(pair.key)])
+    def __init__(self, tools, pair, leave_out=(), tickets=False):
+        options = [word for name in leave_out for word in ("-x", name)] + ["-t"] * tickets
+        super().__init__([str(tools / "sink"), *options, str(pair.cert), str(pair.key)])
         self.implicit, self.starttls, self.plain = self.ports
 
     def seen(self):
@@ -114,10 +121,12 @@ class Instruments:
     def time(self, command):
         """Time and memory."""
         report = self._folder / "report"
-        shell = ["/bin/sh", "-c", 'exec "$0" "$@" 3>"$REPORT"', str(self._tools / "timed")]
-        status = self._run(shell, command, {"REPORT": str(report)})
+        shell = ["/bin/sh", "-c", 'exec "$0" "$@" 3>"$REPORT"']
+        status = self._run([*shell, *command.within, str(self._tools / "timed")], command, {"REPORT": str(report)})
+        if status:
+            raise Failed(f"{command.argv[0]} does not start: {self._complaint()}")
         elapsed_us, user_us, system_us, resident_kib, wait_status = (int(word) for word in report.read_text().split())
-        if status or wait_status:
+        if wait_status:
             raise Failed(f"{command.argv[0]} failed: {self._complaint()}")
         return Taken(elapsed_us / 1e3, (user_us + system_us) / 1e3, resident_kib * 1024 / 1e6)
 
@@ -137,6 +146,16 @@ class Instruments:
         with open(log, encoding="utf-8", errors="replace") as lines:
             kinds = [(bool(TO_SERVER.match(line)), bool(TO_FILE.match(line))) for line in lines]
         return sum(server for server, _ in kinds), sum(file for _, file in kinds)
+
+    def syncs(self, command):
+        """The number of system calls that wait for the disk, and of those that remove a name."""
+        log = self._folder / "strace"
+        calls = ",".join(SYNCS + REMOVALS)
+        tool = ["strace", "-f", "-e", f"trace={calls}", "-e", "signal=none", "-o", str(log)]
+        if self._run([*command.within, *tool], command, {}) != 0:
+            raise Failed(f"{command.argv[0]} failed under strace: {self._complaint()}")
+        made = re.findall(r"^\d+\s+(\w+)\(.*(?:= 0$|<unfinished)", log.read_text(errors="replace"), re.MULTILINE)
+        return sum(name in SYNCS for name in made), sum(name in REMOVALS for name in made)
 
     def _run(self, tool, command, env):
         with open(command.message, "rb") as message, open(self._folder / "output", "wb") as output:

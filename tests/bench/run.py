@@ -17,15 +17,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
 
+import queue_rows  # noqa: E402
 from measure import Delay, Failed, Instruments, Sink  # noqa: E402
 from senders import SYSTEM_BUNDLE, Bare, Curl, Msmtp, Sendoff, Swaks, Task  # noqa: E402
 from servers import certs  # noqa: E402
+from table import Line, print_table  # noqa: E402
 
 MB = 1000 * 1000
 SMALL = 1000
@@ -79,37 +81,6 @@ NOT_COUNTED_LARGE = ("swaks",)
 DELAYED_RUNS = 5
 
 
-@dataclass
-class Line:
-    """One line of the table: a figure of each program."""
-
-    title: str
-    unit: str
-    figures: dict = field(default_factory=dict)
-    ratio_mark: float = 0.0
-    mark: float = math.inf  # the most that sendoff may need
-    peers: bool = True  # whether a peer that needs less is worth a word
-
-    def ratio(self):
-        """sendoff's figure to the floor's; NaN where there is none, or where a mark of another kind holds."""
-        if self.mark < math.inf or not {"sendoff", "bare"} <= self.figures.keys() or not self.figures["bare"]:
-            return math.nan
-        return self.figures["sendoff"] / self.figures["bare"]
-
-    def verdict(self):
-        """What the marks say of it."""
-        ours = self.figures.get("sendoff")
-        if ours is None:
-            return ""
-        ahead = [
-            name for name in NAMES[2:] if self.peers and rounded(self.figures.get(name, math.inf)) < rounded(ours)
-        ]
-        missed = (self.ratio_mark and self.ratio() > self.ratio_mark) or rounded(ours) > self.mark
-        marked = self.ratio_mark or self.mark < math.inf
-        words = ["missed" if missed else "met"] if marked else []
-        return "; ".join(words + [f"{name} is ahead" for name in ahead])
-
-
 class Bench:
     """All that the rows share."""
 
@@ -140,6 +111,12 @@ class Bench:
                 lines += self._writes(row, sink)
             return lines
 
+    def message(self, octets):
+        """A file with a message of about that size."""
+        if octets not in self._messages:
+            self._messages[octets] = make_message(self.folder / f"message-{octets}", octets)
+        return self._messages[octets]
+
     def forget(self, row):
         """Removes the row's message where it is large."""
         if row.octets > SMALL and row.octets in self._messages:
@@ -150,10 +127,8 @@ class Bench:
     def _task(self, row, sink, port=0):
         recipients = [f"recipient{i}@example.net" for i in range(row.recipients)]
         ca = None if row.system_trust else self.certs.ca
-        if row.octets not in self._messages:
-            self._messages[row.octets] = make_message(self.folder / f"message-{row.octets}", row.octets)
         port = port or (sink.starttls if row.starttls else sink.implicit)
-        return Task(port, row.starttls, ca, self._messages[row.octets], recipients)
+        return Task(port, row.starttls, ca, self.message(row.octets), recipients)
 
     def _checked(self, row, sink, sender, task, measure):
         """What `measure` gives for the sender's command; None where the message has not arrived."""
@@ -259,8 +234,7 @@ class Bench:
         for _ in range(DELAYED_RUNS):
             taken = self._checked(row, sink, sender, task, self.instruments.time)
             if taken is not None:
-                # To the proxy, the TCP handshake took no time.
-                runs.append((taken.elapsed_ms + ROUND_TRIP_MS, delay.last()["round_trips"]))
+                runs.append((taken.elapsed_ms, delay.last()["round_trips"]))
         return runs
 
 
@@ -295,29 +269,6 @@ def make_message(path, octets):
     return path
 
 
-def rounded(value):
-    """As far as the table shows it."""
-    return round(value, 2) if math.isfinite(value) else value
-
-
-def shown(value):
-    """A figure in a width of nine."""
-    if value is None or math.isnan(value):
-        return "–"
-    if value >= 1000 or value == int(value):
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def print_table(lines):
-    """The table, one line a figure."""
-    print(f"\n{'':54}" + "".join(f"{name:>9}" for name in NAMES) + f"{'ratio':>8}{'mark':>7}  verdict")
-    for line in lines:
-        mark = f"x{line.ratio_mark:g}" if line.ratio_mark else f"{line.mark:g}" if line.mark < math.inf else ""
-        figures = "".join(f"{shown(line.figures.get(name)):>9}" for name in NAMES)
-        print(f"{f'{line.title}, {line.unit}':<54}{figures}{shown(line.ratio()):>8}{mark:>7}  {line.verdict()}")
-
-
 def trust_test_authority(folder):
     """Puts the system's trust store with the test authority in place of the system's, in this mount namespace."""
     bundle = folder / "ca-certificates.crt"
@@ -333,16 +284,46 @@ def go_inside():
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="sendoff beside its peers and the floor")
+    names = [*(row.name for row in ROWS), *queue_rows.TITLES]
+    parser = argparse.ArgumentParser(
+        description="sendoff beside its peers and the floor", epilog=f"rows: {', '.join(names)}"
+    )
     parser.add_argument("build", type=Path, help="the build folder")
-    parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="default: %(default)s")
+    parser.add_argument("--rows", metavar="NAME,...", help="these alone; queue: all that begin with it and a hyphen")
     parser.add_argument("--runs", type=float, default=1.0, metavar="FACTOR", help="as many runs, times this")
     arguments = parser.parse_args()
-    arguments.rows = arguments.rows.split(",")
-    unknown = set(arguments.rows) - {row.name for row in ROWS}
+    wanted = arguments.rows.split(",") if arguments.rows else names
+    chosen = {word: [name for name in names if name == word] or
+              [name for name in names if name.startswith(f"{word}-")] for word in wanted}
+    unknown = [word for word, found in chosen.items() if not found]
     if unknown:
         parser.error(f"no such row: {', '.join(unknown)}")
+    arguments.rows = {name for found in chosen.values() for name in found}
     return arguments
+
+
+def run_rows(bench, wanted):
+    """The lines of the rows in which a message is sent at once."""
+    lines = []
+    for row in ROWS:
+        if row.name in wanted:
+            print(f"bench: {row.title}", file=sys.stderr, flush=True)
+            lines += bench.run(row)
+            bench.forget(row)
+    if bench.memory:
+        lines.append(Line("the most of all runs", "MB resident", bench.memory, mark=MEMORY_MARK_MB))
+    return lines
+
+
+def run_queue_rows(bench, build, wanted):
+    """The lines of the rows in which messages are queued."""
+    queue = queue_rows.QueueBench(bench, build, bench.message(SMALL))
+    lines = []
+    for name, title in queue_rows.TITLES.items():
+        if name in wanted:
+            print(f"bench: {title}", file=sys.stderr, flush=True)
+            lines += queue.run(name)
+    return lines
 
 
 def main():
@@ -354,16 +335,13 @@ def main():
     try:
         trust_test_authority(folder)
         bench = Bench(build, folder, arguments.runs)
-        lines = []
-        for row in ROWS:
-            if row.name in arguments.rows:
-                print(f"bench: {row.title}", file=sys.stderr, flush=True)
-                lines += bench.run(row)
-                bench.forget(row)
-        lines.append(Line("the most of all runs", "MB resident", bench.memory, mark=MEMORY_MARK_MB))
+        lines = run_rows(bench, arguments.rows)
+        queue_lines = run_queue_rows(bench, build, arguments.rows)
     finally:
         shutil.rmtree(folder)
-    print_table(lines)
+    for names, table in ((NAMES, lines), (queue_rows.COLUMNS, queue_lines)):
+        if table:
+            print_table(names, table)
     print("\n" + "\n".join(bench.notes))
     for tool, there in (("valgrind", bench.instruments.has_valgrind), ("strace", bench.instruments.has_strace)):
         if not there:

@@ -58,10 +58,7 @@ class Sendoff(Sender):
         self._program = str(build / "sendmail")
 
     def command(self, task):
-        lines = [
-            f"server {'smtp' if task.starttls else 'smtps'}://localhost:{task.port}",
-            f"user {USER}", f'password "{PASSWORD}"', f"from {SENDER}",
-        ]
+        lines = smarthost(task.port, task.starttls)
         if task.ca:
             lines.append(f"tls_trust_file {task.ca}")
         env = {"HOME": str(self.home), "SENDOFF_CONFIG": self._config(lines)}
@@ -142,6 +139,12 @@ class Swaks(Sender):
             "--from", SENDER, "--to", ",".join(task.recipients), "--data", "-",
         ]
         return Command(argv, {"HOME": str(self.home), **self._env}, task.message)
+
+
+def smarthost(port, starttls=False):
+    """The lines of sendoff's configuration for the server at that port."""
+    scheme = "smtp" if starttls else "smtps"
+    return [f"server {scheme}://localhost:{port}", f"user {USER}", f'password "{PASSWORD}"', f"from {SENDER}"]
 
 
 def _find(name, packages):

@@ -2,12 +2,13 @@
 /*
  * The server that the benchmark sends to: it takes every message, as fast as it comes, and keeps nothing.
  *
- *   sink [-x EXTENSION]... CERTIFICATE KEY
+ *   sink [-t] [-x EXTENSION]... CERTIFICATE KEY
  *
+ * -t: TLS sessions can be resumed, as with most servers.  -x: leaves out that extension.
  * Prints the three ports it listens on at 127.0.0.1 (and ::1): implicit TLS, STARTTLS, plain.  For every line on
  * standard input it prints what it has seen since it began: connections, logins, messages, recipients, octets of
- * content as they came (dots still doubled), and the microseconds of processor time it has used.  It ends with its
- * input.
+ * content as they came (dots still doubled), the microseconds of processor time it has used, and when it took the
+ * first message and the last one (microseconds of CLOCK_MONOTONIC, or 0).  It ends with its input.
  *
  * One thread a connection.  Replies are written when all input is taken: a flight is answered in one piece.
  */
@@ -36,6 +37,7 @@ enum {
 	OUT_SIZE = 64 * 1024,
 	LINE_MAX_LEN = 16 * 1024,
 	LEFT_OUT_MAX = 8,
+	BACKLOG = 4096,		/* dma comes with all its messages at once */
 };
 
 enum way_in { IMPLICIT, STARTTLS, PLAIN, WAYS };
@@ -60,9 +62,11 @@ struct conn {
 
 static struct {
 	atomic_ullong connections, logins, messages, recipients, octets;
+	atomic_llong first_us, last_us;
 } seen;
 
 static gnutls_certificate_credentials_t credentials;
+static gnutls_datum_t ticket_key;	/* empty: no tickets */
 static const char *left_out[LEFT_OUT_MAX + 1];
 
 static void
@@ -210,6 +214,8 @@ start_tls(struct conn *c)
 		return false;
 	gnutls_set_default_priority(c->tls);
 	gnutls_credentials_set(c->tls, GNUTLS_CRD_CERTIFICATE, credentials);
+	if (ticket_key.size > 0)
+		gnutls_session_ticket_enable_server(c->tls, &ticket_key);
 	gnutls_transport_set_int(c->tls, c->fd);
 	do
 		code = gnutls_handshake(c->tls);
@@ -265,9 +271,22 @@ rcpt(struct conn *c, const char *arg)
 	say(c, "250 2.1.5 ok");
 }
 
+static long long
+now_us(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void
 count_message(struct conn *c, unsigned long long octets)
 {
+	long long now = now_us(CLOCK_MONOTONIC), never = 0;
+
+	atomic_compare_exchange_strong(&seen.first_us, &never, now);
+	atomic_store(&seen.last_us, now);
 	atomic_fetch_add(&seen.messages, 1);
 	atomic_fetch_add(&seen.octets, octets);
 	say(c, "250 2.0.0 taken");
@@ -420,7 +439,7 @@ listen_at(const struct sockaddr *address, socklen_t len)
 		return -1;
 	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, address, len) == 0 && listen(fd, 128) == 0)
+	if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -448,11 +467,8 @@ listen_both(enum way_in way, struct listener *listeners, size_t *count)
 static void
 tell(void)
 {
-	struct timespec cpu;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	printf("%llu %llu %llu %llu %llu %lld\n", seen.connections, seen.logins, seen.messages, seen.recipients,
-	    seen.octets, (long long)cpu.tv_sec * 1000000 + cpu.tv_nsec / 1000);
+	printf("%llu %llu %llu %llu %llu %lld %lld %lld\n", seen.connections, seen.logins, seen.messages,
+	    seen.recipients, seen.octets, now_us(CLOCK_PROCESS_CPUTIME_ID), seen.first_us, seen.last_us);
 }
 
 /* False at the end of standard input. */
@@ -493,11 +509,13 @@ main(int argc, char **argv)
 	size_t count = 0, out = 0;
 	int option;
 
-	while ((option = getopt(argc, argv, "x:")) == 'x')
-		if (out < LEFT_OUT_MAX)
+	while ((option = getopt(argc, argv, "tx:")) == 't' || option == 'x')
+		if (option == 't')
+			gnutls_session_ticket_key_generate(&ticket_key);
+		else if (out < LEFT_OUT_MAX)
 			left_out[out++] = optarg;
 	if (option != -1 || argc - optind != 2)
-		die("usage", "sink [-x EXTENSION]... CERTIFICATE KEY");
+		die("usage", "sink [-t] [-x EXTENSION]... CERTIFICATE KEY");
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	gnutls_certificate_allocate_credentials(&credentials);

@@ -178,7 +178,7 @@ def table_keys():
     others = (ROOT / "src/config/other_keys.c").read_text(encoding="utf-8")
     acted_on = set(re.findall(r'^\t\{ \{ "(\w+)", "', keys, re.M))
     known = set(re.findall(r'^\t\{ "(\w+)", is_', others, re.M))
-    assert len(acted_on) > 30 and len(known) > 30, "the tables look other than this test expects"
+    assert len(acted_on) > 30 and len(known) > 20, "the tables look other than this test expects"
     return acted_on, known
 
 

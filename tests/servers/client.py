@@ -8,6 +8,7 @@ The environment variable SENDOFF_BUILD names the build folder whose binary is ru
 """
 
 import os
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -40,8 +41,10 @@ def binary(name="sendmail"):
 def run_sendmail(args, input_bytes=b"", config=None, env=None, timeout_s=120):
     """Runs sendmail with the bytes on standard input.
 
-    config is the text of a configuration file (none: there is no such file); env is added to the environment.
+    config is the text of a configuration file (none: there is no such file); env is added to the environment.  Unless
+    it names a queue_dir, there is no queue: what cannot be sent now fails (see without_queue()).
     """
+    config = without_queue(config) if config is not None else None
     with tempfile.TemporaryDirectory(prefix="sendoff-") as home:
         command = [str(binary()), *args]
         done = subprocess.run(
@@ -53,6 +56,15 @@ def run_sendmail(args, input_bytes=b"", config=None, env=None, timeout_s=120):
             check=False,
         )
     return Result(command, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def without_queue(config):
+    """The configuration with `queue_dir none`, where it does not say where the queue is."""
+    if re.search(r"^\s*queue_dir\b", config, re.MULTILINE):
+        return config
+    if re.search(r"^\s*(account|defaults)\b", config, re.MULTILINE):
+        return f"queue_dir none\n{config}"
+    return f"{config.rstrip()}\nqueue_dir none\n"
 
 
 def write_private(path, text):

@@ -112,6 +112,27 @@ add_requests(struct buf *out, const struct account *a)
 }
 
 static void
+add_queue(struct buf *out, const struct account *a)
+{
+	static const char *const deliveries[] = { "", " background", " queue_only" };
+
+	buf_adds(out, deliveries[a->delivery]);
+	add_string(out, "fallback", a->fallback);
+	if (a->wait_ms != 10000)
+		buf_addf(out, " wait=%lld", (long long)a->wait_ms);
+	if (a->expire_s != 432000)
+		buf_addf(out, " expire=%lld", (long long)a->expire_s);
+	if (a->retry_min_s != 60 || a->retry_max_s != 3600)
+		buf_addf(out, " retry=%lld..%lld", (long long)a->retry_min_s, (long long)a->retry_max_s);
+	if (a->connections != 2)
+		buf_addf(out, " connections=%u", a->connections);
+	if (a->window != 1)
+		buf_addf(out, " window=%u", a->window);
+	if (a->rate != 0)
+		buf_addf(out, " rate=%u", a->rate);
+}
+
+static void
 add_rest(struct buf *out, const struct account *a)
 {
 	add_list(out, "from", &a->from);
@@ -133,6 +154,18 @@ add_rest(struct buf *out, const struct account *a)
 }
 
 static void
+add_queue_dir(struct buf *out, const struct config *config)
+{
+	char *usual = queue_dir_usual();
+
+	if (config->queue_dir == NULL)
+		buf_adds(out, "\nqueue: none");
+	else if (strcmp(config->queue_dir, usual) != 0)
+		buf_addf(out, "\nqueue: %s", config->queue_dir);
+	free(usual);
+}
+
+static void
 add_config(struct buf *out, const struct config *config)
 {
 	for (size_t i = 0; i < config->count; i++) {
@@ -144,8 +177,10 @@ add_config(struct buf *out, const struct config *config)
 		add_tls(out, a);
 		add_way(out, a);
 		add_requests(out, a);
+		add_queue(out, a);
 		add_rest(out, a);
 	}
+	add_queue_dir(out, config);
 	for (size_t i = 0; i < config->warnings.count; i++)
 		buf_addf(out, "\nwarning: %s", config->warnings.items[i]);
 }
@@ -197,6 +232,14 @@ test_row(void **state)
 #define PROXIES "socks5://[USER:PASSWORD@]HOST[:PORT] or http://[USER:PASSWORD@]HOST[:PORT]"
 #define PINS "sha256//BASE64 of a key, or a certificate's SHA-256 or SHA-1 in hexadecimal"
 #define A_TIME "a time such as 90, 90s, 10m, 2h or 5d"
+
+#define WHOLE \
+	"\"queue_dir\" holds for all accounts: it stands before the first \"account\" line, or below a \"defaults\" line"
+#define A_RETRY "a time, or two as in 1m..1h, from 1s to 7d"
+#define AN_EXPIRY "a time of at least 1m, such as 10m, 2h or 5d"
+#define A_RATE "a number of messages such as 30/min, or off"
+#define BOTH "account a\nserver smtps://mail.example.org\n"
+#define A_IS "a@1: smtps:mail.example.org:465"
 
 #define KEY_PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define SHA256_PIN "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
@@ -703,6 +746,154 @@ static struct row rows[] = {
 	{ "syslog wrong facility", MSMTPS "syslog LOG_KERN\n",
 	    AT(2) "bad value \"LOG_KERN\" for \"syslog\": expected on, off, or a facility such as LOG_MAIL" },
 
+	/* the queue's place */
+	{ "queue_dir", OURS "queue_dir /var/q\n", OURS_IS "\nqueue: /var/q" },
+	{ "queue_dir in the home", OURS "queue_dir ~/q\n", OURS_IS "\nqueue: /home/me/q" },
+	{ "queue_dir with spaces", OURS "queue_dir \" /a b\\\\ \"\n",
+	    AT(2) "bad value for \"queue_dir\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "queue_dir in quotes", OURS "queue_dir \"/a b\\\\\"\n", OURS_IS "\nqueue: /a b\\" },
+	{ "queue_dir none", OURS "queue_dir none\n", OURS_IS "\nqueue: none" },
+	{ "queue_dir none in capitals", OURS "queue_dir None\n",
+	    AT(2) "bad value for \"queue_dir\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "queue_dir unset", OURS "queue_dir \"\"\n", OURS_IS },
+	{ "queue_dir without value", OURS "queue_dir\n",
+	    AT(2) "\"queue_dir\" needs a value: a path that begins with \"/\" or \"~/\", or none" },
+	{ "queue_dir without value, msmtp", MSMTPS "queue_dir\n",
+	    AT(2) "\"queue_dir\" needs a value: a path that begins with \"/\" or \"~/\", or none" },
+	{ "queue_dir, relative", OURS "queue_dir q\n",
+	    AT(2) "bad value for \"queue_dir\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "queue_dir makes no account", "queue_dir /q\naccount a\n" OURS "account default : a\n",
+	    "a@2: smtps:mail.example.org:465\ndefault@4: smtps:mail.example.org:465\nqueue: /q" },
+	{ "queue_dir alone", "queue_dir /q\n", "\nqueue: /q" },
+	{ "queue_dir in defaults", BOTH "defaults\nqueue_dir /q\n", A_IS "\nqueue: /q" },
+	{ "queue_dir in msmtp's manner", MSMTPS "queue_dir /q\n", MSMTPS_IS " auth=off plain\nqueue: /q" },
+	{ "queue_dir in an account", BOTH "queue_dir /q\n", AT(3) WHOLE },
+	{ "queue_dir in the account default", "account default\nqueue_dir none\n", AT(2) WHOLE },
+	{ "queue_dir in an account behind defaults", "defaults\n" BOTH "queue_dir \"\"\n", AT(4) WHOLE },
+	{ "queue_dir twice", "queue_dir /a\n" BOTH "defaults\nqueue_dir /b\n",
+	    AT(5) "repeated key \"queue_dir\" (line 1)" },
+	{ "queue_dir twice, msmtp", MSMTPS "queue_dir /a\nqueue_dir /a\n",
+	    AT(3) "repeated key \"queue_dir\" (line 2)" },
+
+	/* the queue's times */
+	{ "queue's defaults", 
+	    OURS "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nwindow 1\nrate off\ndelivery now\n", OURS_IS },
+	{ "wait", OURS "wait 2m\n", OURS_IS " wait=120000" },
+	{ "wait, least", OURS "wait 1\n", OURS_IS " wait=1000" },
+	{ "wait, most", OURS "wait 365d\n", OURS_IS " wait=31536000000" },
+	{ "wait, more", OURS "wait 366d\n", AT(2) "bad value \"366d\" for \"wait\": expected " A_TIME ", or off" },
+	{ "wait off", OURS "wait off\n", OURS_IS " wait=-1" },
+	{ "wait 0", OURS "wait 0\n",
+	    AT(2) "bad value \"0\" for \"wait\": expected " A_TIME ", or off "
+	    "hint: without waiting: delivery background" },
+	{ "wait unset", "defaults\nwait off\naccount a\n" OURS "wait \"\"\n", "a@3: smtps:mail.example.org:465" },
+	{ "wait without value", OURS "wait\n", AT(2) "\"wait\" needs a value: " A_TIME ", or off" },
+	{ "wait, empty", MSMTPS "wait\n", MSMTPS_IS " auth=off plain" },
+	{ "expire", OURS "expire 2d\n", OURS_IS " expire=172800" },
+	{ "expire, least", OURS "expire 60\n", OURS_IS " expire=60" },
+	{ "expire, less", OURS "expire 59s\n", AT(2) "bad value \"59s\" for \"expire\": expected " AN_EXPIRY },
+	{ "expire, most", OURS "expire 365d\n", OURS_IS " expire=31536000" },
+	{ "expire, more", OURS "expire 31536001\n",
+	    AT(2) "bad value \"31536001\" for \"expire\": expected " AN_EXPIRY },
+	{ "expire off", OURS "expire off\n", AT(2) "bad value \"off\" for \"expire\": expected " AN_EXPIRY },
+	{ "expire 0", OURS "expire 0\n", AT(2) "bad value \"0\" for \"expire\": expected " AN_EXPIRY },
+	{ "retry", OURS "retry 5m..2h\n", OURS_IS " retry=300..7200" },
+	{ "retry, one time", OURS "retry 90\n", OURS_IS " retry=90..90" },
+	{ "retry, the same twice", OURS "retry 60..1m\n", OURS_IS " retry=60..60" },
+	{ "retry, widest", OURS "retry 1s..7d\n", OURS_IS " retry=1..604800" },
+	{ "retry, more", OURS "retry 1s..604801\n", AT(2) "bad value \"1s..604801\" for \"retry\": expected " A_RETRY },
+	{ "retry, one time, more", OURS "retry 604801\n",
+	    AT(2) "bad value \"604801\" for \"retry\": expected " A_RETRY },
+	{ "retry, less", OURS "retry 0..1m\n", AT(2) "bad value \"0..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry, the wrong way round", OURS "retry 61..1m\n",
+	    AT(2) "bad value \"61..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry off", OURS "retry off\n", AT(2) "bad value \"off\" for \"retry\": expected " A_RETRY },
+	{ "retry to off", OURS "retry 1m..off\n", AT(2) "bad value \"1m..off\" for \"retry\": expected " A_RETRY },
+	{ "retry from off", OURS "retry off..1m\n", AT(2) "bad value \"off..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry without end", OURS "retry 1m..\n", AT(2) "bad value \"1m..\" for \"retry\": expected " A_RETRY },
+	{ "retry without begin", OURS "retry ..1m\n", AT(2) "bad value \"..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry, dots", OURS "retry ..\n", AT(2) "bad value \"..\" for \"retry\": expected " A_RETRY },
+	{ "retry, three times", OURS "retry 1..2..3\n",
+	    AT(2) "bad value \"1..2..3\" for \"retry\": expected " A_RETRY },
+	{ "retry, three dots", OURS "retry 1...3\n", AT(2) "bad value \"1...3\" for \"retry\": expected " A_RETRY },
+
+	/* the queue's pace */
+	{ "connections", OURS "connections 20\nwindow 8\n", OURS_IS " connections=20 window=8" },
+	{ "connections, least", OURS "connections 1\n", OURS_IS " connections=1" },
+	{ "connections, more", OURS "connections 21\n",
+	    AT(2) "bad value \"21\" for \"connections\": expected a number from 1 to 20" },
+	{ "connections 0", OURS "connections 0\n",
+	    AT(2) "bad value \"0\" for \"connections\": expected a number from 1 to 20" },
+	{ "connections a word", OURS "connections off\n",
+	    AT(2) "bad value \"off\" for \"connections\": expected a number from 1 to 20" },
+	{ "connections, overflow", OURS "connections 4294967297\n",
+	    AT(2) "bad value \"4294967297\" for \"connections\": expected a number from 1 to 20" },
+	{ "window, more", OURS "window 9\n", AT(2) "bad value \"9\" for \"window\": expected a number from 1 to 8" },
+	{ "window 0", OURS "window 0\n", AT(2) "bad value \"0\" for \"window\": expected a number from 1 to 8" },
+	{ "window a word", OURS "window 2x\n", AT(2) "bad value \"2x\" for \"window\": expected a number from 1 to 8" },
+	{ "rate", OURS "rate 30/min\n", OURS_IS " rate=30" },
+	{ "rate, a number", OURS "rate 1\n", OURS_IS " rate=1" },
+	{ "rate, most", OURS "rate 1000000/min\n", OURS_IS " rate=1000000" },
+	{ "rate, more", OURS "rate 1000001/min\n", AT(2) "bad value \"1000001/min\" for \"rate\": expected " A_RATE },
+	{ "rate 0", OURS "rate 0\n", AT(2) "bad value \"0\" for \"rate\": expected " A_RATE },
+	{ "rate an hour", OURS "rate 30/h\n", AT(2) "bad value \"30/h\" for \"rate\": expected " A_RATE },
+	{ "rate a nothing", OURS "rate 30/\n", AT(2) "bad value \"30/\" for \"rate\": expected " A_RATE },
+	{ "rate of nothing", OURS "rate /min\n", AT(2) "bad value \"/min\" for \"rate\": expected " A_RATE },
+	{ "rate off", "defaults\nrate 2\naccount a\n" OURS "rate off\n", "a@3: smtps:mail.example.org:465" },
+
+	/* when, and where else */
+	{ "delivery background", OURS "delivery background\n", OURS_IS " background" },
+	{ "delivery queue", OURS "delivery queue\n", OURS_IS " queue_only" },
+	{ "delivery now", "defaults\ndelivery queue\naccount a\n" OURS "delivery now\n",
+	    "a@3: smtps:mail.example.org:465" },
+	{ "delivery later", OURS "delivery later\n",
+	    AT(2) "bad value \"later\" for \"delivery\": expected now, background or queue" },
+	{ "delivery in the background without queue", "queue_dir none\n" OURS "delivery background\n",
+	    AT(3) "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (line 1)" },
+	{ "delivery queue without queue", "account a\n" OURS "delivery queue\ndefaults\nqueue_dir none\n",
+	    AT(3) "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (line 5)" },
+	{ "delivery queue inherited, without queue", "queue_dir none\ndefaults\ndelivery queue\n" BOTH,
+	    AT(3) "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (line 1)" },
+	{ "delivery now without queue", "queue_dir none\n" OURS "delivery now\n",
+	    "default@2: smtps:mail.example.org:465\nqueue: none" },
+	{ "fallback", BOTH "fallback b\naccount b\n" OURS,
+	    A_IS " fallback=b\nb@4: smtps:mail.example.org:465" },
+	{ "fallback to one above", BOTH "account b\n" OURS "fallback a\n",
+	    A_IS "\nb@3: smtps:mail.example.org:465 fallback=a" },
+	{ "fallback to the unnamed account", OURS "account b\n" OURS "fallback default\n",
+	    OURS_IS "\nb@2: smtps:mail.example.org:465 fallback=default" },
+	{ "fallback without value", BOTH "fallback\n", AT(3) "\"fallback\" needs a value: the name of an account" },
+	{ "fallback to nobody", BOTH "\nfallback b\n", AT(4) "there is no account \"b\" to fall back to" },
+	{ "fallback to half a name", BOTH "fallback aa\naccount aab\n" OURS,
+	    AT(3) "there is no account \"aa\" to fall back to" },
+	{ "fallback to what is no text", BOTH "fallback \xff\n",
+	    AT(3) "bad value \"\\xFF\" for \"fallback\": expected the name of an account" },
+	{ "fallback to a parent", BOTH "fallback b\naccount b\nuser me\n",
+	    AT(3) "an account to fall back to must be one that can be used: conf:4: account \"b\" has no server" },
+	{ "fallback of a parent", "account a\nfallback b\naccount b\n" OURS,
+	    "a@1: fallback=b problem=conf:1: account \"a\" has no server\nb@3: smtps:mail.example.org:465" },
+	{ "fallback inherited", BOTH "fallback c\naccount b : a\naccount c\n" OURS,
+	    A_IS " fallback=c\nb@4: smtps:mail.example.org:465 fallback=c\nc@5: smtps:mail.example.org:465" },
+	{ "fallback taken back", "defaults\nfallback b\naccount a\n" OURS "account b\n" OURS "fallback \"\"\n",
+	    "a@3: smtps:mail.example.org:465 fallback=b\nb@5: smtps:mail.example.org:465" },
+	{ "fallback to itself", BOTH "fallback a\n",
+	    AT(3) "the account \"a\" falls back to itself hint: to end it, write there: fallback \"\"" },
+	{ "fallback to itself, inherited", BOTH "fallback b\naccount b : a\n",
+	    AT(3) "the account \"b\" falls back to itself hint: to end it, write there: fallback \"\"" },
+	{ "fallback to itself, by defaults", "defaults\nfallback b\naccount a\n" OURS "account b\n" OURS,
+	    AT(2) "the account \"b\" falls back to itself hint: to end it, write there: fallback \"\"" },
+	{ "fallback in a circle of two", BOTH "fallback b\naccount b\n" OURS "fallback a\n",
+	    AT(6) "accounts fall back to each other in a circle: b, a hint: to end it, write there: fallback \"\"" },
+	{ "fallback in a circle of three", "defaults\n" OURS "account a\nfallback b\naccount b\nfallback c\n"
+	    "account c\nfallback a\n",
+	    AT(8) "accounts fall back to each other in a circle: c, a, b hint: to end it, write there: fallback \"\"" },
+	{ "fallback into a circle", "defaults\n" OURS "account b\nfallback c\naccount c\nfallback b\n"
+	    "account d\nfallback b\n",
+	    AT(6) "accounts fall back to each other in a circle: c, b hint: to end it, write there: fallback \"\"" },
+	{ "fallback in a row", "defaults\n" OURS "account a\nfallback b\naccount b\nfallback c\naccount c\n",
+	    "a@3: smtps:mail.example.org:465 fallback=b\nb@5: smtps:mail.example.org:465 fallback=c\n"
+	    "c@7: smtps:mail.example.org:465" },
+
 	/* repeated */
 	{ "repeated", OURS "user a\nuser b\n", AT(3) "repeated key \"user\" (line 2)" },
 	{ "repeated, three times", OURS "user a\nuser b\nuser c\n", AT(4) "repeated key \"user\" (line 2)" },
@@ -1053,6 +1244,28 @@ test_too_many_accounts(void **state)
 	buf_release(&got);
 }
 
+/* Each falls back to the next one, the last to none, or to the first. */
+static void
+test_many_fallbacks(void **state)
+{
+	struct buf text = BUF_INIT(1 << 20), got = BUF_INIT(1 << 20);
+
+	(void)state;
+	buf_adds(&text, "defaults\n" OURS);
+	for (int i = 0; i < 999; i++)
+		buf_addf(&text, "account a%d\nfallback a%d\n", i, i + 1);
+	buf_adds(&text, "account a999\n");
+	parse(&got, text.data, text.len);
+	assert_null(strstr(got.data, "error"));
+	assert_non_null(strstr(got.data, "\na998@1999: smtps:mail.example.org:465 fallback=a999\n"));
+	buf_adds(&text, "fallback a0\n");
+	buf_clear(&got);
+	parse(&got, text.data, text.len);
+	assert_non_null(strstr(got.data, AT(2002) "accounts fall back to each other in a circle: a999, a0, a1, a2, "));
+	buf_release(&text);
+	buf_release(&got);
+}
+
 static void
 test_nul(void **state)
 {
@@ -1102,16 +1315,17 @@ test_no_secret_in_errors(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ROWS + 5] = {
+	static struct CMUnitTest tests[ROWS + 6] = {
 		cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_too_many_accounts),
+		cmocka_unit_test(test_many_fallbacks),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_no_secret_in_errors),
 	};
 
 	setenv("HOME", "/home/me", 1);
 	for (size_t i = 0; i < ROWS; i++)
-		tests[i + 5] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, &rows[i] };
+		tests[i + 6] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, &rows[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +20,14 @@
 
 #include "config/account.h"
 #include "config/other_keys.h"
+#include "config/owned.h"
 
 #define OURS "server smtps://mail.example.org\n"
 
-enum { NOBODY = 65534 };
+#define WHOLE \
+	"\"queue_dir\" holds for all accounts: it stands before the first \"account\" line, or below a \"defaults\" line"
+
+enum { NOBODY = 65534, NO_USER = 54321 };
 
 static char folder[] = "/tmp/sendoff-config-XXXXXX";
 
@@ -120,6 +125,25 @@ test_choice(void **state)
 		err_release(&err);
 		buf_release(&got);
 	}
+}
+
+static void
+test_find(void **state)
+{
+	struct config config;
+	struct err err;
+
+	(void)state;
+	err_init(&err);
+	assert_int_equal(config_parse(&config, "conf", choices, strlen(choices), &err), 0);
+	assert_ptr_equal(config_find(&config, "work"), &config.accounts[0]);
+	assert_ptr_equal(config_find(&config, "parent"), &config.accounts[2]);
+	assert_null(config_find(&config, "Work"));
+	assert_null(config_find(&config, "default"));
+	assert_null(config_find(&config, ""));
+	config_release(&config);
+	assert_null(config_find(&config, "work"));
+	err_release(&err);
 }
 
 static void
@@ -240,6 +264,7 @@ setup(void **state)
 	strcpy(strrchr(folder, '-'), "-XXXXXX");
 	unsetenv("SENDOFF_CONFIG");
 	unsetenv("XDG_CONFIG_HOME");
+	unsetenv("XDG_STATE_HOME");
 	if (mkdtemp(folder) == NULL || chmod(folder, 0755) == -1)
 		return -1;
 	set_variable("HOME", "home");
@@ -465,6 +490,15 @@ static const struct include_row includes[] = {
 	    "error: $/conf:1: files include each other more than 8 deep: does one include itself?" },
 	{ "include\n", "", "error: $/conf:1: \"include\" needs a value: a file" },
 	{ "include .\n", "", "error: $/conf:1: $/. is a directory" },
+	{ "include other\nqueue_dir /a\n" OURS, "queue_dir /b\n",
+	    "error: $/conf:2: repeated key \"queue_dir\" ($/other:1)" },
+	{ "include other\nqueue_dir /a\n", "account x\n" OURS, "error: $/conf:2: " WHOLE },
+	{ "account x\n" OURS "include other\n", "queue_dir /a\n", "error: $/other:1: " WHOLE },
+	{ "account x\n" OURS "fallback y\ninclude other\n", "account y\n" OURS "fallback x\n",
+	    "error: $/other:3: accounts fall back to each other in a circle: y, x "
+	    "hint: to end it, write there: fallback \"\"" },
+	{ "queue_dir none\ninclude other\n", OURS "delivery queue\n",
+	    "error: $/other:2: \"delivery\" wants a queue, and \"queue_dir\" says that there is none ($/conf:1)" },
 };
 
 static void
@@ -543,11 +577,267 @@ test_too_large(void **state)
 	expect_load("conf", "error: $/conf: larger than 1048576 octets");
 }
 
+static int
+errno_of_load(const char *path)
+{
+	struct config config;
+	struct err err;
+	int result;
+
+	err_init(&err);
+	assert_int_equal(config_load(&config, path, &err), -1);
+	result = err.sys_errno;
+	err_release(&err);
+	return result;
+}
+
+/* Nothing to begin with is another thing than a file that is wrong. */
+static void
+test_errno(void **state)
+{
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/conf", folder);
+	assert_int_equal(errno_of_load(path), ENOENT);
+	make_file("conf", "include missing\n");
+	assert_int_equal(errno_of_load(path), 0);
+	make_file("conf", OURS "include conf/missing\n");
+	assert_int_equal(errno_of_load(path), 0);
+	make_file("conf", "nonsense\n");
+	assert_int_equal(errno_of_load(path), 0);
+	if (access("/etc/sendoff.conf", F_OK) != 0)
+		assert_int_equal(errno_of_load(NULL), ENOENT);
+}
+
+static void
+expect_usual_queue(const char *want)
+{
+	struct buf shown = BUF_INIT(4096);
+	char *dir = queue_dir_usual();
+
+	assert_non_null(dir);
+	buf_adds(&shown, dir);
+	free(dir);
+	if (strncmp(shown.data, folder, strlen(folder)) == 0)
+		buf_splice(&shown, 0, strlen(folder), "$", 1);
+	assert_string_equal(shown.data, want);
+	buf_release(&shown);
+}
+
+/* Root has the machine's, whatever its environment says. */
+static void
+test_usual_queue(void **state)
+{
+	bool root = geteuid() == 0;
+
+	(void)state;
+	set_variable("XDG_STATE_HOME", "state");
+	if (root) {
+		expect_usual_queue(LOCALSTATEDIR "/spool/sendoff");
+		assert_int_equal(seteuid(NOBODY), 0);
+	}
+	expect_usual_queue("$/state/sendoff/queue");
+	setenv("XDG_STATE_HOME", "state", 1);
+	expect_usual_queue("$/home/.local/state/sendoff/queue");
+	setenv("XDG_STATE_HOME", "", 1);
+	expect_usual_queue("$/home/.local/state/sendoff/queue");
+	unsetenv("XDG_STATE_HOME");
+	expect_usual_queue("$/home/.local/state/sendoff/queue");
+	setenv("HOME", "/", 1);
+	expect_usual_queue("/.local/state/sendoff/queue");
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+}
+
+static void
+load_queue_dir(const char *conf, char **dir)
+{
+	struct buf path = BUF_INIT(4096);
+	struct config config;
+	struct err err;
+
+	err_init(&err);
+	make_file("conf", conf);
+	buf_addf(&path, "%s/conf", folder);
+	assert_int_equal(config_load(&config, path.data, &err), 0);
+	*dir = config.queue_dir;
+	config.queue_dir = NULL;
+	config_release(&config);
+	err_release(&err);
+	buf_release(&path);
+}
+
+static void
+test_queue_dir(void **state)
+{
+	char *dir, *usual = queue_dir_usual();
+
+	(void)state;
+	load_queue_dir(OURS, &dir);
+	assert_string_equal(dir, usual);
+	free(dir);
+	load_queue_dir(OURS "queue_dir \"\"\n", &dir);
+	assert_string_equal(dir, usual);
+	free(dir);
+	load_queue_dir(OURS "queue_dir ~/mail/queue\n", &dir);
+	assert_string_equal(dir + strlen(folder), "/home/mail/queue");
+	free(dir);
+	load_queue_dir(OURS "queue_dir none\n", &dir);
+	assert_null(dir);
+	free(usual);
+}
+
+/* Somebody whom nobody knows: there is no queue then, and nothing else is wrong. */
+static void
+test_no_home(void **state)
+{
+	char *dir;
+
+	(void)state;
+	if (geteuid() != 0 || getpwuid(NO_USER) != NULL)
+		skip();
+	unsetenv("HOME");
+	assert_int_equal(chown(folder, NO_USER, (gid_t)-1), 0);
+	assert_int_equal(seteuid(NO_USER), 0);
+	assert_null(queue_dir_usual());
+	load_queue_dir(OURS "delivery background\n", &dir);
+	assert_null(dir);
+	set_variable("XDG_STATE_HOME", "state");
+	load_queue_dir(OURS, &dir);
+	assert_string_equal(dir + strlen(folder), "/state/sendoff/queue");
+	free(dir);
+	assert_int_equal(seteuid(0), 0);
+}
+
+static uint64_t
+stamp_of(const char *name)
+{
+	struct buf path = BUF_INIT(4096);
+	struct config config;
+	struct err err;
+	uint64_t stamp;
+
+	err_init(&err);
+	buf_addf(&path, "%s/%s", folder, name);
+	assert_int_equal(config_load(&config, path.data, &err), 0);
+	stamp = config.stamp;
+	config_release(&config);
+	err_release(&err);
+	buf_release(&path);
+	assert_true(stamp != 0);
+	return stamp;
+}
+
+/* What is done to a file changes the stamp, once. */
+static void
+expect_change(uint64_t *stamp)
+{
+	uint64_t now = stamp_of("conf");
+
+	assert_true(now != *stamp);
+	assert_true(now == stamp_of("conf"));
+	*stamp = now;
+}
+
+static void
+set_mtime(const char *name, time_t s, long ns)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { s, ns } };
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void
+test_stamp(void **state)
+{
+	struct buf conf = BUF_INIT(4096);
+	char path[256];
+	uint64_t stamp;
+
+	(void)state;
+	buf_addf(&conf, OURS "include other\npassword_file %s/secret\n", folder);
+	make_file("other", "user me\n");
+	make_file("conf", conf.data);
+	stamp = stamp_of("conf");
+	assert_true(stamp == stamp_of("conf"));
+	make_file("secret", "x");
+	expect_change(&stamp);
+	make_file("secret", "xy");
+	expect_change(&stamp);
+	set_mtime("secret", 1000000000, 1);
+	expect_change(&stamp);
+	set_mtime("other", 1000000000, 1);
+	expect_change(&stamp);
+	set_mtime("other", 1000000000, 2);
+	expect_change(&stamp);
+	set_mtime("conf", 1000000001, 2);
+	expect_change(&stamp);
+	/* What was wrong with a file may have been who can read it.  The clock of files may tick every 10 ms only. */
+	usleep(30000);
+	change_mode("secret", 0644);
+	expect_change(&stamp);
+	make_file("elsewhere", "x");
+	assert_true(stamp == stamp_of("conf"));
+	snprintf(path, sizeof(path), "%s/secret", folder);
+	assert_int_equal(unlink(path), 0);
+	expect_change(&stamp);
+	buf_release(&conf);
+}
+
+/* Each part counts by itself, and in its place. */
+static void
+test_stamp_parts(void **state)
+{
+	struct stat base = { 0 };
+	uint64_t none = owned_stamp(0, &base), stamps[8];
+	size_t n = 0;
+
+	(void)state;
+	assert_true(none != 0);
+	assert_true(owned_stamp(none, &base) != none);
+#define PART(member) do { struct stat one = base; one.member = 1; stamps[n++] = owned_stamp(0, &one); } while (0)
+	PART(st_dev);
+	PART(st_ino);
+	PART(st_size);
+	PART(st_mtim.tv_sec);
+	PART(st_mtim.tv_nsec);
+	PART(st_ctim.tv_sec);
+	PART(st_ctim.tv_nsec);
+#undef PART
+	stamps[n++] = none;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_true(stamps[i] != stamps[k]);
+	base.st_atim.tv_sec = 1;
+	base.st_nlink = 2;
+	assert_true(owned_stamp(0, &base) == none);
+}
+
+static void
+test_stamp_of_text(void **state)
+{
+	struct config a, b;
+	struct err err;
+
+	(void)state;
+	err_init(&err);
+	assert_int_equal(config_parse(&a, "a", OURS, strlen(OURS), &err), 0);
+	assert_int_equal(config_parse(&b, "b", choices, strlen(choices), &err), 0);
+	assert_true(a.stamp != 0 && a.stamp == b.stamp);
+	config_release(&a);
+	config_release(&b);
+	err_release(&err);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test_setup_teardown(test_places, setup, teardown),
@@ -563,6 +853,13 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_errno, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_usual_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_queue_dir, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_home, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stamp, setup, teardown),
+		cmocka_unit_test(test_stamp_parts),
+		cmocka_unit_test(test_stamp_of_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,21 +85,58 @@ static const struct {
 	{ { "-o", "i" }, "i |" },
 	{ { "-odq" }, "odq |" },
 	{ { "-odd" }, "odq |" },
-	{ { "-odb" }, "|" },
-	{ { "-odi" }, "|" },
-	{ { "-odq", "-odi" }, "|" },
-	{ { "-oem" }, "|" },
+	{ { "-odb" }, "odb |" },
+	{ { "-odi" }, "odi |" },
+	{ { "-odq", "-odi" }, "odi |" },
+	{ { "-odi", "-odb" }, "odb |" },
+	{ { "-o", "dq" }, "odq |" },
+	{ { "-odx", "-od", "-odqq" }, "|" },
+	{ { "-odq", "-odx" }, "odq |" },
+	{ { "-oem" }, "em |" },
 	{ { "-oep" }, "|" },
 	{ { "-oeq" }, "eq |" },
-	{ { "-oew" }, "|" },
-	{ { "-oee" }, "|" },
-	{ { "-oeq", "-oem" }, "|" },
+	{ { "-oew" }, "em |" },
+	{ { "-oee" }, "ee |" },
+	{ { "-oeq", "-oem" }, "em |" },
+	{ { "-oem", "-oep" }, "|" },
 	{ { "-eq" }, "eq |" },
 	{ { "-e", "q" }, "eq |" },
-	{ { "-em" }, "|" },
+	{ { "-em" }, "em |" },
 	{ { "-ep" }, "|" },
-	{ { "-ew" }, "|" },
-	{ { "-ee" }, "|" },
+	{ { "-ew" }, "em |" },
+	{ { "-ee" }, "ee |" },
+	/* The queue: once, again and again, some of it. */
+	{ { "-q" }, "q |" },
+	{ { "-qf" }, "q f |" },
+	{ { "-q15m" }, "q 900000ms |" },
+	{ { "-q15" }, "q 900000ms |" },
+	{ { "-q1s" }, "q 1000ms |" },
+	{ { "-q2h" }, "q 7200000ms |" },
+	{ { "-q1d" }, "q 86400000ms |" },
+	{ { "-q1w" }, "q 604800000ms |" },
+	{ { "-q1h30m" }, "q 5400000ms |" },
+	{ { "-q1h30" }, "q 5400000ms |" },
+	{ { "-q0" }, "q |" },
+	{ { "-q2000000s" }, "q 2000000000ms |" },
+	{ { "-q3w1d" }, "q 1900800000ms |" },
+	{ { "-qf15m" }, "q f 900000ms |" },
+	{ { "-q15m", "-qf" }, "q f 900000ms |" },
+	{ { "-q15m", "-q30m" }, "q 1800000ms |" },
+	{ { "-qp15m" }, "q 900000ms |" },
+	{ { "-qp" }, "q 60000ms |" },
+	{ { "-bd", "-q15m" }, "bd 900000ms |" },
+	{ { "-q15m", "-bd" }, "bd 900000ms |" },
+	{ { "-bp", "-qRbob" }, "bp R<bob> |" },
+	{ { "-qIABC" }, "q I<ABC> |" },
+	{ { "-qI", "ABC", "bob" }, "q I<ABC> | bob" },
+	{ { "-qR", "-t", "bob" }, "q R<-t> | bob" },
+	{ { "-qR@example.org" }, "q R<@example.org> |" },
+	{ { "-qSme@example.org" }, "q S<me@example.org> |" },
+	{ { "-q!Rbob" }, "q !R<bob> |" },
+	{ { "-q!S", "me" }, "q !S<me> |" },
+	{ { "-q!Iabc", "-qRbob", "-qS", "me", "-v" }, "v q !I<abc> R<bob> S<me> |" },
+	{ { "-qf", "-qRbob" }, "q f R<bob> |" },
+	{ { "-vqRbob" }, "v q R<bob> |" },
 	{ { "--help" }, "help |" },
 	{ { "--version" }, "version |" },
 	{ { "--help", "--version", "-t" }, "t help version |" },
@@ -115,7 +152,7 @@ static const struct {
 	{ { "-toi" }, "t i |" },
 	{ { "-ftia@b" }, "f<tia@b> |" },
 	{ { "-mGnIsUxt" }, "t |" },
-	{ { "-tq15m" }, "t q |" },
+	{ { "-tq15m" }, "t q 900000ms |" },
 	/* An argument is what comes next, whatever it looks like. */
 	{ { "-f", "-t" }, "f<-t> |" },
 	{ { "-f", "--" }, "f<--> |" },
@@ -124,9 +161,9 @@ static const struct {
 	{ { "--account", "--help" }, "a<--help> |" },
 	/* Options whose argument can only be attached do not take the next word. */
 	{ { "-q", "bob" }, "q | bob" },
-	{ { "-q15m", "bob" }, "q | bob" },
-	{ { "-qf", "bob" }, "q | bob" },
-	{ { "-qIabc", "bob" }, "q | bob" },
+	{ { "-q15m", "bob" }, "q 900000ms | bob" },
+	{ { "-qf", "bob" }, "q f | bob" },
+	{ { "-qIabc", "bob" }, "q I<abc> | bob" },
 	{ { "-d", "bob" }, "| bob" },
 	{ { "-d0.1", "bob" }, "| bob" },
 	{ { "-dt", "bob" }, "| bob" },
@@ -260,6 +297,25 @@ static const struct {
 	{ { "-oex" }, "-oe takes m, p, q, w or e, not x" },
 	{ { "-oe" }, "-oe takes m, p, q, w or e, not " },
 	{ { "-oemm" }, "-oe takes m, p, q, w or e, not mm" },
+	{ { "-qx" }, "-qx makes no sense" },
+	{ { "-q15x" }, "-q15x makes no sense" },
+	{ { "-q15m " }, "-q15m  makes no sense" },
+	{ { "-q-1" }, "-q-1 makes no sense" },
+	{ { "-qfx" }, "-qfx makes no sense" },
+	{ { "-qff" }, "-qff makes no sense" },
+	{ { "-qpf" }, "-qpf makes no sense" },
+	{ { "-q!" }, "-q! makes no sense" },
+	{ { "-q!!Rbob" }, "-q!!Rbob makes no sense" },
+	{ { "-q2000001s" }, "-q2000001s makes no sense" },
+	{ { "-q3w3d" }, "-q3w3d makes no sense" },
+	{ { "-q99999999999999999999" }, "-q99999999999999999999 makes no sense" },
+	{ { "-qi" }, "-qi makes no sense" },
+	{ { "-qQ" }, "-qQ: this program has neither quarantine nor queue groups" },
+	{ { "-q!Qx" }, "-q!Qx: this program has neither quarantine nor queue groups" },
+	{ { "-qGname" }, "-qGname: this program has neither quarantine nor queue groups" },
+	{ { "-qI" }, "-qI, -qR and -qS need a text" },
+	{ { "-qR", "" }, "-qI, -qR and -qS need a text" },
+	{ { "-qSx", "-q!R" }, "-qI, -qR and -qS need a text" },
 	{ { "-F", "A\nBcc: x@example.org" }, "the name given with -F has control characters" },
 	{ { "-F", "A\rB" }, "the name given with -F has control characters" },
 	{ { "-F", "\x1b[2J" }, "the name given with -F has control characters" },
@@ -328,18 +384,32 @@ show_flag(struct buf *out, const char *name, bool set)
 		buf_addf(out, "%s ", name);
 }
 
+static void
+show_queue(struct buf *out, const struct options *options)
+{
+	show_flag(out, "f", options->foreground);
+	if (options->interval_ms != 0)
+		buf_addf(out, "%lldms ", (long long)options->interval_ms);
+	for (size_t i = 0; i < options->selector_count; i++) {
+		buf_adds(out, options->selectors[i].is_not ? "!" : "");
+		buf_addf(out, "%c<%s> ", "IRS"[options->selectors[i].kind], options->selectors[i].text);
+	}
+}
+
 /* What differs from the default, then a bar, then the operands. */
 static void
 show(struct buf *out, const struct options *options)
 {
 	static const char *const modes[] = { NULL, "bs", "bp", "bi", "bv", "bd", "q" };
+	static const char *const whens[] = { NULL, "odi", "odb", "odq" };
+	static const char *const errors[] = { NULL, "eq", "em", "ee" };
 
 	show_text(out, "C", options->config);
 	show_flag(out, "t", options->from_headers);
 	show_flag(out, "i", options->dot_is_data);
 	show_flag(out, "v", options->verbose);
-	show_flag(out, "odq", options->queue_only);
-	show_flag(out, "eq", options->errors == ERRORS_QUIET);
+	show_flag(out, whens[options->when], options->when != WHEN_DEFAULT);
+	show_flag(out, errors[options->errors], options->errors != ERRORS_PRINT);
 	show_text(out, "f", options->sender);
 	show_text(out, "F", options->full_name);
 	show_text(out, "a", options->account);
@@ -350,6 +420,7 @@ show(struct buf *out, const struct options *options)
 		buf_addf(out, "R%d ", (int)options->ret);
 	if (options->mode != MODE_DELIVER)
 		buf_addf(out, "%s ", modes[options->mode]);
+	show_queue(out, options);
 	show_flag(out, "help", options->help);
 	show_flag(out, "version", options->version);
 	buf_addc(out, '|');
@@ -471,6 +542,27 @@ begins_anew(void **state)
 	err_release(&err);
 }
 
+/* As many selectors as there is room for, and one more. */
+static void
+bounds_selectors(void **state)
+{
+	static const char *const words[] = { "-qRa", "-qRb", "-qIc", "-q!Sd" };
+	char name[] = "sendmail", text[SELECTORS_MAX + 1][8], *argv[SELECTORS_MAX + 3] = { name };
+	struct options options;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i <= SELECTORS_MAX; i++)
+		argv[i + 1] = strcpy(text[i], words[i % 4]);
+	err_init(&err);
+	assert_int_equal(options_parse(&options, SELECTORS_MAX + 1, argv, false, &err), 0);
+	assert_int_equal(options.selector_count, SELECTORS_MAX);
+	assert_string_equal(options.selectors[SELECTORS_MAX - 1].text, "d");
+	assert_int_equal(options_parse(&options, SELECTORS_MAX + 2, argv, false, &err), -1);
+	assert_string_equal(err.what.data, "more than 16 times -qI, -qR or -qS");
+	err_release(&err);
+}
+
 /* Every octet as a letter, alone and behind another: parsed or refused, and a control character is never repeated. */
 static void
 survives_every_letter(void **state)
@@ -518,6 +610,7 @@ main(void)
 		cmocka_unit_test(takes_a_configuration_as_sendoff_only),
 		cmocka_unit_test(lives_without_a_name),
 		cmocka_unit_test(begins_anew),
+		cmocka_unit_test(bounds_selectors),
 		cmocka_unit_test(survives_every_letter),
 		cmocka_unit_test(has_a_sound_table),
 	};

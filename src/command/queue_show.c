@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * All that is known of one message: for people, as JSON, or the message itself.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "command/history.h"
+#include "command/json.h"
+#include "command/queue_call.h"
+#include "command/view.h"
+#include "format/header.h"
+
+enum {
+	TEXT_MAX = 3 * ERR_TEXT_MAX,	/* octets of a reason */
+	CHUNK = 64 * 1024,		/* octets of the body that are read at once */
+};
+
+static struct span
+header_of(const struct item *item)
+{
+	return (struct span){ item->message.header.data, item->message.header.len };
+}
+
+/* For people */
+
+static void
+print_label(FILE *out, const char *label)
+{
+	fprintf(out, "%-11s ", label);
+}
+
+static void
+print_line(FILE *out, const char *label, const char *text)
+{
+	print_label(out, label);
+	view_print_text(out, text);
+	fputc('\n', out);
+}
+
+/* "2026-11-22 00:22:28 +0100 (5m ago)" */
+static void
+add_when(struct buf *out, int64_t ms, int64_t now_ms)
+{
+	view_time(ms, out);
+	buf_adds(out, ms > now_ms ? " (in " : " (");
+	view_age(ms > now_ms ? ms - now_ms : now_ms - ms, out);
+	buf_adds(out, ms > now_ms ? ")" : " ago)");
+}
+
+static void
+print_state(FILE *out, const struct item *item, int64_t now_ms)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+	int64_t next_ms = view_next_ms(item);
+
+	buf_adds(&text, view_state_name(view_state(item)));
+	if (!item->active && next_ms > now_ms) {
+		buf_adds(&text, "; next attempt ");
+		add_when(&text, next_ms, now_ms);
+	} else if (!item->active && next_ms >= 0) {
+		buf_adds(&text, "; it is due");
+	}
+	print_line(out, "state", text.data);
+	if (item->note.len > 0)
+		print_line(out, "note", item->note.data);
+	if (item->in_doubt)
+		print_line(out, "in doubt", "an attempt ended without an answer: another may deliver it twice");
+	buf_release(&text);
+}
+
+static void
+print_times(FILE *out, const struct item *item, int64_t now_ms)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	add_when(&text, item->queued_ms, now_ms);
+	print_line(out, "queued", text.data);
+	buf_clear(&text);
+	buf_addf(&text, "%u", item->attempts);
+	if (item->tried_ms > 0) {
+		buf_adds(&text, ", the last ");
+		add_when(&text, item->tried_ms, now_ms);
+	}
+	print_line(out, "attempts", text.data);
+	buf_release(&text);
+}
+
+static void
+print_dsn(FILE *out, const struct envelope *envelope)
+{
+	static const char *const rets[] = { [RETURN_FULL] = "full", [RETURN_HEADERS] = "hdrs" };
+	static const char *const words[] = { "never", "success", "failure", "delay" };
+	const char *comma = "";
+
+	if (envelope->notify != 0) {
+		print_label(out, "notify");
+		for (unsigned i = 0; i < 4; i++)
+			if ((envelope->notify & 1U << i) != 0) {
+				fprintf(out, "%s%s", comma, words[i]);
+				comma = ",";
+			}
+		fputc('\n', out);
+	}
+	if (envelope->ret != RETURN_DEFAULT)
+		print_line(out, "return", rets[envelope->ret]);
+	if (envelope->envid != NULL)
+		print_line(out, "envid", envelope->envid);
+}
+
+static void
+print_envelope(FILE *out, const struct item *item, int64_t now_ms)
+{
+	struct buf id = BUF_INIT(TEXT_MAX);
+
+	print_line(out, "id", item->id);
+	print_state(out, item, now_ms);
+	print_times(out, item, now_ms);
+	message_id(&item->message, &id);
+	print_line(out, "message-id", id.data);
+	print_label(out, "size");
+	fprintf(out, "%" PRIu64 " octets\n", item->size);
+	print_line(out, "account", item->account);
+	print_label(out, "user id");
+	fprintf(out, "%" PRIu64 "\n", item->uid);
+	print_dsn(out, &item->envelope);
+	print_line(out, "sender", item->envelope.sender[0] != '\0' ? item->envelope.sender : "<> (the null sender)");
+	buf_release(&id);
+}
+
+static void
+print_server_words(FILE *out, const struct err *err)
+{
+	struct span rest = { err->reply.data, err->reply.len };
+
+	while (rest.len > 0) {
+		fputs("              ", out);
+		view_print(out, span_cut(&rest, '\n'));
+		fputc('\n', out);
+	}
+}
+
+static void
+print_recipient(FILE *out, const struct item *item, size_t i)
+{
+	const struct recipient *recipient = &item->envelope.recipients[i];
+	const struct item_recipient *r = &item->recipients[i];
+
+	print_label(out, "recipient");
+	view_print_text(out, recipient->address);
+	if (recipient->original != NULL) {
+		fputs(", given as ", out);
+		view_print_text(out, recipient->original);
+	}
+	fprintf(out, ": %s%s\n", view_recipient_state_name(r->state), r->err.in_doubt ? ", in doubt" : "");
+	if (r->err.kind == ERR_NONE)
+		return;
+	fputs("            ", out);
+	if (r->err.peer.len > 0) {
+		view_print_text(out, r->err.peer.data);
+		fputs(": ", out);
+	}
+	view_print_text(out, r->err.what.data);
+	fputc('\n', out);
+	print_server_words(out, &r->err);
+}
+
+static void
+print_header(FILE *out, const struct item *item)
+{
+	struct span rest = header_of(item);
+
+	while (rest.len > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		if (line.len > 0 && line.data[line.len - 1] == '\r')
+			line.len--;
+		fputs("    ", out);
+		view_print(out, line);
+		fputc('\n', out);
+	}
+}
+
+static int
+print_item(struct queue_call *call, const struct item *item)
+{
+	FILE *out = call->out;
+
+	print_envelope(out, item, call->now_ms);
+	for (size_t i = 0; i < item->envelope.count; i++)
+		print_recipient(out, item, i);
+	fputs("\nhistory\n", out);
+	history_print(out, item);
+	fputs("\nheader\n", out);
+	print_header(out, item);
+	return 0;
+}
+
+/* For programs */
+
+static void
+json_header(struct json *json, const struct item *item)
+{
+	struct span rest = header_of(item);
+	struct buf body = BUF_INIT(MESSAGE_HEADER_MAX);
+	struct header_field field;
+
+	json_begin(json, "header", '[');
+	while (header_next(&rest, &field)) {
+		buf_clear(&body);
+		header_unfold(&body, field.body);
+		json_begin(json, NULL, '{');
+		json_span(json, "name", field.name);
+		json_span(json, "body", (struct span){ body.data, body.len });
+		json_end(json, '}');
+	}
+	json_end(json, ']');
+	buf_release(&body);
+}
+
+static int
+print_json(struct queue_call *call, const struct item *item)
+{
+	struct json json = { call->out, false };
+	struct buf id = BUF_INIT(MESSAGE_HEADER_MAX);
+
+	message_id(&item->message, &id);
+	json_begin(&json, NULL, '{');
+	queue_json_members(&json, item, true);
+	json_span(&json, "message_id", (struct span){ id.data, id.len });
+	json_text(&json, "envid", item->envelope.envid);
+	history_json(&json, item);
+	json_header(&json, item);
+	json_end(&json, '}');
+	fputc('\n', call->out);
+	buf_release(&id);
+	return 0;
+}
+
+/* The message itself */
+
+/* Lines end in LF, as files have them: in wire form no CR is without LF.  To a terminal goes nothing that could control it. */
+static void
+print_content(FILE *out, struct span text, bool terminal)
+{
+	struct buf shown = BUF_INIT(SIZE_MAX);
+
+	while (text.len > 0) {
+		struct span run = span_cut(&text, '\r');
+
+		if (terminal)
+			text_printable(&shown, run, true);
+		else
+			buf_add(&shown, run.data, run.len);
+	}
+	fwrite(shown.data, 1, shown.len, out);
+	buf_release(&shown);
+}
+
+/* To the last line end that text has, so that no character is cut in two where lines are not too long for that. */
+static size_t
+whole_lines(struct span text)
+{
+	const char *end = memrchr(text.data, '\n', text.len);
+
+	return end != NULL ? (size_t)(end - text.data) + 1 : text.len;
+}
+
+static int
+print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
+{
+	static char scratch[CHUNK];
+	uint64_t offset = 0;
+
+	while (offset < body->size && !ferror(out)) {
+		struct span text;
+
+		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) < 0)
+			return -1;
+		if (text.len == 0)
+			return err_set(err, ERR_IO, "the stored message is shorter than it was");
+		text.len = whole_lines(text);
+		print_content(out, text, terminal);
+		offset += text.len;
+	}
+	return 0;
+}
+
+static int
+print_message(struct queue_call *call, const struct item *item, struct err *err)
+{
+	bool terminal = isatty(fileno(call->out));
+
+	print_content(call->out, header_of(item), terminal);
+	fputc('\n', call->out);
+	return print_body(call->out, &item->message.body, terminal, err);
+}
+
+int
+queue_show(struct queue_call *call, struct err *err)
+{
+	const char *id = call->ids[0];
+	enum store_result result;
+	struct item item;
+	int status;
+
+	if (!queue_check_id(call, id, err))
+		return -1;
+	result = store_look(&call->store, id, true, &item, err);
+	if (result != STORE_OK)
+		status = queue_cannot(result, id, err);
+	else if ((call->options & QUEUE_MESSAGE) != 0)
+		status = print_message(call, &item, err);
+	else
+		status = (call->options & QUEUE_JSON) != 0 ? print_json(call, &item) : print_item(call, &item);
+	item_release(&item);
+	return status;
+}

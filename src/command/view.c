@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+#include "command/view.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/text.h"
+
+enum view_state
+view_state(const struct item *item)
+{
+	if (item->active)
+		return VIEW_ACTIVE;
+	if (item->held)
+		return VIEW_HOLD;
+	if (item->failed)
+		return VIEW_FAILED;
+	return item->attempts == 0 ? VIEW_INCOMING : VIEW_DEFERRED;
+}
+
+const char *
+view_state_name(enum view_state state)
+{
+	static const char *const names[VIEW_STATES] = {
+		[VIEW_INCOMING] = "incoming",
+		[VIEW_ACTIVE] = "active",
+		[VIEW_DEFERRED] = "deferred",
+		[VIEW_HOLD] = "hold",
+		[VIEW_FAILED] = "failed",
+	};
+
+	return names[state];
+}
+
+bool
+view_is_pending(const struct item_recipient *recipient)
+{
+	return recipient->state == ITEM_WAITING || recipient->state == ITEM_REFUSED;
+}
+
+const char *
+view_recipient_state_name(enum item_state state)
+{
+	switch (state) {
+	case ITEM_WAITING:
+		return "waiting";
+	case ITEM_ACCEPTED:
+		return "accepted";
+	case ITEM_REFUSED:
+		return "refused";
+	default:
+		return "settled";
+	}
+}
+
+int64_t
+view_next_ms(const struct item *item)
+{
+	if (item->held || item->failed)
+		return -1;
+	return item->next_ms > 0 ? item->next_ms : item->queued_ms;
+}
+
+/* The server's words on one line. */
+static void
+add_reply(const struct buf *reply, struct buf *out)
+{
+	size_t begin = out->len;
+
+	buf_add(out, reply->data, reply->len);
+	for (size_t i = begin; i < out->len; i++)
+		if (out->data[i] == '\n')
+			out->data[i] = ' ';
+}
+
+static void
+add_error(const struct err *err, struct buf *out)
+{
+	if (err->reply.len > 0) {
+		if (err->peer.len > 0)
+			buf_addf(out, "host %s said: ", err->peer.data);
+		add_reply(&err->reply, out);
+		return;
+	}
+	if (err->peer.len > 0)
+		buf_addf(out, "%s: ", err->peer.data);
+	buf_add(out, err->what.data, err->what.len);
+}
+
+void
+view_reason(const struct item *item, size_t recipient, struct buf *out)
+{
+	const struct item_recipient *r = &item->recipients[recipient];
+	size_t begin = out->len;
+
+	if (item->failed)
+		buf_adds(out, "failed: ");
+	else if (r->state == ITEM_REFUSED)
+		buf_adds(out, "refused, the sender is to be told: ");
+	if (r->err.kind != ERR_NONE)
+		add_error(&r->err, out);
+	else
+		buf_add(out, item->note.data, item->note.len);
+	if (r->state == ITEM_WAITING && (item->in_doubt || r->err.in_doubt))
+		buf_addf(out, "%spossible duplicate: an attempt ended without an answer", out->len > begin ? "; " : "");
+}
+
+void
+view_age(int64_t ms, struct buf *out)
+{
+	int64_t s = ms > 0 ? ms / 1000 : 0;
+
+	if (s < 60)
+		buf_addf(out, "%" PRId64 "s", s);
+	else if (s < 3600)
+		buf_addf(out, "%" PRId64 "m", s / 60);
+	else if (s < 2 * 86400)
+		buf_addf(out, "%" PRId64 "h", s / 3600);
+	else
+		buf_addf(out, "%" PRId64 "d", s / 86400);
+}
+
+void
+view_size(uint64_t octets, struct buf *out)
+{
+	static const char units[] = "KMGTPE";
+	uint64_t unit = 1024;
+	size_t i = 0;
+
+	if (octets < unit) {
+		buf_addf(out, "%" PRIu64, octets);
+		return;
+	}
+	for (; units[i + 1] != '\0' && octets / unit >= 1000; i++)
+		unit *= 1024;
+	if (octets / unit < 10)
+		buf_addf(out, "%" PRIu64 ".%" PRIu64 "%c", octets / unit, octets % unit / (unit / 10 + 1), units[i]);
+	else
+		buf_addf(out, "%" PRIu64 "%c", octets / unit, units[i]);
+}
+
+void
+view_time(int64_t ms, struct buf *out)
+{
+	time_t when = (time_t)(ms / 1000);
+	char text[64] = "?";
+	struct tm tm;
+
+	if (localtime_r(&when, &tm) != NULL)
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm);
+	buf_adds(out, text);
+}
+
+static bool
+is_plain(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (is_8bit(text.data[i]) || ascii_is_control(text.data[i]))
+			return false;
+	return true;
+}
+
+size_t
+view_print(FILE *out, struct span text)
+{
+	struct buf shown = BUF_INIT(SIZE_MAX);
+	size_t len;
+
+	if (is_plain(text))
+		return fwrite(text.data, 1, text.len, out);
+	text_printable(&shown, text, false);
+	len = fwrite(shown.data, 1, shown.len, out);
+	buf_release(&shown);
+	return len;
+}
+
+size_t
+view_print_text(FILE *out, const char *text)
+{
+	return view_print(out, span_of(text));
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: ISC */
+#include "queue/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/wait.h"
+#include "config/temp.h"
+#include "queue/breaker.h"
+#include "queue/notice.h"
+#include "queue/route.h"
+#include "queue/settle.h"
+
+enum {
+	HOST_MAX = 320,			/* octets of this host's name */
+	RECORDS_MAX = STORE_TAIL_MAX,
+	PACE_MAX_MS = 3600 * 1000,	/* a message that would have to wait longer for its place is left for another run */
+};
+
+static const char PACE_NAME[] = "rate";
+
+void
+lane_init(struct lane *lane, const struct config *config, const struct account *account, struct store *store,
+    const struct run_options *options, struct run_result *result, bool *dirty)
+{
+	memset(lane, 0, sizeof(*lane));
+	lane->store = store;
+	lane->account = account;
+	lane->watch = &options->watch;
+	lane->result = result;
+	lane->dirty = dirty;
+	link_init(&lane->link, config, account, store, options->watch.stream);
+	lane->link.now = options->now;
+}
+
+static void
+work_free(struct work *work)
+{
+	delivery_release(&work->delivery);
+	envelope_release(&work->envelope);
+	message_release(&work->message);
+	item_release(&work->item);
+	free(work);
+}
+
+void
+lane_release(struct lane *lane)
+{
+	while (lane->count > 0)
+		work_free(lane->works[--lane->count]);
+	link_release(&lane->link);
+}
+
+static void
+tell(const struct work *work, const struct err *err, bool removed)
+{
+	const struct run_watch *watch = work->lane->watch;
+	const struct attempt attempt = {
+		.item = &work->item,
+		.account = work->lane->account,
+		.delivery = err == NULL ? &work->delivery : NULL,
+		.err = err,
+		.notice = work->notice,
+		.removed = removed,
+	};
+
+	if (watch->attempt != NULL)
+		watch->attempt(watch->arg, &attempt);
+}
+
+/* A queue file that could not be written: told, and the message left as it is. */
+static void
+tell_trouble(const struct work *work, const struct err *err)
+{
+	const struct run_watch *watch = work->lane->watch;
+
+	work->lane->result->trouble++;
+	if (watch->trouble != NULL)
+		watch->trouble(watch->arg, work->item.id, err);
+}
+
+/* Removals must not come back after the next message is out. */
+static int
+sync_removals(struct lane *lane, struct err *err)
+{
+	if (!*lane->dirty)
+		return 0;
+	if (store_sync(lane->store, err) < 0)
+		return -1;
+	*lane->dirty = false;
+	return 0;
+}
+
+/* Before the last octet goes out: from now on the message may be delivered, and the file must say so. */
+static int
+record_sending(void *arg, struct err *err)
+{
+	struct work *work = arg;
+	struct buf records = BUF_INIT(RECORD_MAX);
+	const struct record record = {
+		.type = RECORD_SENDING,
+		.time_ms = clock_wall_ms(),
+		.attempt = work->item.attempts + 1,
+		.notice = work->notice,
+	};
+	int result;
+
+	record_write(&records, &record);
+	result = sync_removals(work->lane, err);
+	if (result == 0)
+		result = store_append(&work->item, &records, err);
+	buf_release(&records);
+	return result;
+}
+
+static int
+prepare_notice(struct work *work, struct err *err)
+{
+	struct buf host = BUF_INIT(HOST_MAX);
+	const struct account *account = work->lane->account;
+	struct notice_facts facts = {
+		.from = account_address(account),
+		.now_ms = clock_wall_ms(),
+		.expire_ms = work->item.queued_ms + account->expire_s * 1000,
+		.place = { .dir = temp_dir() },
+	};
+	int result;
+
+	route_host_name(&host);
+	facts.host = host.data;
+	result = notice_make(&work->item, work->notice, &facts, &work->envelope, &work->message, err);
+	buf_release(&host);
+	return result;
+}
+
+/* Only those who wait are tried. */
+static void
+choose_recipients(struct work *work)
+{
+	for (size_t i = 0; i < work->item.envelope.count; i++)
+		if (work->item.recipients[i].state != ITEM_WAITING)
+			work->delivery.tx.outcomes[i].state = OUTCOME_SETTLED;
+}
+
+/* A notice comes first; but one that was tried last time must not keep those waiting who can have the message. */
+static enum notice
+choose_notice(const struct item *item)
+{
+	if (item->notice_tried != NOTICE_NONE && item_count(item, ITEM_WAITING) > 0)
+		return NOTICE_NONE;
+	return settle_due_notice(item, clock_wall_ms());
+}
+
+/* What is to be sent: the message, or what its sender is to be told. */
+static int
+prepare(struct work *work, struct err *err)
+{
+	const struct account *account = work->lane->account;
+	int result;
+
+	work->notice = choose_notice(&work->item);
+	if (work->notice != NOTICE_NONE) {
+		if (prepare_notice(work, err) < 0)
+			return -1;
+		result = delivery_init(&work->delivery, account, &work->envelope, &work->message, err);
+	} else {
+		result = delivery_init(&work->delivery, account, &work->item.envelope, &work->item.message, err);
+		if (work->delivery.tx.outcomes != NULL)
+			choose_recipients(work);
+	}
+	work->delivery.tx.before_end = record_sending;
+	work->delivery.tx.arg = work;
+	/* Too large for the account: that is an outcome, and recorded as one. */
+	return result < 0 && err->kind != ERR_MESSAGE ? -1 : 0;
+}
+
+static struct work *
+work_new(struct lane *lane, struct item *item)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	work->lane = lane;
+	work->item = *item;
+	item_init(item);
+	envelope_init(&work->envelope);
+	message_init(&work->message);
+	return work;
+}
+
+static void
+add_item(struct lane *lane, struct item *item)
+{
+	struct work *work = work_new(lane, item);
+	struct err err;
+
+	err_init(&err);
+	if (work == NULL) {
+		lane->result->trouble++;
+	} else if (prepare(work, &err) < 0) {
+		tell_trouble(work, &err);
+		work_free(work);
+	} else {
+		lane->works[lane->count++] = work;
+	}
+	err_release(&err);
+}
+
+/* Takes the first work out. */
+static struct work *
+shift(struct lane *lane)
+{
+	struct work *work = lane->works[0];
+
+	lane->count--;
+	memmove(lane->works, lane->works + 1, lane->count * sizeof(lane->works[0]));
+	if (lane->ahead > 0)
+		lane->ahead--;
+	return work;
+}
+
+/* The message leaves the queue. */
+static int
+remove_item(struct work *work, struct err *err)
+{
+	if (store_remove(work->lane->store, &work->item, err) < 0)
+		return -1;
+	*work->lane->dirty = true;
+	work->lane->result->removed++;
+	return 0;
+}
+
+static bool
+leaves_queue(const struct work *work, const struct settlement *s)
+{
+	return work->notice == NOTICE_NONE && !s->failed && !s->relay_notice && s->waiting == 0 && s->refused == 0;
+}
+
+/* Records what came of the work.  True where the message has left the queue. */
+static bool
+record_outcome(struct work *work, struct err *err)
+{
+	struct buf records = BUF_INIT(RECORDS_MAX);
+	const struct account *account = work->lane->account;
+	struct settlement settlement;
+	bool removed;
+
+	if (work->notice == NOTICE_NONE)
+		settle_attempt(&work->item, &work->delivery, account, clock_wall_ms(), &records, &settlement);
+	else
+		settle_notice(&work->item, &work->delivery, account, work->notice, clock_wall_ms(), &records, &settlement);
+	removed = leaves_queue(work, &settlement) && remove_item(work, err) == 0;
+	if (!removed && store_append(&work->item, &records, err) == 0)
+		removed = settle_is_done(&work->item) && remove_item(work, err) == 0;
+	buf_release(&records);
+	return removed;
+}
+
+static void
+count_left(struct run_result *result, const struct item *item)
+{
+	if (item->held || item->failed)
+		result->idle++;
+	else
+		result->tried++;
+	if (!item->held && !item->failed && item->next_ms < result->next_ms)
+		result->next_ms = item->next_ms;
+}
+
+/* A work has its outcome. */
+static void
+conclude(struct lane *lane, struct work *work)
+{
+	struct err err;
+	bool removed;
+
+	err_init(&err);
+	if (!work->delivery.from_session)
+		lane->answered++;
+	removed = record_outcome(work, &err);
+	tell(work, NULL, removed);
+	delivery_release(&work->delivery);
+	if (err.kind != ERR_NONE)
+		tell_trouble(work, &err);
+	else if (!removed && !lane->dead && settle_has_news(&work->item, clock_wall_ms()) && lane->count < LANE_MAX)
+		add_item(lane, &work->item);
+	else if (!removed)
+		count_left(lane->result, &work->item);
+	err_release(&err);
+	work_free(work);
+}
+
+/* The server is not to be had: what is in the lane waits for another run, without a word in its file. */
+static void
+die(struct lane *lane)
+{
+	lane->dead = true;
+	while (lane->count > 0) {
+		struct work *work = shift(lane);
+
+		lane->result->waiting++;
+		if (lane->link.until_ms > 0 && lane->link.until_ms < lane->result->next_ms)
+			lane->result->next_ms = lane->link.until_ms;
+		work_free(work);
+	}
+}
+
+/* `rate`: waits for the next place.  False where that would take too long. */
+static bool
+keep_pace(const struct lane *lane)
+{
+	struct buf name = BUF_INIT(HOST_MAX + sizeof(PACE_NAME));
+	int64_t now = clock_wall_ms(), at = now;
+	bool taken = true;
+
+	if (lane->account->rate == 0)
+		return true;
+	breaker_account_name(lane->account, &name);
+	taken = breaker_take_place(lane->store, name.data, lane->account->rate, now, PACE_MAX_MS, &at);
+	buf_release(&name);
+	if (taken && at > now)
+		wait_poll(NULL, 0, deadline_in(at - now));
+	return taken;
+}
+
+/* The work has all its outcomes at once; the first in the lane. */
+static void
+send_first(struct lane *lane, bool last)
+{
+	struct work *work = lane->works[0];
+	struct around around = { .last = last && lane->count == 1 };
+	struct err err;
+
+	if (lane->count > 1 && lane->account->rate == 0 &&
+	    transaction_count(&lane->works[1]->delivery.tx, OUTCOME_PENDING) > 0)
+		around.next = &lane->works[1]->delivery.tx;
+	err_init(&err);
+	if (transaction_count(&work->delivery.tx, OUTCOME_PENDING) > 0)
+		deliver(&work->delivery, &lane->link, &around, &err);
+	shift(lane);
+	lane->dead = work->delivery.from_session;
+	conclude(lane, work);
+	if (lane->dead)
+		die(lane);
+	err_release(&err);
+}
+
+static bool
+may_send_ahead(const struct lane *lane)
+{
+	const struct work *work = lane->ahead < lane->count ? lane->works[lane->ahead] : NULL;
+
+	return lane->account->window > 1 && lane->link.open && work != NULL && lane->ahead < lane->account->window &&
+	    transaction_count(&work->delivery.tx, OUTCOME_PENDING) > 0 &&
+	    smtp_may_send_ahead(&lane->link.smtp, &work->delivery.tx);
+}
+
+/* A session that broke has answered all who were ahead, and so has one reply sometimes. */
+static void
+conclude_answered(struct lane *lane)
+{
+	while (lane->ahead > 0 && lane->works[0]->delivery.tx.answers_due == 0 &&
+	    transaction_count(&lane->works[0]->delivery.tx, OUTCOME_PENDING) == 0) {
+		struct work *work = shift(lane);
+
+		conclude(lane, work);
+	}
+}
+
+static void
+send_ahead(struct lane *lane)
+{
+	struct work *work = lane->works[lane->ahead];
+	struct err err;
+
+	err_init(&err);
+	lane->ahead++;
+	deliver(&work->delivery, &lane->link, &(struct around){ .ahead = true }, &err);
+	conclude_answered(lane);
+	err_release(&err);
+}
+
+static void
+await_first(struct lane *lane)
+{
+	struct work *work = lane->works[0];
+	struct err err;
+
+	err_init(&err);
+	delivery_await(&work->delivery, &lane->link, &err);
+	shift(lane);
+	conclude(lane, work);
+	conclude_answered(lane);
+	err_release(&err);
+}
+
+/* One step on: something is sent, or answered. */
+static void
+step(struct lane *lane, bool last)
+{
+	if (lane->ahead == 0 && !keep_pace(lane)) {
+		die(lane);
+		return;
+	}
+	if (may_send_ahead(lane))
+		send_ahead(lane);
+	else if (lane->ahead > 0)
+		await_first(lane);
+	else
+		send_first(lane, last);
+}
+
+void
+lane_push(struct lane *lane, struct item *item)
+{
+	add_item(lane, item);
+	while (lane->count > lane->account->window)
+		step(lane, false);
+}
+
+void
+lane_finish(struct lane *lane)
+{
+	struct err err;
+
+	while (lane->count > 0)
+		step(lane, true);
+	err_init(&err);
+	if (sync_removals(lane, &err) < 0 && lane->watch->trouble != NULL)
+		lane->watch->trouble(lane->watch->arg, lane->store->path, &err);
+	link_close(&lane->link);
+	err_release(&err);
+}
+
+void
+lane_stop(struct lane *lane)
+{
+	while (lane->ahead > 0)
+		await_first(lane);
+	die(lane);
+	lane_finish(lane);
+}
+
+void
+lane_abandon(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->count; i++)
+		close(lane->works[i]->item.fd);
+	if (lane->link.open)
+		close(lane->link.smtp.stream.fd);
+}
+
+bool
+lane_is_in_doubt(const struct lane *lane)
+{
+	for (size_t i = 0; i < lane->count; i++)
+		if (lane->works[i]->delivery.tx.answers_due > 0)
+			return true;
+	return false;
+}

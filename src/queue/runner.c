@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who queues a message and finds a runner's lock taken leaves a note in run/, and then looks at the lock once more; a
+ * runner that ends gives up its lock, and then looks for a note once more.  So one of the two always sees the other.
+ */
+#include "queue/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/wait.h"
+#include "config/account.h"
+
+enum {
+	NAP_MIN_MS = 1000,
+	NAP_BUSY_MS = 60 * 1000,	/* where another process works on a message */
+	NETWORK_MS = 3000,		/* from a new address to a network that works */
+};
+
+#define LOCK_NAME "run/lock"
+#define NOTE_NAME "run/note"		/* there is something new */
+#define NOTE_NOW_NAME "run/note-now"	/* and whatever waits can be tried */
+
+void
+runner_leave_caller(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	if (chdir("/") < 0)
+		syslog(LOG_MAIL | LOG_WARNING, "cannot go to /: %m");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && null >= 0; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+/* Nothing of the caller's stays open but `keep` (-1: nothing). */
+static void
+detach(int keep)
+{
+	runner_leave_caller();
+	closelog();
+	if (keep > STDERR_FILENO) {
+		close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
+		close_range((unsigned)keep + 1, ~0U, 0);
+	} else {
+		close_range(STDERR_FILENO + 1, ~0U, 0);
+	}
+}
+
+/* The lock, held by us: its descriptor; -1: another has it; -2: there is none to be had. */
+static int
+take_lock(const struct store *store)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd;
+
+	mkdirat(store->dir, "run", 0700);
+	fd = openat(store->dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -2;
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return fd;
+	close(fd);
+	return errno == EAGAIN || errno == EACCES ? -1 : -2;
+}
+
+static void
+leave_note(const struct store *store, const char *name)
+{
+	int fd = openat(store->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool
+take_note(const struct store *store, const char *name)
+{
+	return unlinkat(store->dir, name, 0) == 0;
+}
+
+/* What wakes a runner: notes, and a network that comes up. */
+struct alarm_clock {
+	int notes;		/* inotify, or -1 */
+	int network;		/* netlink, or -1 */
+};
+
+static void
+alarm_init(struct alarm_clock *clock, const char *queue_path)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+	struct buf path = BUF_INIT(ERR_TEXT_MAX);
+
+	buf_addf(&path, "%s/run", queue_path);
+	clock->notes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (clock->notes >= 0)
+		inotify_add_watch(clock->notes, path.data, IN_CREATE);
+	clock->network = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (clock->network >= 0 && bind(clock->network, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		close(clock->network);
+		clock->network = -1;
+	}
+	buf_release(&path);
+}
+
+static void
+alarm_release(struct alarm_clock *clock)
+{
+	if (clock->notes >= 0)
+		close(clock->notes);
+	if (clock->network >= 0)
+		close(clock->network);
+}
+
+static void
+drain(int fd)
+{
+	char scratch[8192];
+
+	while (fd >= 0 && read(fd, scratch, sizeof(scratch)) > 0)
+		;
+}
+
+/* Sleeps until then, or until something wakes us.  True where the network has changed. */
+static bool
+alarm_sleep(struct alarm_clock *clock, int64_t deadline)
+{
+	struct pollfd polls[] = { { clock->notes, POLLIN, 0 }, { clock->network, POLLIN, 0 } };
+	bool network;
+
+	wait_poll(polls, 2, deadline);
+	network = (polls[1].revents & POLLIN) != 0;
+	drain(clock->notes);
+	if (network) {
+		wait_poll(NULL, 0, deadline_in(NETWORK_MS));
+		drain(clock->network);
+	}
+	return network;
+}
+
+static int64_t
+nap_ms(const struct run_result *result)
+{
+	int64_t nap = result->next_ms == INT64_MAX ? INT64_MAX : result->next_ms - clock_wall_ms();
+
+	if (result->busy > 0 && nap > NAP_BUSY_MS)
+		nap = NAP_BUSY_MS;
+	return nap < NAP_MIN_MS ? NAP_MIN_MS : nap;
+}
+
+/* One run with the configuration as it is now. */
+static int
+run_fresh(const struct runner *runner, struct store *store, const struct run_options *options,
+    struct run_result *result, struct err *err)
+{
+	struct config config = CONFIG_INIT;
+	int status = config_load(&config, runner->config_path, err);
+
+	if (status == 0)
+		status = run_once(store, &config, options, result, err);
+	config_release(&config);
+	return status;
+}
+
+static bool
+is_idle(const struct run_result *result)
+{
+	return result->tried + result->waiting + result->busy == 0;
+}
+
+static void
+tell_trouble(const struct runner *runner, const struct err *err)
+{
+	if (runner->watch.trouble != NULL)
+		runner->watch.trouble(runner->watch.arg, runner->queue_path, err);
+}
+
+/* Runs until nothing is left to be done.  -1: it cannot go on. */
+static int
+run_until_idle(const struct runner *runner, struct store *store, bool now)
+{
+	struct run_options options = { .now = now, .watch = runner->watch };
+	struct run_result result = { .next_ms = 0 };
+	struct alarm_clock clock;
+	struct err err;
+	int status;
+
+	err_init(&err);
+	alarm_init(&clock, runner->queue_path);
+	do {
+		options.now = take_note(store, NOTE_NOW_NAME) || options.now;
+		take_note(store, NOTE_NAME);
+		status = run_fresh(runner, store, &options, &result, &err);
+		options.now = false;
+		if (status == 0 && !is_idle(&result))
+			options.now = alarm_sleep(&clock, deadline_in(nap_ms(&result)));
+	} while (status == 0 && !is_idle(&result));
+	if (status < 0)
+		tell_trouble(runner, &err);
+	alarm_release(&clock);
+	err_release(&err);
+	return status;
+}
+
+/* The runner's life.  `lock` is held. */
+static void
+live(const struct runner *runner, bool now, int lock)
+{
+	struct store store = STORE_INIT;
+	struct err err;
+	bool again = true;
+
+	err_init(&err);
+	if (store_open(&store, runner->queue_path, false, &err) < 0)
+		return;
+	while (again && lock >= 0) {
+		again = run_until_idle(runner, &store, now) == 0;
+		close(lock);
+		now = take_note(&store, NOTE_NOW_NAME);
+		again = again && (take_note(&store, NOTE_NAME) || now);
+		if (again)
+			lock = take_lock(&store);
+	}
+	store_close(&store);
+	err_release(&err);
+}
+
+static int
+fork_runner(const struct runner *runner, bool now, int lock, struct err *err)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err_sys(err, ERR_SYSTEM, "cannot start a process to empty the queue");
+	if (pid > 0)
+		return 0;
+	detach(lock);
+	live(runner, now, lock);
+	_exit(0);
+}
+
+int
+runner_start(const struct runner *runner, bool now, struct err *err)
+{
+	struct store store = STORE_INIT;
+	int lock, result = 0;
+
+	if (store_open(&store, runner->queue_path, false, err) < 0)
+		return -1;
+	lock = take_lock(&store);
+	if (lock == -1) {
+		leave_note(&store, now ? NOTE_NOW_NAME : NOTE_NAME);
+		lock = take_lock(&store);
+	}
+	store_close(&store);
+	if (lock >= 0) {
+		result = fork_runner(runner, now, lock, err);
+		close(lock);
+	}
+	return result;
+}
+
+int
+runner_run(const struct runner *runner, const struct run_options *options, struct err *err)
+{
+	struct store store = STORE_INIT;
+	struct run_result result;
+	struct err failure;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err_sys(err, ERR_SYSTEM, "cannot start a process to run the queue");
+	if (pid > 0)
+		return 0;
+	detach(-1);
+	err_init(&failure);
+	if (store_open(&store, runner->queue_path, false, &failure) < 0 ||
+	    run_fresh(runner, &store, options, &result, &failure) < 0)
+		tell_trouble(runner, &failure);
+	else if (!is_idle(&result))
+		runner_start(runner, false, &failure);
+	_exit(0);
+}
+
+int
+runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
+{
+	struct run_options options = { .watch = runner->watch };
+	struct store store = STORE_INIT;
+	struct run_result result;
+	struct alarm_clock clock;
+	int status = store_open(&store, runner->queue_path, true, err);
+
+	alarm_init(&clock, runner->queue_path);
+	while (status == 0) {
+		int64_t until = deadline_in(interval_ms);
+
+		options.now = take_note(&store, NOTE_NOW_NAME) || options.now;
+		take_note(&store, NOTE_NAME);
+		status = run_fresh(runner, &store, &options, &result, err);
+		if (status == 0)
+			options.now = alarm_sleep(&clock, until);
+	}
+	alarm_release(&clock);
+	store_close(&store);
+	return status;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+#include "queue/settle.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/unique.h"
+#include "queue/backoff.h"
+#include "queue/failure.h"
+#include "queue/notice.h"
+
+enum { DELAY_AFTER_MS = 4 * 3600 * 1000 };	/* when a delay is worth a notice */
+
+/* One attempt on its way into records. */
+struct settling {
+	const struct item *item;
+	const struct account *account;
+	const struct delivery *delivery;	/* NULL: untried, and why tells the reason */
+	const struct err *why;
+	int64_t now_ms;
+	struct buf *records;
+	struct settlement *out;
+	/* Recipients that ended alike, one after the other: they share a record. */
+	enum item_state state;
+	const struct err *err;			/* NULL: accepted, or no group yet */
+	struct buf ranges;
+	uint32_t first, count;
+};
+
+static bool
+is_expired(const struct item *item, const struct account *account, int64_t now_ms, int64_t times)
+{
+	return now_ms - item->queued_ms > account->expire_s * 1000 * times;
+}
+
+/* What the person who runs this must mend; it is no news for the sender. */
+static bool
+is_ours_to_mend(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_LOGIN:
+	case ERR_PERMISSION:
+	case ERR_CONFIG:
+	case ERR_TLS:
+	case ERR_CERTIFICATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The failure of a recipient in this attempt; NULL: none, or he had no part in it. */
+static const struct err *
+failure_of(const struct settling *s, size_t i)
+{
+	if (s->delivery == NULL)
+		return s->item->recipients[i].state == ITEM_WAITING ? s->why : NULL;
+	return s->delivery->tx.outcomes[i].state == OUTCOME_FAILED ? &s->delivery->tx.outcomes[i].err : NULL;
+}
+
+static bool
+is_final(const struct settling *s, size_t i)
+{
+	return s->delivery != NULL && delivery_is_final(s->delivery, i);
+}
+
+/* Refused for good: the sender is told, does not want to be, or (failed) cannot be. */
+static enum item_state
+refused_state(struct settling *s)
+{
+	if (s->item->envelope.sender[0] == '\0') {
+		s->out->failed = true;
+		return ITEM_REFUSED;
+	}
+	return notice_is_wanted(s->item, NOTICE_FAILED) ? ITEM_REFUSED : ITEM_SETTLED;
+}
+
+static enum item_state
+state_after(struct settling *s, size_t i, const struct err *err)
+{
+	if (is_final(s, i))
+		return refused_state(s);
+	if (!is_expired(s->item, s->account, s->now_ms, 1))
+		return ITEM_WAITING;
+	if (!is_ours_to_mend(err->kind))
+		return refused_state(s);
+	s->out->failed = true;
+	return ITEM_WAITING;
+}
+
+static void
+count(struct settlement *out, enum item_state state)
+{
+	switch (state) {
+	case ITEM_ACCEPTED:
+		out->accepted++;
+		break;
+	case ITEM_WAITING:
+		out->waiting++;
+		break;
+	case ITEM_REFUSED:
+		out->refused++;
+		break;
+	default:
+		out->settled++;
+		break;
+	}
+}
+
+/* What is said of one who is given up because his time is over. */
+static void
+tell_expired(const struct settling *s, const struct err *last, struct err *err)
+{
+	err_copy(err, last);
+	err_wrap(err, "not delivered within %" PRId64 " hours", s->account->expire_s / 3600);
+	memcpy(err->enhanced, "4.4.7", sizeof("4.4.7"));
+}
+
+/* Writes the record of the group that has come to its end. */
+static void
+end_group(struct settling *s)
+{
+	struct record record = { .type = RECORD_OUTCOME, .time_ms = s->now_ms, .state = s->state };
+	bool expired = s->err != NULL && s->state != ITEM_WAITING && err_is_temporary(s->err->kind);
+	struct err err;
+
+	if (s->count > 0)
+		record_add_range(&s->ranges, s->first, s->count);
+	s->count = 0;
+	if (s->ranges.len == 0)
+		return;
+	err_init(&err);
+	if (expired)
+		tell_expired(s, s->err, &err);
+	if (s->err != NULL)
+		failure_write(&record, expired ? &err : s->err);
+	else if (s->out->relay_notice)
+		record.notice = NOTICE_RELAYED;
+	record.recipients = (struct span){ s->ranges.data, s->ranges.len };
+	record_write(s->records, &record);
+	err_release(&err);
+	buf_clear(&s->ranges);
+}
+
+static bool
+same_failure(const struct err *a, const struct err *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->kind == b->kind && a->in_doubt == b->in_doubt && strcmp(a->what.data, b->what.data) == 0 &&
+	    strcmp(a->reply.data, b->reply.data) == 0;
+}
+
+static void
+add_to_group(struct settling *s, size_t i, enum item_state state, const struct err *err)
+{
+	if ((s->count > 0 || s->ranges.len > 0) && (s->state != state || !same_failure(s->err, err)))
+		end_group(s);
+	s->state = state;
+	s->err = err;
+	if (s->count > 0 && s->first + s->count == i) {
+		s->count++;
+		return;
+	}
+	if (s->count > 0)
+		record_add_range(&s->ranges, s->first, s->count);
+	s->first = (uint32_t)i;
+	s->count = 1;
+}
+
+static bool
+was_accepted(const struct settling *s, size_t i)
+{
+	return s->delivery != NULL && s->delivery->tx.outcomes[i].state == OUTCOME_ACCEPTED;
+}
+
+/* Those who have it first: should the rest be torn off, they are on record. */
+static void
+write_outcomes(struct settling *s)
+{
+	size_t n = s->item->envelope.count;
+
+	for (size_t i = 0; i < n; i++)
+		if (was_accepted(s, i)) {
+			add_to_group(s, i, ITEM_ACCEPTED, NULL);
+			s->out->accepted++;
+		}
+	end_group(s);
+	for (size_t i = 0; i < n; i++) {
+		const struct err *err = failure_of(s, i);
+		enum item_state state;
+
+		if (err == NULL && !was_accepted(s, i))
+			count(s->out, s->item->recipients[i].state);
+		if (err == NULL)
+			continue;
+		state = state_after(s, i, err);
+		add_to_group(s, i, state, err);
+		count(s->out, state);
+	}
+	end_group(s);
+}
+
+static void
+write_attempt(struct settling *s, enum notice notice)
+{
+	const struct delivery *d = s->delivery;
+	struct record record = { .type = RECORD_ATTEMPT, .time_ms = s->now_ms, .notice = notice };
+
+	record.attempt = s->item->attempts + 1;
+	record.account = span_of(s->account->name);
+	if (d != NULL) {
+		record.account = span_of(d->account->name);
+		record.server = (struct span){ d->server.data, d->server.len };
+		record.tls = (struct span){ d->tls.data, d->tls.len };
+		record.auth = span_of(d->mechanism != NULL ? d->mechanism : "");
+		record.text = (struct span){ d->tx.acceptance.data, d->tx.acceptance.len };
+	}
+	record_write(s->records, &record);
+}
+
+static void
+write_next(struct settling *s)
+{
+	struct record record = { .type = RECORD_NEXT, .time_ms = s->now_ms };
+
+	s->out->next_ms = backoff_next_ms(s->now_ms, s->item->attempts + 1, s->account->retry_min_s, s->account->retry_max_s,
+	    unique_chance());
+	record.next_ms = s->out->next_ms;
+	record_write(s->records, &record);
+}
+
+static void
+write_failed(struct settling *s, const char *text)
+{
+	struct record record = { .type = RECORD_FAILED, .time_ms = s->now_ms };
+
+	s->out->failed = true;
+	record.text = span_of(text);
+	record_write(s->records, &record);
+}
+
+static void
+settle_all(struct settling *s)
+{
+	*s->out = (struct settlement){ .next_ms = 0 };
+	buf_init(&s->ranges, RECORD_MAX);
+	if (s->delivery != NULL && !s->delivery->has_dsn)
+		s->out->relay_notice = notice_is_wanted(s->item, NOTICE_RELAYED);
+	write_outcomes(s);
+	buf_release(&s->ranges);
+	write_attempt(s, NOTICE_NONE);
+	if (s->out->accepted == 0)
+		s->out->relay_notice = false;
+	if (s->out->failed)
+		write_failed(s, s->item->envelope.sender[0] == '\0' && s->out->refused > 0 ?
+		    "refused, and there is no sender to tell" : "login, TLS or configuration were wrong for too long");
+	else if (s->out->waiting > 0)
+		write_next(s);
+}
+
+void
+settle_attempt(const struct item *item, const struct delivery *d, const struct account *account, int64_t now_ms,
+    struct buf *records, struct settlement *settlement)
+{
+	struct settling s = { .item = item, .account = account, .delivery = d, .now_ms = now_ms, .records = records,
+	    .out = settlement };
+
+	settle_all(&s);
+}
+
+void
+settle_untried(const struct item *item, const struct account *account, const struct err *why, int64_t now_ms,
+    struct buf *records, struct settlement *settlement)
+{
+	struct settling s = { .item = item, .account = account, .why = why, .now_ms = now_ms, .records = records,
+	    .out = settlement };
+
+	settle_all(&s);
+}
+
+/* Who is spoken of is told, or as good as told. */
+static void
+write_notice(struct settling *s, enum notice notice)
+{
+	struct record record = { .type = RECORD_NOTICE, .time_ms = s->now_ms, .notice = notice };
+
+	buf_init(&s->ranges, RECORD_MAX);
+	for (size_t i = 0; i < s->item->envelope.count; i++)
+		if (notice_concerns(s->item, i, notice))
+			record_add_range(&s->ranges, (uint32_t)i, 1);
+	record.recipients = (struct span){ s->ranges.data, s->ranges.len };
+	record_write(s->records, &record);
+	buf_release(&s->ranges);
+}
+
+static void
+fail_notice(struct settling *s, const struct err *err)
+{
+	struct buf text = BUF_INIT(4 * ERR_TEXT_MAX);
+
+	buf_addf(&text, "the notice to <%s> could not be delivered: %s %s", s->item->envelope.sender, err->what.data,
+	    err->reply.data);
+	write_failed(s, text.data);
+	buf_release(&text);
+}
+
+void
+settle_notice(const struct item *item, const struct delivery *d, const struct account *account, enum notice notice,
+    int64_t now_ms, struct buf *records, struct settlement *settlement)
+{
+	struct settling s = { .item = item, .account = account, .delivery = d, .now_ms = now_ms, .records = records,
+	    .out = settlement };
+	const struct outcome *outcome = &d->tx.outcomes[0];
+
+	*settlement = (struct settlement){ .next_ms = 0 };
+	for (size_t i = 0; i < item->envelope.count; i++)
+		count(settlement, item->recipients[i].state);
+	if (outcome->state == OUTCOME_ACCEPTED || (notice != NOTICE_FAILED && delivery_is_final(d, 0)))
+		write_notice(&s, notice);
+	write_attempt(&s, notice);
+	if (outcome->state == OUTCOME_ACCEPTED)
+		return;
+	if (notice == NOTICE_FAILED && (delivery_is_final(d, 0) || is_expired(item, account, now_ms, 2)))
+		fail_notice(&s, &outcome->err);
+	else
+		write_next(&s);
+}
+
+static bool
+concerns_any(const struct item *item, enum notice notice)
+{
+	if (!notice_is_wanted(item, notice))
+		return false;
+	for (size_t i = 0; i < item->envelope.count; i++)
+		if (notice_concerns(item, i, notice))
+			return true;
+	return false;
+}
+
+enum notice
+settle_due_notice(const struct item *item, int64_t now_ms)
+{
+	if (item->failed)
+		return NOTICE_NONE;
+	if (concerns_any(item, NOTICE_FAILED))
+		return NOTICE_FAILED;
+	if (concerns_any(item, NOTICE_RELAYED))
+		return NOTICE_RELAYED;
+	if (now_ms - item->queued_ms > DELAY_AFTER_MS && concerns_any(item, NOTICE_DELAYED))
+		return NOTICE_DELAYED;
+	return NOTICE_NONE;
+}
+
+bool
+settle_has_news(const struct item *item, int64_t now_ms)
+{
+	return item->notice_tried == NOTICE_NONE && settle_due_notice(item, now_ms) != NOTICE_NONE;
+}
+
+bool
+settle_is_done(const struct item *item)
+{
+	if (item->failed)
+		return false;
+	for (size_t i = 0; i < item->envelope.count; i++) {
+		const struct item_recipient *r = &item->recipients[i];
+
+		if (r->state != ITEM_SETTLED && (r->state != ITEM_ACCEPTED || !r->relay_told))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtp/lines.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "format/codec.h"
+#include "format/domain.h"
+#include "smtp/wire.h"
+
+/* The path between < and >: as it is, or with A-labels where SMTPUTF8 is not in use. */
+static void
+add_path(const struct transaction *tx, const char *address, struct buf *line)
+{
+	const char *domain = mailbox_domain(address);
+	struct err ignored;
+
+	if (tx->utf8 || domain == NULL || !span_has_8bit(span_of(domain))) {
+		buf_adds(line, address);
+		return;
+	}
+	buf_add(line, address, (size_t)(domain - address));
+	err_init(&ignored);
+	/* That it can be done was seen by smtp_check(). */
+	domain_to_ascii(domain, line, &ignored);
+	err_release(&ignored);
+}
+
+/* What the sender asked for, as far as the server offers it; smtp_check() has seen to what must be offered. */
+static void
+add_requests(const struct smtp *s, const struct requests *r, struct buf *line)
+{
+	if (r->require_tls)
+		buf_adds(line, " REQUIRETLS");
+	if (r->deliver_by_s > 0 && s->offers.deliver_by)
+		buf_addf(line, " BY=%lld;%c", r->deliver_by_s, r->deliver_by_return ? 'R' : 'N');
+	if (r->hold_for_s > 0)
+		buf_addf(line, " HOLDFOR=%lld", r->hold_for_s);
+	if (r->has_priority && s->offers.mt_priority)
+		buf_addf(line, " MT-PRIORITY=%d", r->priority);
+}
+
+void
+smtp_queue_mail(struct smtp *s, struct transaction *tx)
+{
+	const struct message *m = tx->message;
+	const struct envelope *e = tx->envelope;
+	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
+
+	buf_adds(&line, "MAIL FROM:<");
+	add_path(tx, e->sender, &line);
+	buf_adds(&line, ">");
+	if (s->offers.size)
+		buf_addf(&line, " SIZE=%" PRIu64, message_size(m));
+	if (s->offers.eightbitmime && (m->header_8bit || m->body_8bit))
+		buf_adds(&line, " BODY=8BITMIME");
+	if (tx->utf8)
+		buf_adds(&line, " SMTPUTF8");
+	if (s->offers.dsn && e->ret != RETURN_DEFAULT)
+		buf_addf(&line, " RET=%s", e->ret == RETURN_FULL ? "FULL" : "HDRS");
+	if (s->offers.dsn && e->envid != NULL)
+		buf_addf(&line, " ENVID=%s", e->envid);
+	add_requests(s, &tx->requests, &line);
+	smtp_command(s, VERB_MAIL, tx, EVERY_RECIPIENT, "%s", line.data);
+	buf_release(&line);
+	s->mails++;
+	s->standing = tx;
+}
+
+static void
+add_notify(struct buf *line, unsigned notify)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = {
+		{ NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS, "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" }, { NOTIFY_DELAY, "DELAY" },
+	};
+	const char *before = " NOTIFY=";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if ((notify & words[i].bit) == 0)
+			continue;
+		buf_addf(line, "%s%s", before, words[i].word);
+		before = ",";
+	}
+}
+
+/* utf-8-addr-unitext (RFC 6533 section 3). */
+static void
+add_unitext(struct buf *line, struct span path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		char c = path.data[i];
+
+		if (!is_8bit(c) && (c <= ' ' || c == '+' || c == '=' || c == '\\' || c == 0x7f))
+			buf_addf(line, "\\x{%02X}", (unsigned char)c);
+		else
+			buf_addc(line, c);
+	}
+}
+
+/* The original recipient (RFC 3461 section 4.2): at submission the one that RCPT names. */
+static void
+add_orcpt(const struct transaction *tx, const char *address, struct buf *line)
+{
+	struct buf text = BUF_INIT(1024);
+	struct span path;
+
+	add_path(tx, address, &text);
+	path = (struct span){ text.data, text.len };
+	if (span_has_8bit(path)) {
+		buf_adds(line, " ORCPT=utf-8;");
+		add_unitext(line, path);
+	} else {
+		buf_adds(line, " ORCPT=rfc822;");
+		xtext_add(line, path);
+	}
+	buf_release(&text);
+}
+
+void
+smtp_queue_rcpt(struct smtp *s, struct transaction *tx, size_t recipient)
+{
+	const char *address = tx->envelope->recipients[recipient].address;
+	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
+
+	buf_adds(&line, "RCPT TO:<");
+	add_path(tx, address, &line);
+	buf_addc(&line, '>');
+	if (s->offers.dsn && tx->envelope->notify != 0) {
+		add_notify(&line, tx->envelope->notify);
+		add_orcpt(tx, address, &line);
+	}
+	smtp_line(s, VERB_RCPT, tx, recipient, &line);
+	tx->outcomes[recipient].state = OUTCOME_TRIED;
+	buf_release(&line);
+}

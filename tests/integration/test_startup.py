@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: ISC
+"""What a call has to load: GnuTLS, libgsasl and libidn2 with their libraries cost more than most calls, so that only
+those that need one load it; and what is said where it is not there."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from servers import certs, scripted
+from servers.client import run_sendmail
+
+USAGE, OSERR = 64, 71
+
+SESSION = """\
+login: {login}
+
+S: 220 mx.example.net ESMTP
+C: EHLO *
+S: 250-mx.example.net
+S: 250-PIPELINING
+S: 250-CHUNKING
+S: 250 AUTH {mechanism}
+{auth}
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<{recipient}>
+C: BDAT {{size}} LAST
+C: [content]
+C: QUIT
+S: 250 2.1.0 sender ok
+S: 250 2.1.5 recipient ok
+S: 250 2.0.0 queued
+S: 221 2.0.0 Bye
+"""
+PLAIN = "C: AUTH PLAIN {plain:alice@example.org:sesam}\nS: 235 2.7.0 welcome"
+MESSAGE = scripted.STANDARD_HEADER.encode() + b"Hello Bob.\n"
+CONFIG = "server unix:/nonexistent\nfrom alice@example.org\n"
+
+# By the names of their files, and what they bring along.
+GNUTLS = {"libgnutls", "libnettle", "libhogweed", "libp11-kit"}
+GSASL = {"libgsasl"}
+IDN2 = {"libidn2"}
+ANY = GNUTLS | GSASL | IDN2
+
+
+def run(args, *options, env=None, **more):
+    """Runs sendmail: the result, and the libraries that the dynamic linker loaded."""
+    with tempfile.TemporaryDirectory(prefix="sendoff-ld-") as folder:
+        traced = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": f"{folder}/log", **(env or {})}
+        result = run_sendmail(args, *options, env=traced, **more)
+        text = "".join(log.read_text(errors="replace") for log in Path(folder).iterdir())
+    loaded = {Path(path).name.split(".so")[0] for path in re.findall(r"calling init: (\S+)", text)}
+    assert "libc" in loaded, f"the dynamic linker told nothing\n{text}"
+    return result, loaded
+
+
+def deliver(transport, path=None, login=False, recipient="bob@example.org", env=None):
+    """Sends a message to a server that plays SESSION: the result, the libraries loaded, and what arrived."""
+    dialogue = SESSION.format(login="yes" if login else "no", mechanism="PLAIN", auth=PLAIN if login else "",
+                              recipient=recipient.replace("bücher", "xn--bcher-kva"))
+    made = certs.ensure()
+    with scripted.Server(scripted.parse_text("dialogue", dialogue), transport, made, path) as server:
+        servers = {"unix": f"server unix:{path}", "plain": f"server smtp://localhost:{server.port}\ntls none",
+                   "tls": f"server smtps://localhost:{server.port}\ntls_trust_file {made.ca}",
+                   "starttls": f"server smtp://localhost:{server.port}\ntls_trust_file {made.ca}"}
+        password = "user alice@example.org\npassword sesam\n" if login else ""
+        config = f"{servers[transport]}\n{password}from alice@example.org\n"
+        result, loaded = run([recipient], MESSAGE, config, env=env)
+        if result.status == 0:
+            assert server.played[-1].wait(scripted.PATIENCE_S)
+        return result, loaded, server.contents
+
+
+# Without a message.
+
+
+@pytest.mark.parametrize("args, status", [
+    (["--help"], 0),
+    (["--version"], 0),
+    (["-bv", "bob@example.net"], 0),
+    (["--nonsense"], USAGE),
+    (["-bp"], None),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_nothing_is_loaded_without_need(args, status):
+    result, loaded = run(args, config=CONFIG)
+    assert status in (None, result.status), str(result)
+    assert loaded & ANY == set(), str(result)
+
+
+# With one.
+
+
+@pytest.mark.parametrize("transport, login, wanted", [
+    ("unix", False, set()),
+    ("plain", False, set()),
+    ("tls", False, GNUTLS),
+    ("starttls", False, GNUTLS),
+    ("tls", True, GNUTLS | GSASL),
+], ids=str)
+def test_what_a_delivery_loads(transport, login, wanted, tmp_path):
+    result, loaded, arrived = deliver(transport, tmp_path / "socket" if transport == "unix" else None, login)
+    assert result.status == 0 and arrived, str(result)
+    # GnuTLS comes with libidn2.
+    assert (loaded & ANY) - (IDN2 if wanted else set()) == wanted
+
+
+def test_a_name_beyond_ascii_loads_libidn2(tmp_path):
+    result, loaded, arrived = deliver("unix", tmp_path / "socket", recipient="bob@bücher.example")
+    assert result.status == 0 and arrived, str(result)
+    assert loaded & ANY == IDN2
+
+
+# Where one is missing: a file that is no library stands before it.
+
+
+@pytest.mark.parametrize("library, package, options", [
+    ("libgnutls.so.30", "libgnutls30", {"transport": "tls"}),
+    ("libgnutls.so.30", "libgnutls30", {"transport": "starttls"}),
+    ("libgsasl.so.18", "libgsasl18", {"transport": "tls", "login": True}),
+    ("libidn2.so.0", "libidn2-0", {"transport": "unix", "recipient": "bob@bücher.example"}),
+], ids=["gnutls", "gnutls-starttls", "gsasl", "idn2"])
+@pytest.mark.parametrize("lacks", [False, True], ids=["no-library", "another-library"])
+def test_a_missing_library_is_an_error(library, package, options, lacks, tmp_path):
+    folder = tmp_path / "lib"
+    folder.mkdir()
+    if lacks:
+        (folder / library).symlink_to(c_library())
+    else:
+        (folder / library).write_bytes(b"\x7fELF and nothing else")
+    path = tmp_path / "socket" if options["transport"] == "unix" else None
+    complaint = f"cannot use {library}: it lacks " if lacks else f"cannot load {library}: {folder}/{library}: "
+    result, _, arrived = deliver(path=path, env={"LD_LIBRARY_PATH": str(folder)}, **options)
+    assert result.status == OSERR and not arrived, str(result)
+    assert complaint in result.stderr, str(result)
+    assert lacks or f"package {package}" in result.stderr, str(result)
+
+
+def c_library():
+    """The file of the C library, which is loaded anyway and has nothing of the others."""
+    maps = Path("/proc/self/maps").read_text()
+    return re.search(r"/\S*/libc[.-]\S*so\S*", maps)[0]

@@ -1,0 +1,491 @@
+# SPDX-License-Identifier: ISC
+"""Has the program killed, or its system calls fail, one at a time, and looks at what became of the mail.
+
+    with Pool(lambda: Sandbox(chunking=True)) as pool:
+        trial = Trial(SCENARIO, pool)
+        trial.kill_everywhere()
+        trial.fail_everywhere()
+    trial.check()
+
+What must hold, whatever happened: see judge().
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import disk, trace
+from .client import PASSED_ON, binary, write_private
+from .messages import large_body, wire_form
+from .taker import Refusals, Taker
+
+# Enough for the slowest machine, little beside a hang.
+PATIENCE_S = 60
+WORKERS = 2
+ERRORS = ("ENOSPC", "EIO", "EINTR")
+SHOWN = 5  # failures that are told of in full
+
+ALICE = "alice@example.org"
+REFUSALS = {"later": b"450 4.2.1 later", "unknown": b"550 5.1.1 unknown"}
+RECOVERY = {"unknown": b"550 5.1.1 unknown"}
+
+SYSEXITS = range(64, 79)
+SANITIZER = re.compile(r"Sanitizer|runtime error:")
+
+# Calls that end nothing and begin nothing: they change neither the disk nor what the server knows.
+IDLE = {
+    "access", "close", "fadvise64", "fcntl", "fstat", "fstatfs", "getdents64", "getpeername", "getsockname", "getsockopt",
+    "lseek", "lstat", "mmap", "munmap", "newfstatat", "poll", "ppoll", "pread64", "read", "readlink", "readlinkat",
+    "recvfrom", "recvmsg", "setsockopt", "shutdown", "socket", "stat", "statfs", "statx",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A message to send; everybody's fate is in his address (REFUSALS)."""
+
+    name: str
+    recipients: tuple = ("bob@example.net",)
+    body: bytes = b"Hello.\n.\n..two dots\n\nthe end\n"
+
+    @property
+    def message_id(self):
+        """With its angle brackets."""
+        return f"<{self.name}@crash.example.org>"
+
+    @property
+    def text(self):
+        """As it is given to sendmail; there is nothing that would have to be added."""
+        return (
+            f"From: {ALICE}\nTo: {', '.join(self.recipients)}\nSubject: {self.name}\n"
+            f"Date: Thu, 01 Jan 2026 12:00:00 +0000\nMessage-ID: {self.message_id}\nMIME-Version: 1.0\n"
+            "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n"
+        ).encode() + self.body
+
+    @property
+    def wire(self):
+        """As it has to arrive."""
+        return wire_form(self.text)
+
+
+SMALL = Mail("small")
+LARGE = Mail("large", body=large_body(200 * 1024))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the program came to; the status is negative where a signal ended it."""
+
+    command: tuple
+    status: int
+    stdout: str
+    stderr: str
+
+    def __str__(self):
+        return f"{' '.join(self.command)}: status {self.status}\n{self.stdout}{self.stderr}"
+
+
+class Sandbox:
+    """A home of its own with a configuration and a queue, and a server of its own."""
+
+    def __init__(self, chunking=False, settings=""):
+        self.folder = Path(tempfile.mkdtemp(prefix="sendoff-crash-", dir=_fast_folder()))
+        # Neither is there at first: the program makes them.
+        self.state = self.folder / "state"
+        self.queue = self.state / "above" / "queue"
+        self.log_file = self.folder / "log"
+        self.taker = Taker(chunking=chunking)
+        lines = (
+            f"server smtp://127.0.0.1:{self.taker.port}", "tls none", f"from {ALICE}", f"queue_dir {self.queue}",
+            "syslog off", f"log_file {self.log_file}", settings,
+        )  # fmt: skip
+        write_private(self.folder / "config", "".join(f"{line}\n" for line in lines if line))
+
+    def __enter__(self):
+        self.taker.__enter__()
+        self.clear()
+        return self
+
+    def __exit__(self, *_error):
+        self.taker.__exit__()
+        shutil.rmtree(self.folder)
+
+    def run(self, name, *args, wrapper=(), input_bytes=b""):
+        """Runs the program under one of its names."""
+        command = (str(binary(name)), *args)
+        process = subprocess.Popen(
+            [*wrapper, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment(),
+            start_new_session=True,
+        )
+        try:
+            out, complaints = process.communicate(input_bytes, PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            out, complaints = process.communicate()
+            complaints += b"\nTIMEOUT: it did not end"
+        return Run(command, process.returncode, out.decode(errors="replace"), complaints.decode(errors="replace"))
+
+    def send(self, mail, *args, wrapper=()):
+        """Gives it to sendmail."""
+        return self.run("sendmail", *args, "-i", *mail.recipients, wrapper=wrapper, input_bytes=mail.text)
+
+    def flush(self, wrapper=()):
+        """One run over the whole queue."""
+        return self.run("sendmail", "-qf", wrapper=wrapper)
+
+    def listing(self):
+        """What `sendoff queue list --json` says, one dictionary a message."""
+        done = self.run("sendoff", "queue", "list", "--json")
+        if done.status != 0 or done.stderr:
+            raise Broken(f"the queue cannot be listed: {done}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def clear(self):
+        """No queue, and nothing taken."""
+        shutil.rmtree(self.state, ignore_errors=True)
+        self.state.mkdir()
+        self.log_file.unlink(missing_ok=True)
+        self.taker.clear()
+
+    def snapshot(self):
+        """All that is on the disk, as disk.write_state() takes it."""
+        found = {}
+        for path in sorted(self.state.rglob("*")):
+            found[path.relative_to(self.state)] = None if path.is_dir() else path.read_bytes()
+        return found
+
+    def restore(self, state):
+        """The disk is as it was then, and nothing taken."""
+        self.clear()
+        disk.write_state(state, self.state)
+
+    def _environment(self):
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        passed_on["ASAN_OPTIONS"] = "detect_leaks=0:" + passed_on.get("ASAN_OPTIONS", "")  # it cannot work under strace
+        return {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(self.folder),
+            "SENDOFF_CONFIG": str(self.folder / "config"),
+            **passed_on,
+        }
+
+
+class Pool:
+    """Sandboxes, and threads that have work done in them."""
+
+    def __init__(self, make, workers=WORKERS):
+        self._make = make
+        self._workers = workers
+        self._free = queue.SimpleQueue()
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            for _ in range(self._workers):
+                self._free.put(stack.enter_context(self._make()))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error):
+        self._stack.__exit__(*error)
+
+    @contextlib.contextmanager
+    def sandbox(self):
+        """One that nobody else uses meanwhile."""
+        sandbox = self._free.get()
+        try:
+            yield sandbox
+        finally:
+            self._free.put(sandbox)
+
+    def map(self, work, items):
+        """work(sandbox, item) for each item; the results in their order."""
+
+        def do(item):
+            with self.sandbox() as sandbox:
+                return work(sandbox, item)
+
+        with concurrent.futures.ThreadPoolExecutor(self._workers) as threads:
+            return list(threads.map(do, items))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command that is disturbed, and what there is before it."""
+
+    name: str
+    queued: tuple = ()  # messages that wait already
+    mail: Mail = None  # what is sent; None: a run over the queue
+    args: tuple = ()
+    prepare: object = None  # called with the sandbox, between the two
+
+    @property
+    def mails(self):
+        """All that there is."""
+        return (*self.queued, self.mail) if self.mail else self.queued
+
+    def set_up(self, sandbox):
+        """What is on the disk before the command; the server has nothing."""
+        sandbox.clear()
+        for mail in self.queued:
+            done = sandbox.send(mail, "-odq")
+            assert done.status == 0, str(done)
+        if self.prepare:
+            self.prepare(sandbox)
+        return sandbox.snapshot()
+
+    def run(self, sandbox, wrapper=()):
+        """The command itself."""
+        sandbox.taker.manners = Refusals(REFUSALS)
+        if self.mail:
+            return sandbox.send(self.mail, *self.args, wrapper=wrapper)
+        return sandbox.flush(wrapper=wrapper)
+
+
+class Broken(AssertionError):
+    """Something that must hold does not."""
+
+
+@dataclass
+class Findings:
+    """What is known between the crash and the recovery, and after it."""
+
+    taken_before: list = field(default_factory=list)
+    listed: list = field(default_factory=list)
+    files: dict = field(default_factory=dict)
+    taken: list = field(default_factory=list)
+    runs: list = field(default_factory=list)
+    twice: int = 0  # deliveries that were in doubt
+
+    def doubts(self, mails):
+        """Message-IDs of which the listing says that they may be delivered twice; with "notice " before it, their notice."""
+        found = set()
+        for entry in self.listed:
+            for mail in mails:
+                if any(mail.message_id.encode() in (octets or b"") for path, octets in self.files.items() if path.name == entry["queue_id"]):
+                    if entry["in_doubt"]:
+                        found.add(mail.message_id)
+                    if entry.get("notice_in_doubt"):
+                        found.add(notice_of(mail))
+        return found
+
+
+def notice_of(mail):
+    """The name under which notices about a message are counted."""
+    return f"notice {mail.message_id}"
+
+
+def recover(sandbox, findings):
+    """What people and timers do afterwards: they look, and start two runs.  The server now takes what it put off."""
+    sandbox.taker.settle()
+    findings.taken_before = list(sandbox.taker.taken)
+    findings.files = sandbox.snapshot()
+    findings.listed = sandbox.listing() if sandbox.queue.exists() else []
+    sandbox.taker.manners = Refusals(RECOVERY)
+    for _ in range(2):
+        done = sandbox.flush()
+        findings.runs.append(done)
+        if done.status != 0 or done.stderr:
+            raise Broken(f"the run that recovers failed: {done}")
+    sandbox.taker.settle()
+    findings.taken = list(sandbox.taker.taken)
+    left = {path: octets for path, octets in sandbox.snapshot().items() if octets is not None and "run" not in path.parts}
+    if sandbox.queue.exists() and sandbox.listing():
+        raise Broken(f"the queue is not empty after two runs: {sandbox.listing()}")
+    if left:
+        raise Broken(f"files are left over:\n{disk.describe(left)}")
+
+
+def counts(taken, mails):
+    """How often each message and each notice was delivered: (Message-ID, recipient) → number.  Contents are compared."""
+    found = Counter()
+    for message in taken:
+        mail = next((mail for mail in mails if mail.message_id == message.message_id), None)
+        if mail is None:
+            mail = _check_notice(message, mails)
+            for recipient in mail.recipients:
+                if f"; {recipient}\r\n".encode() in message.content:
+                    found[notice_of(mail), recipient] += 1
+            continue
+        if message.content != mail.wire:
+            raise Broken(f"{mail.name} was changed: {len(mail.wire)} octets were sent, {len(message.content)} arrived")
+        if message.sender != ALICE:
+            raise Broken(f"{mail.name} came from {message.sender!r}")
+        for recipient in message.recipients:
+            found[mail.message_id, recipient] += 1
+    return found
+
+
+def _check_notice(message, mails):
+    """Whose notice it is."""
+    about = [mail for mail in mails if mail.message_id.encode() in message.content]
+    if message.sender != "" or message.recipients != (ALICE,) or len(about) != 1:
+        raise Broken(f"what is this? from {message.sender!r} to {message.recipients}:\n{message.content[:2000]!r}")
+    boundary = re.search(rb'boundary="?([^"\r\n;]+)', message.content).group(1)
+    if not message.content.rstrip().endswith(b"--" + boundary + b"--"):
+        raise Broken(f"a notice without its end:\n{message.content!r}")
+    return about[0]
+
+
+def judge(scenario, status, complaint, findings):
+    """Fails where something is lost, torn, delivered twice without a word, or delivered although it was refused.
+
+    A status of 0: the message arrives.  Another: nobody has it, or the complaint says who.  A kill: all of it or nothing.
+    """
+    found, before = counts(findings.taken, scenario.mails), counts(findings.taken_before, scenario.mails)
+    doubts = findings.doubts(scenario.mails)
+    for mail in scenario.mails:
+        ours = mail in scenario.queued or status == 0
+        if not ours and "-odq" in scenario.args and len({found[mail.message_id, to] > 0 for to in mail.recipients}) > 1:
+            raise Broken(f"{mail.name} arrived in part: {dict(found)}")
+        for recipient in mail.recipients:
+            name = notice_of(mail) if recipient.startswith("unknown") else mail.message_id
+            number = found[name, recipient]
+            if ours and number == 0:
+                raise Broken(f"{name} to {recipient} is lost")
+            if not ours and status > 0 and number > 0 and recipient not in complaint:
+                raise Broken(f"{name} reached {recipient} although the exit status is {status}")
+            if number > 1 and (name not in doubts or before[name, recipient] == 0 or number > 2):
+                raise Broken(f"{name} reached {recipient} {number} times ({before[name, recipient]} before); in doubt: {doubts}")
+            findings.twice += number - 1 if number > 1 else 0
+    strangers = {key for key in found if not any(key[1] in mail.recipients for mail in scenario.mails)}
+    if strangers:
+        raise Broken(f"recipients that nobody named: {strangers}")
+    refused = {key for key in found if key[1].startswith("unknown") and not key[0].startswith("notice")}
+    if refused:
+        raise Broken(f"the server took what it refuses: {refused}")
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run is disturbed."""
+
+    call: trace.Call
+    fault: str  # "signal=KILL" or "error=…"
+
+    def wrapper(self, log):
+        """The program that does it."""
+        fault = f"inject={self.call.name}:{self.fault}:when={self.call.nth}"
+        return ("strace", "-f", "-qq", "-e", "signal=none", "-o", str(log), "-e", f"trace={self.call.name}", "-e", fault)
+
+    def __str__(self):
+        return f"{self.fault} at call {self.call.nth} of {self.call.name}: {self.call.readable()}"
+
+
+class Trial:
+    """A scenario, disturbed in every place."""
+
+    def __init__(self, scenario, pool):
+        self.scenario = scenario
+        self._pool = pool
+        self.failures = []
+        self.kills = self.errors = self.missed = self.twice = 0
+        with pool.sandbox() as sandbox:
+            self._before = scenario.set_up(sandbox)
+            sandbox.restore(self._before)
+            log = sandbox.folder / "trace"
+            self.run = scenario.run(sandbox, (*trace.TRACE, "-o", str(log)))
+            self.calls = trace.read(log)
+            self._state = sandbox.state
+            recover(sandbox, findings := Findings())
+            judge(scenario, self.run.status, self.run.stderr, findings)
+
+    def kill_everywhere(self):
+        """Kills before and after each call that changes the queue, or moves octets to or from the server."""
+        self._disturb([Point(call, "signal=KILL") for call in self.places_to_kill()])
+
+    def fail_everywhere(self, errors=ERRORS):
+        """Has each call that touches the queue fail once."""
+        calls = [call for call in self.calls if call.touches(self._state) and call.name != "execve"]
+        self._disturb([Point(call, f"error={error}") for call in calls for error in errors])
+
+    def places_to_kill(self):
+        """The calls at whose entry something is different from what it was at the place before."""
+        places, is_different = [], True
+        for call in self.calls:
+            matters = call.touches(self._state) or call.is_network()
+            if is_different and (matters or places):
+                places.append(call)
+                is_different = False
+            is_different = is_different or (matters and call.name not in IDLE)
+        return places
+
+    def check(self):
+        """Fails where anything failed."""
+        print(self.summary())
+        if self.failures:
+            text = "\n\n".join(self.failures[:SHOWN])
+            raise Broken(f"{len(self.failures)} of {self.summary()}\n\n{text}")
+        # Which calls are made may differ a little from run to run, but not so much that nothing is tested.
+        if self.missed * 10 > self.kills + self.errors:
+            raise Broken(f"too many places were never reached: {self.summary()}")
+
+    def summary(self):
+        """In a line."""
+        return (
+            f"{self.scenario.name}: {self.kills + self.errors} runs, {self.kills} killed, {self.errors} with an error, "
+            f"{self.missed} not reached, {self.twice} delivered twice and said to be in doubt"
+        )
+
+    def _disturb(self, points):
+        for point, failure, findings, hit in self._pool.map(self._try, points):
+            self.kills += point.fault.startswith("signal")
+            self.errors += point.fault.startswith("error")
+            self.missed += not hit
+            self.twice += findings.twice
+            if failure:
+                self.failures.append(failure)
+
+    def _try(self, sandbox, point):
+        findings, run, hit = Findings(), None, False
+        sandbox.restore(self._before)
+        log = sandbox.folder / "injected"
+        try:
+            run = self.scenario.run(sandbox, point.wrapper(log))
+            hit = run.status == -signal.SIGKILL if "KILL" in point.fault else "(INJECTED)" in log.read_text("latin-1")
+            check_run(run)
+            recover(sandbox, findings)
+            judge(self.scenario, run.status, run.stderr, findings)
+        except Broken as broken:
+            return point, explain(self.scenario.name, point, broken, run, findings, sandbox), findings, hit
+        return point, None, findings, hit
+
+
+def check_run(run):
+    """Fails where the program crashed, hung, or was told of by a sanitizer."""
+    if run.status not in (0, -signal.SIGKILL, *SYSEXITS) or SANITIZER.search(run.stderr) or "TIMEOUT" in run.stderr:
+        raise Broken(f"the program crashed or hung: {run}")
+
+
+def explain(name, point, broken, run, findings, sandbox):
+    """All that one needs to know about a failure."""
+    taken = findings.taken or sandbox.taker.taken
+    files = findings.files or sandbox.snapshot()
+    arrived = "\n".join(f"    {message.message_id or 'a notice'} to {', '.join(message.recipients)}" for message in taken)
+    listed = "\n".join(f"    {json.dumps(entry)}" for entry in findings.listed)
+    later = "".join(f"    {done}\n" for done in findings.runs)
+    return (
+        f"{name}: {point}\n  {broken}\n  the run: {run}\n  on the disk then:\n{disk.describe(files)}\n"
+        f"  listed then:\n{listed}\n  taken before: {len(findings.taken_before)}; all that arrived:\n{arrived}\n"
+        f"  the runs that recovered:\n{later}"
+    )
+
+
+def _fast_folder():
+    """A file system in memory, where there is one: nothing here asks a disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Signals come while the program waits, and only then.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/wait.h"
+
+enum {
+	SOON_MS = 30,
+	LATE_MS = 10000,	/* never, where all is well */
+};
+
+static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGALRM };
+
+/* What the handler was called for: "15 14 ". */
+static struct buf calls = BUF_INIT(4096);
+
+static void
+write_down(void *arg, int signal)
+{
+	buf_addf(arg, "%d ", signal);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	buf_clear(&calls);
+	wait_on_signals(write_down, &calls);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	wait_on_signals(NULL, NULL);
+	buf_release(&calls);
+	return 0;
+}
+
+static bool
+is_blocked(int signal)
+{
+	sigset_t mask;
+
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	return sigismember(&mask, signal) == 1;
+}
+
+static void
+ring_in(int64_t ms)
+{
+	struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* How a child ended that did what body does: the number of a signal, or 1000 and its exit status. */
+static int
+end_of_child(void (*body)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		body();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 1000 + WEXITSTATUS(status);
+}
+
+static void
+signals_wait_for_the_wait(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		assert_true(is_blocked(ours[i]));
+		raise(ours[i]);
+	}
+	assert_string_equal(calls.data, "");
+	assert_int_equal(wait_poll(NULL, 0, deadline_in(0)), 0);
+	/* Each of them once, and what ends the program first. */
+	assert_string_equal(calls.data, "15 2 1 14 ");
+	wait_poll(NULL, 0, deadline_in(0));
+	assert_string_equal(calls.data, "15 2 1 14 ");
+}
+
+static void
+a_signal_does_not_end_the_wait(void **state)
+{
+	int64_t start = clock_ms();
+
+	(void)state;
+	ring_in(SOON_MS / 3);
+	assert_int_equal(wait_poll(NULL, 0, deadline_in(SOON_MS)), 0);
+	assert_string_equal(calls.data, "14 ");
+	assert_true(clock_ms() - start >= SOON_MS);
+}
+
+static void
+poll_tells_what_is_ready(void **state)
+{
+	struct pollfd polls[2] = { { .events = POLLIN }, { .events = POLLIN } };
+	int pipes[2][2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(pipe(pipes[i]), 0);
+		polls[i].fd = pipes[i][0];
+	}
+	assert_int_equal(wait_poll(polls, 2, deadline_in(0)), 0);
+	assert_int_equal(write(pipes[1][1], "x", 1), 1);
+	assert_int_equal(wait_poll(polls, 2, DEADLINE_NONE), 1);
+	assert_int_equal(polls[0].revents, 0);
+	assert_int_equal(polls[1].revents, POLLIN);
+	/* A descriptor that is always ready must not keep signals out. */
+	raise(SIGTERM);
+	assert_int_equal(wait_poll(polls, 2, DEADLINE_NONE), 1);
+	assert_string_equal(calls.data, "15 ");
+	for (size_t i = 0; i < 4; i++)
+		close(pipes[i / 2][i % 2]);
+}
+
+static void
+poll_fails_as_poll_does(void **state)
+{
+	struct pollfd none = { .fd = 0 };
+
+	(void)state;
+	assert_int_equal(wait_poll(&none, (nfds_t)-1, deadline_in(LATE_MS)), -1);
+}
+
+static void
+signals_are_delivered_without_a_wait(void **state)
+{
+	(void)state;
+	wait_deliver();
+	assert_string_equal(calls.data, "");
+	raise(SIGHUP);
+	raise(SIGINT);
+	wait_deliver();
+	assert_string_equal(calls.data, "2 1 ");
+	wait_deliver();
+	assert_string_equal(calls.data, "2 1 ");
+}
+
+/* Waits in the handler, too, where another signal comes. */
+static void
+wait_on(void *arg, int signal)
+{
+	write_down(arg, signal);
+	if (signal != SIGTERM)
+		return;
+	raise(SIGHUP);
+	wait_poll(NULL, 0, deadline_in(0));
+	write_down(arg, 0);
+}
+
+static void
+the_handler_may_wait(void **state)
+{
+	(void)state;
+	wait_on_signals(wait_on, &calls);
+	raise(SIGTERM);
+	wait_poll(NULL, 0, deadline_in(0));
+	assert_string_equal(calls.data, "15 1 0 ");
+}
+
+static void
+die_of_it(void *arg, int signal)
+{
+	(void)arg;
+	wait_on_signals(NULL, NULL);
+	raise(signal);
+}
+
+static void
+wait_to_die(void)
+{
+	wait_on_signals(die_of_it, NULL);
+	raise(SIGTERM);
+	wait_poll(NULL, 0, deadline_in(LATE_MS));
+}
+
+/* The child goes on and tells so; its parent is gone. */
+static void
+go_on_in_child(void *arg, int signal)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	(void)arg;
+	(void)signal;
+	if (child == 0)
+		return;
+	waitpid(child, &status, 0);
+	_exit(WEXITSTATUS(status));
+}
+
+static void
+wait_to_fork(void)
+{
+	pid_t process = getpid();
+	int64_t start = clock_ms();
+
+	wait_on_signals(go_on_in_child, NULL);
+	raise(SIGALRM);
+	if (wait_poll(NULL, 0, deadline_in(SOON_MS)) == 0 && getpid() != process && clock_ms() - start >= SOON_MS)
+		_exit(7);
+}
+
+static void
+the_handler_need_not_return(void **state)
+{
+	(void)state;
+	assert_int_equal(end_of_child(wait_to_die), SIGTERM);
+	assert_int_equal(end_of_child(wait_to_fork), 1007);
+}
+
+static void
+get_terminated(void)
+{
+	raise(SIGTERM);
+}
+
+/* A signal that waits is delivered when nobody handles it any more. */
+static void
+give_up_with_one_pending(void)
+{
+	wait_on_signals(write_down, &calls);
+	raise(SIGINT);
+	wait_on_signals(NULL, NULL);
+}
+
+/* As a shell's child sees it. */
+static void
+execute(void)
+{
+	wait_forget();
+	execl("/bin/sh", "sh", "-c", "kill -TERM $$; exit 3", (char *)NULL);
+}
+
+static void
+execute_without_care(void)
+{
+	execl("/bin/sh", "sh", "-c", "kill -TERM $$; exit 3", (char *)NULL);
+}
+
+static void
+signals_are_as_before_in_the_end(void **state)
+{
+	(void)state;
+	/* That it makes a difference. */
+	assert_int_equal(end_of_child(execute_without_care), 1003);
+	assert_int_equal(end_of_child(execute), SIGTERM);
+	wait_on_signals(NULL, NULL);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		assert_false(is_blocked(ours[i]));
+	assert_int_equal(end_of_child(get_terminated), SIGTERM);
+	assert_int_equal(end_of_child(give_up_with_one_pending), SIGINT);
+}
+
+/* nohup, and what shells do to programs in the background. */
+static void
+what_is_ignored_stays_ignored(void **state)
+{
+	(void)state;
+	wait_on_signals(NULL, NULL);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGALRM, SIG_IGN);
+	wait_on_signals(write_down, &calls);
+	raise(SIGHUP);
+	raise(SIGALRM);
+	wait_poll(NULL, 0, deadline_in(0));
+	wait_deliver();
+	wait_on_signals(NULL, NULL);
+	assert_ptr_equal(signal(SIGHUP, SIG_DFL), SIG_IGN);
+	assert_ptr_equal(signal(SIGALRM, SIG_DFL), SIG_IGN);
+	/* Only the program itself rings. */
+	assert_string_equal(calls.data, "14 ");
+}
+
+static void
+nobody_need_handle_signals(void **state)
+{
+	int64_t start = clock_ms();
+
+	(void)state;
+	wait_on_signals(NULL, NULL);
+	wait_deliver();
+	assert_int_equal(wait_poll(NULL, 0, deadline_in(SOON_MS)), 0);
+	assert_true(clock_ms() - start >= SOON_MS);
+}
+
+/* The caller may ignore them, or have them blocked: nohup make check. */
+static void
+start_afresh(void)
+{
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		signal(ours[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(signals_wait_for_the_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_signal_does_not_end_the_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(poll_tells_what_is_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(poll_fails_as_poll_does, setup, teardown),
+		cmocka_unit_test_setup_teardown(signals_are_delivered_without_a_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_handler_may_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_handler_need_not_return, setup, teardown),
+		cmocka_unit_test_setup_teardown(signals_are_as_before_in_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_ignored_stays_ignored, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_need_handle_signals, setup, teardown),
+	};
+
+	start_afresh();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
