@@ -16,6 +16,7 @@
 #include "command/complete.h"
 #include "command/help.h"
 #include "command/option.h"
+#include "command/queue.h"
 #include "command/report.h"
 #include "command/sendmail.h"
 
@@ -28,37 +29,68 @@ base_name(const char *path)
 }
 
 static int
-run_help(int argc, char **argv)
+run_help(int argc, char **argv, struct err *err)
 {
 	(void)argc;
 	(void)argv;
+	(void)err;
 	help_print(stdout);
 	return 0;
 }
 
 static int
-run_version(int argc, char **argv)
+run_version(int argc, char **argv, struct err *err)
 {
 	(void)argc;
 	(void)argv;
+	(void)err;
 	help_version(stdout);
 	return 0;
 }
 
 static int
-run_complete(int argc, char **argv)
+run_complete(int argc, char **argv, struct err *err)
 {
+	(void)err;
 	complete_print(stdout, argc - 2, argv + 2);
 	return 0;
+}
+
+/* The words that "-C FILE" takes in front of a command: 0, 1 or 2; *config_path: the file. */
+static int
+config_words(int argc, char **argv, const char **config_path)
+{
+	const char *word = argc > 2 ? argv[1] : "";
+	int count = 0;
+
+	*config_path = NULL;
+	if (strncmp(word, "--config=", strlen("--config=")) == 0) {
+		*config_path = word + strlen("--config=");
+		count = 1;
+	} else if (argc > 3 && (strcmp(word, "-C") == 0 || strcmp(word, "--config") == 0)) {
+		*config_path = argv[2];
+		count = 2;
+	}
+	return count;
+}
+
+static int
+run_queue_command(int argc, char **argv, struct err *err)
+{
+	const char *config_path;
+	int at = 2 + config_words(argc, argv, &config_path);
+
+	return queue_command(config_path, argc - at, argv + at, err);
 }
 
 /* `sendoff COMMAND`. */
 static const struct command {
 	const char *name;
-	int (*run)(int argc, char **argv);
+	int (*run)(int argc, char **argv, struct err *err);
 } commands[] = {
 	{ "help", run_help },
 	{ "version", run_version },
+	{ "queue", run_queue_command },
 	{ "-h", run_help },
 	{ "__complete", run_complete },
 };
@@ -70,10 +102,14 @@ static const struct command {
 static const struct command *
 find_command(int argc, char **argv, struct err *err)
 {
-	static const struct command help = { "help", run_help };
+	static const struct command help = { "help", run_help }, queue = { "queue", run_queue_command };
+	const char *config_path;
+	int skipped = config_words(argc, argv, &config_path);
 
 	if (argc < 2)
 		return isatty(STDIN_FILENO) ? &help : NULL;
+	if (skipped > 0)
+		return strcmp(argv[1 + skipped], queue.name) == 0 ? &queue : NULL;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0 && (argv[1][0] != '-' || argc == 2))
 			return &commands[i];
@@ -95,9 +131,9 @@ run_sendmail(int argc, char **argv, const char *name, struct err *err)
 		return -1;
 	}
 	if (options.help)
-		return run_help(argc, argv);
+		return run_help(argc, argv, err);
 	if (options.version)
-		return run_version(argc, argv);
+		return run_version(argc, argv, err);
 	if (strcmp(name, "mailq") == 0)
 		options.mode = MODE_LIST_QUEUE;
 	if (strcmp(name, "newaliases") == 0)
@@ -113,7 +149,7 @@ run(int argc, char **argv, struct err *err)
 
 	if (err->kind != ERR_NONE)
 		return -1;
-	return command != NULL ? command->run(argc, argv) : run_sendmail(argc, argv, name, err);
+	return command != NULL ? command->run(argc, argv, err) : run_sendmail(argc, argv, name, err);
 }
 
 /* Descriptors 0 to 2 that the caller closed: none of them may become a socket or file of ours, for we print to 2. */

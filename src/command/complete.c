@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "command/option.h"
+#include "command/queue.h"
 #include "config/account.h"
+#include "queue/open.h"
+
+enum { IDS_MAX = 1000 };	/* offered at once: nobody reads more */
 
 /* What the arguments of some options can be; the accounts come from the configuration. */
 static const struct values {
@@ -96,6 +100,83 @@ offer_commands(FILE *out, const char *typed)
 {
 	offer(out, "help", "show the options", typed);
 	offer(out, "version", "show the version", typed);
+	offer(out, "queue", "the messages that wait", typed);
+}
+
+/* `sendoff queue …` */
+
+static void
+offer_queue_commands(FILE *out, const char *typed)
+{
+	for (size_t i = 0; queue_row(i) != NULL; i++)
+		offer(out, queue_row(i)->name, queue_row(i)->what, typed);
+}
+
+static void
+offer_queue_options(FILE *out, const struct queue_row *row, const char *typed)
+{
+	for (size_t i = 0; queue_option_row(i) != NULL; i++)
+		if ((row->options & queue_option_row(i)->option) != 0)
+			offer(out, queue_option_row(i)->text, queue_option_row(i)->what, typed);
+}
+
+static bool
+is_among(const char *word, int count, char **words)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* The ids that are not named yet.  Only names are read: a person waits for them while typing. */
+static void
+offer_ids(FILE *out, struct store *store, int count, char **words, struct err *err)
+{
+	const char *typed = words[count - 1], *id;
+	struct store_scan scan;
+	unsigned offered = 0;
+	bool foreign;
+
+	if (store_scan_begin(&scan, store, err) < 0)
+		return;
+	while (offered < IDS_MAX && store_scan_next(&scan, &id, &foreign, err))
+		if (!foreign && starts(id, typed) && !is_among(id, count - 1, words)) {
+			offer(out, id, "message", typed);
+			offered++;
+		}
+	store_scan_end(&scan);
+}
+
+static void
+offer_messages(FILE *out, const char *config, const struct queue_row *row, int count, char **words)
+{
+	struct store store;
+	struct err err;
+	bool missing;
+
+	if (row->operands == QUEUE_SOME)
+		offer(out, "ALL", "every message", words[count - 1]);
+	err_init(&err);
+	if (queue_open(&store, config, NULL, &missing, &err) == 0 && !missing)
+		offer_ids(out, &store, count, words, &err);
+	store_close(&store);
+	err_release(&err);
+}
+
+/* The words behind "queue", the last of which is being typed. */
+static void
+offer_queue(FILE *out, const char *config, int count, char **words)
+{
+	const char *typed = words[count - 1];
+	const struct queue_row *row = count > 1 ? queue_find(words[0]) : NULL;
+
+	if (count == 1)
+		offer_queue_commands(out, typed);
+	else if (row != NULL && typed[0] == '-')
+		offer_queue_options(out, row, typed);
+	else if (row != NULL && row->operands != QUEUE_NONE && (row->operands != QUEUE_ONE || count == 2))
+		offer_messages(out, config, row, count, words);
 }
 
 /* The option whose argument the last word is; 0: it is none's. */
@@ -116,12 +197,19 @@ awaiting(const char *before)
 	return '\0';
 }
 
-/* The configuration that the words name themselves. */
+/* The configuration that the words name themselves; *taken: how many of them do. */
 static const char *
-named_config(int count, char **words)
+named_config(int count, char **words, int *taken)
 {
-	if (count > 2 && (strcmp(words[0], "-C") == 0 || strcmp(words[0], "--config") == 0))
+	*taken = 0;
+	if (count > 1 && starts(words[0], "--config=")) {
+		*taken = 1;
+		return words[0] + strlen("--config=");
+	}
+	if (count > 2 && (strcmp(words[0], "-C") == 0 || strcmp(words[0], "--config") == 0)) {
+		*taken = 2;
 		return words[1];
+	}
 	return NULL;
 }
 
@@ -130,9 +218,12 @@ complete_print(FILE *out, int count, char **words)
 {
 	const char *word = count > 0 ? words[count - 1] : "";
 	char option = count > 1 ? awaiting(words[count - 2]) : '\0';
-	const char *config = named_config(count, words);
+	int taken;
+	const char *config = named_config(count, words, &taken);
 
-	if (option == 'C' || (count == 1 && starts(word, "--config=")))
+	if (count > taken + 1 && strcmp(words[taken], "queue") == 0)
+		offer_queue(out, config, count - taken - 1, words + taken + 1);
+	else if (option == 'C' || (count == 1 && starts(word, "--config=")))
 		fputs(":files\n", out);
 	else if (option == 'a')
 		offer_accounts(out, config, "", word);
@@ -144,4 +235,6 @@ complete_print(FILE *out, int count, char **words)
 		offer_options(out, word, count == 1);
 	else if (count <= 1)
 		offer_commands(out, word);
+	else if (count == taken + 1)
+		offer(out, "queue", "the messages that wait", word);
 }

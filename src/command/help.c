@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "command/option.h"
+#include "command/queue.h"
 
 static void
 add_option(struct buf *out, const struct option_row *row)
@@ -41,12 +42,36 @@ print_ignored(FILE *out)
 	fputs("\n", out);
 }
 
+static void
+print_queue_commands(FILE *out)
+{
+	static const char *const operands[] = {
+		[QUEUE_NONE] = "", [QUEUE_ONE] = " ID", [QUEUE_ANY] = " [ID...]", [QUEUE_SOME] = " ID...|ALL",
+	};
+	struct buf text = BUF_INIT(256);
+
+	fputs("\nsendoff queue, where messages wait that could not be sent:\n", out);
+	for (size_t i = 0; queue_row(i) != NULL; i++) {
+		const struct queue_row *row = queue_row(i);
+
+		buf_clear(&text);
+		buf_addf(&text, "%s", row->name);
+		for (size_t k = 0; queue_option_row(k) != NULL; k++)
+			if ((row->options & queue_option_row(k)->option) != 0)
+				buf_addf(&text, " [%s]", queue_option_row(k)->text);
+		buf_adds(&text, operands[row->operands]);
+		fprintf(out, "  %-34s  %s\n", text.data, row->what);
+	}
+	buf_release(&text);
+}
+
 void
 help_print(FILE *out)
 {
 	fputs("usage: sendmail [OPTION...] [--] [RECIPIENT...] < message\n"
 	    "       sendmail -t [OPTION...] < message\n"
 	    "       sendoff [-C FILE] [OPTION...] [--] RECIPIENT... < message\n"
+	    "       sendoff [-C FILE] queue COMMAND [OPTION] [ID...]\n"
 	    "       sendoff help | version\n"
 	    "\n"
 	    "Hands a message to the mail server that the configuration names.\n"
@@ -54,7 +79,8 @@ help_print(FILE *out)
 	print_options(out);
 	fputs("  -C FILE, --config=FILE    the configuration; only for sendoff, only as first argument\n\n", out);
 	print_ignored(out);
-	fputs("\nManuals: sendoff(1), sendoff.conf(5), sendmail(8)\n", out);
+	print_queue_commands(out);
+	fputs("\nManuals: sendoff(1), sendoff-queue(1), sendoff.conf(5), sendmail(8)\n", out);
 }
 
 void

@@ -3,11 +3,9 @@
  * mailq as Postfix prints it, for people who know that, and for scripts: check_mailq, logwatch and many others read the
  * status characters, the columns and the last line.
  */
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
 #include "command/queue.h"
 #include "command/view.h"
 #include "command/walk.h"
@@ -25,6 +23,7 @@ struct mailq {
 	unsigned long messages;
 	unsigned long unusable;
 	struct buf reason, last;	/* of a recipient, and of the one before it */
+	struct buf shown;
 };
 
 /* An id has ten characters, and room for one that tells its state; nothing but a person changes '!'. */
@@ -62,34 +61,43 @@ print_sender(FILE *out, const struct item *item)
 static void
 print_reason(struct mailq *mailq)
 {
-	struct buf shown = BUF_INIT(5 * REASON_MAX);
+	const struct buf *reason = &mailq->reason, *last = &mailq->last;
 
-	if (mailq->reason.len == mailq->last.len && memcmp(mailq->reason.data, mailq->last.data, mailq->last.len) == 0)
+	if (reason->len == last->len && memcmp(reason->data, last->data, last->len) == 0)
 		return;
-	text_printable(&shown, (struct span){ mailq->reason.data, mailq->reason.len }, false);
-	fprintf(mailq->out, "%*s(%s)\n", shown.len < REASON_END ? (int)(REASON_END - shown.len) : 0, "", shown.data);
+	buf_clear(&mailq->shown);
+	view_add(&mailq->shown, (struct span){ reason->data, reason->len });
+	fprintf(mailq->out, "%*s(%s)\n", mailq->shown.len < REASON_END ? (int)(REASON_END - mailq->shown.len) : 0, "",
+	    mailq->shown.data);
 	buf_clear(&mailq->last);
-	buf_add(&mailq->last, mailq->reason.data, mailq->reason.len);
-	buf_release(&shown);
+	buf_add(&mailq->last, reason->data, reason->len);
 }
 
-/* Those who wait without a reason come first, or they would seem to have that of the one before them. */
-static void
+/*
+ * Those who wait without a reason come first, or they would seem to have that of the one before them.  Returns true where
+ * others are left.
+ */
+static bool
 print_recipients(struct mailq *mailq, const struct item *item, bool with_reason)
 {
+	bool others = false;
+
 	for (size_t i = 0; i < item->envelope.count; i++) {
 		if (!view_is_pending(&item->recipients[i]))
 			continue;
 		buf_clear(&mailq->reason);
 		view_reason(item, i, &mailq->reason);
-		if ((mailq->reason.len > 0) != with_reason)
+		if ((mailq->reason.len > 0) != with_reason) {
+			others = true;
 			continue;
+		}
 		if (with_reason)
 			print_reason(mailq);
 		fprintf(mailq->out, "%41s", "");
 		view_print_text(mailq->out, item->envelope.recipients[i].address);
 		fputc('\n', mailq->out);
 	}
+	return others;
 }
 
 static void
@@ -102,8 +110,8 @@ print_message(struct mailq *mailq, const struct item *item)
 	mailq->octets += item->size;
 	print_sender(mailq->out, item);
 	buf_clear(&mailq->last);
-	print_recipients(mailq, item, false);
-	print_recipients(mailq, item, true);
+	if (print_recipients(mailq, item, false))
+		print_recipients(mailq, item, true);
 }
 
 static bool
@@ -152,7 +160,13 @@ print_end(const struct mailq *mailq)
 static int
 print_queue(FILE *out, struct store *store, struct err *err)
 {
-	struct mailq mailq = { .out = out, .store = store, .reason = BUF_INIT(REASON_MAX), .last = BUF_INIT(REASON_MAX) };
+	struct mailq mailq = {
+		.out = out,
+		.store = store,
+		.reason = BUF_INIT(REASON_MAX),
+		.last = BUF_INIT(REASON_MAX),
+		.shown = BUF_INIT(5 * REASON_MAX),
+	};
 	int result = walk_messages(store, step, &mailq, err);
 
 	if (result == 0)
@@ -161,6 +175,7 @@ print_queue(FILE *out, struct store *store, struct err *err)
 		print_end(&mailq);
 	buf_release(&mailq.reason);
 	buf_release(&mailq.last);
+	buf_release(&mailq.shown);
 	return result;
 }
 
@@ -174,8 +189,7 @@ mailq_print(FILE *out, const char *config_path, struct err *err)
 	/* Whoever wants no queue has an empty one. */
 	bool none = result < 0 && config.path != NULL && config.queue_dir == NULL;
 
-	/* `mailq | head` is no failure. */
-	signal(SIGPIPE, SIG_DFL);
+	view_begin(out);
 	if (none)
 		err_clear(err);
 	if (none || missing)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "command/queue.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "command/queue_call.h"
 #include "command/report.h"
+#include "command/view.h"
 #include "queue/open.h"
 
 static const struct queue_row rows[] = {
@@ -149,9 +149,9 @@ queue_command(const char *config_path, int argc, char **argv, struct err *err)
 
 	if (find_row(&call, argc, argv, err) < 0 || read_words(&call, argc, argv, err) < 0 || check_words(&call, err) < 0)
 		return -1;
-	/* `sendoff queue list | head` is no failure; what sends keeps its connections. */
+	/* What sends must not die of a reader that went away. */
 	if (call.row->operands == QUEUE_NONE || call.row->operands == QUEUE_ONE)
-		signal(SIGPIPE, SIG_DFL);
+		view_begin(call.out);
 	if (queue_open(&call.store, config_path, &call.config, &call.missing, err) == 0)
 		result = call.row->run(&call, err);
 	store_close(&call.store);

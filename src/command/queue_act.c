@@ -30,12 +30,13 @@ act_on_item(struct act *act, struct item *item, struct err *err)
 	return 0;
 }
 
-static void
+static bool
 act_on(struct act *act, const char *id)
 {
 	enum store_result result;
 	struct item item;
 	struct err err;
+	bool done;
 
 	err_init(&err);
 	item_init(&item);
@@ -46,10 +47,12 @@ act_on(struct act *act, const char *id)
 		else
 			act_on_item(act, &item, &err);
 	}
-	if (err.kind != ERR_NONE)
+	done = err.kind == ERR_NONE;
+	if (!done)
 		queue_report(&err, &act->first);
 	item_release(&item);
 	err_release(&err);
+	return done;
 }
 
 static bool
@@ -59,14 +62,18 @@ act_on_each(void *arg, const char *id)
 	return true;
 }
 
-/* All that was named; what went wrong has been said, unless err is filled. */
+/* All that was named; what went wrong has been said, unless err's sentence is filled.  Ids with which it did are dropped. */
 static int
 act_on_all(struct act *act, struct err *err)
 {
 	struct queue_call *call = act->call;
+	size_t kept = 0;
 
 	for (size_t i = 0; i < call->id_count && !call->all; i++)
-		act_on(act, call->ids[i]);
+		if (act_on(act, call->ids[i]))
+			call->ids[kept++] = call->ids[i];
+	if (!call->all)
+		call->id_count = kept;
 	if (call->all && !call->missing && walk_messages(&call->store, act_on_each, act, err) < 0)
 		return -1;
 	if (act->first.kind == ERR_NONE)

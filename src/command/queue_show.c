@@ -64,7 +64,7 @@ print_state(FILE *out, const struct item *item, int64_t now_ms)
 		buf_adds(&text, "; it is due");
 	}
 	print_line(out, "state", text.data);
-	if (item->note.len > 0)
+	if (item->failed && item->note.len > 0)
 		print_line(out, "note", item->note.data);
 	if (item->in_doubt)
 		print_line(out, "in doubt", "an attempt ended without an answer: another may deliver it twice");
@@ -191,8 +191,10 @@ print_item(struct queue_call *call, const struct item *item)
 	print_envelope(out, item, call->now_ms);
 	for (size_t i = 0; i < item->envelope.count; i++)
 		print_recipient(out, item, i);
-	fputs("\nhistory\n", out);
-	history_print(out, item);
+	if (item->tail.len > 0) {
+		fputs("\nhistory\n", out);
+		history_print(out, item);
+	}
 	fputs("\nheader\n", out);
 	print_header(out, item);
 	return 0;

@@ -5,37 +5,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/unique.h"
+#include "command/dead_letter.h"
+#include "command/job.h"
 #include "command/queue.h"
 #include "command/report.h"
 #include "command/run_queue.h"
-#include "command/transcript.h"
 #include "config/account.h"
 #include "config/temp.h"
 #include "format/codec.h"
+#include "format/header.h"
 #include "message/message.h"
+#include "message/resent.h"
 #include "queue/route.h"
 #include "queue/store.h"
-#include "queue/submit.h"
 
 enum { TEXT_MAX = 1024 };	/* octets of names */
-
-/* What one call works on. */
-struct job {
-	const struct options *options;
-	struct config config;
-	const struct account *account;
-	struct envelope envelope;
-	struct envelope author;		/* its sender is who would send if the envelope's were not the null sender */
-	struct message message;
-	struct store store;		/* the queue, where there is one already */
-};
 
 /* The modes that take no message. */
 static int
@@ -249,13 +238,34 @@ complete_message(struct job *job, const struct buf *gecos, struct err *err)
 	return result;
 }
 
+/* A From, or Resent-From, will have to be added. */
+static bool
+lacks_from(const struct message *message)
+{
+	struct span header = { message->header.data, message->header.len };
+	struct header_field from;
+
+	return resent_newest(header).len > 0 || !header_find(header, "From", &from) || span_trim(from.body).len == 0;
+}
+
+/* Asking the password database costs more than all else that is done to a small message. */
+static bool
+needs_caller(const struct job *job)
+{
+	if (account_address(job->account) == NULL)
+		return true;
+	return job->options->mode == MODE_DELIVER && job->options->full_name == NULL && job->account->full_name == NULL &&
+	    lacks_from(&job->message);
+}
+
 static int
 route(struct job *job, struct err *err)
 {
 	struct buf login = BUF_INIT(TEXT_MAX), gecos = BUF_INIT(TEXT_MAX);
 	int result;
 
-	who_calls(&login, &gecos);
+	if (needs_caller(job))
+		who_calls(&login, &gecos);
 	result = route_sender(&job->envelope, job->account, login.data, err);
 	if (result == 0)
 		result = route_sender(&job->author, job->account, login.data, err);
@@ -265,120 +275,6 @@ route(struct job *job, struct err *err)
 		result = complete_message(job, &gecos, err);
 	buf_release(&login);
 	buf_release(&gecos);
-	return result;
-}
-
-/* A person reads what we print: then success has words too, and nobody is kept waiting by a clock. */
-static bool
-is_watched(const struct job *job)
-{
-	return isatty(STDERR_FILENO) || job->options->verbose;
-}
-
-static bool
-is_silent(const struct job *job)
-{
-	return job->options->errors == ERRORS_QUIET;
-}
-
-/* Nobody will read what is printed. */
-static bool
-stderr_is_null(void)
-{
-	struct stat status;
-
-	return fstat(STDERR_FILENO, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
-}
-
-static bool
-wants_mail(const struct job *job)
-{
-	enum error_mode errors = job->options->errors;
-
-	return errors == ERRORS_MAIL || errors == ERRORS_MAIL_ZERO || (errors == ERRORS_PRINT && stderr_is_null());
-}
-
-static enum delivery_when
-when_to_deliver(const struct job *job)
-{
-	switch (job->options->when) {
-	case WHEN_NOW:
-		return DELIVERY_NOW;
-	case WHEN_BACKGROUND:
-		return DELIVERY_BACKGROUND;
-	case WHEN_QUEUE:
-		return DELIVERY_QUEUE;
-	default:
-		return job->account->delivery;
-	}
-}
-
-static void
-report(const struct job *job, const struct submission *s)
-{
-	report_log_submission(job->account, s);
-	if (s->behind || is_silent(job))
-		return;
-	if (s->fate == FATE_REFUSED || s->fate == FATE_UNSENT || (s->fate == FATE_QUEUED && is_watched(job)))
-		report_submission(stderr, job->account, s);
-}
-
-/* Another process has the message from here on. */
-static void
-leave(struct submission *s)
-{
-	const struct job *job = s->arg;
-
-	s->fate = FATE_QUEUED;
-	if (is_watched(job))
-		report_submission(stderr, job->account, s);
-	_exit(EXIT_SUCCESS);
-}
-
-static int
-verdict(const struct job *job, const struct submission *s, struct err *err)
-{
-	if (s->fate == FATE_SENT || s->fate == FATE_QUEUED)
-		return 0;
-	if (s->fate == FATE_REFUSED && s->queued && job->options->errors == ERRORS_MAIL_ZERO)
-		return 0;
-	err->kind = delivery_verdict(&s->delivery);
-	/* It could not be queued either: whatever it was, the caller is to try again. */
-	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_CONFIG)
-		err->kind = ERR_TEMPORARY;
-	return -1;
-}
-
-static int
-send_message(struct job *job, struct err *err)
-{
-	struct transcript transcript;
-	struct submission s = {
-		.config = &job->config,
-		.account = job->account,
-		.envelope = &job->envelope,
-		.message = &job->message,
-		.store = &job->store,
-		.queue_path = job->config.queue_dir,
-		.config_path = job->options->config,
-		.when = when_to_deliver(job),
-		.wait_ms = is_watched(job) ? -1 : job->account->wait_ms,
-		.mail_refusals = wants_mail(job),
-		.dialogue = job->options->verbose ? &transcript.watch : NULL,
-		.watch = { .attempt = report_attempt, .trouble = report_trouble },
-		.leave = leave,
-		.arg = job,
-	};
-	int result;
-
-	transcript_init(&transcript, stderr);
-	result = submit(&s, err);
-	transcript_release(&transcript);
-	if (result == 0) {
-		report(job, &s);
-		result = verdict(job, &s, err);
-	}
-	submission_release(&s);
 	return result;
 }
 
@@ -406,27 +302,54 @@ run(struct job *job, struct err *err)
 {
 	bool delivers = job->options->mode == MODE_DELIVER;
 
-	if (read_command_line(job, err) < 0 || read_config(job, err) < 0)
+	if (read_command_line(job, err) < 0)
 		return -1;
+	if (read_config(job, err) < 0) {
+		job->is_lost = delivers;
+		return -1;
+	}
 	if (delivers)
 		open_store(job);
 	if ((delivers || job->options->from_headers) && read_message(job, err) < 0)
 		return -1;
 	if (route(job, err) < 0)
 		return -1;
-	return delivers ? send_message(job, err) : print_routes(job);
+	return delivers ? job_hand_over(job, err) : print_routes(job);
 }
 
-/* What went wrong before there was a delivery: to the log, unless the account wants none; -oeq keeps it off the terminal. */
+/*
+ * Without a configuration there is no way for the message: it is read all the same, and kept where its sender will find it,
+ * for cron and many others look at no exit status.
+ */
 static void
-log_failure(const struct job *job, struct err *err)
+rescue(struct job *job)
+{
+	const struct message_input input = { .fd = STDIN_FILENO, .place.dir = temp_dir() };
+	struct err ignored;
+
+	err_init(&ignored);
+	if (!isatty(STDIN_FILENO) && message_read(&job->message, &input, &ignored) == 0)
+		job_save_letter(job);
+	err_release(&ignored);
+}
+
+/* What went wrong: to the log, unless the account wants none; -oeq keeps it off the terminal. */
+static void
+tell_failure(struct job *job, struct err *err)
 {
 	if (err->what.len == 0)
 		return;
 	if (job->account == NULL || job->account->syslog)
 		report_log_error(err);
-	if (is_silent(job))
-		buf_clear(&err->what);
+	if (!job->is_lost)
+		return;
+	if (!job_is_silent(job))
+		report_error(stderr, NULL, err);
+	buf_clear(&err->what);
+	if (job->account == NULL)
+		rescue(job);
+	else
+		job_save_letter(job);
 }
 
 int
@@ -442,7 +365,9 @@ sendmail_run(const struct options *options, struct err *err)
 	message_init(&job.message);
 	result = run(&job, err);
 	if (result < 0)
-		log_failure(&job, err);
+		tell_failure(&job, err);
+	if (job_is_silent(&job))
+		buf_clear(&err->what);
 	message_release(&job.message);
 	envelope_release(&job.envelope);
 	envelope_release(&job.author);

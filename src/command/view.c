@@ -2,9 +2,12 @@
 #include "command/view.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <time.h>
 
 #include "base/text.h"
+
+enum { OUTPUT_SIZE = 64 * 1024 };	/* octets that are written at once */
 
 enum view_state
 view_state(const struct item *item)
@@ -160,6 +163,15 @@ is_plain(struct span text)
 	return true;
 }
 
+void
+view_add(struct buf *out, struct span text)
+{
+	if (is_plain(text))
+		buf_add(out, text.data, text.len);
+	else
+		text_printable(out, text, false);
+}
+
 size_t
 view_print(FILE *out, struct span text)
 {
@@ -168,7 +180,7 @@ view_print(FILE *out, struct span text)
 
 	if (is_plain(text))
 		return fwrite(text.data, 1, text.len, out);
-	text_printable(&shown, text, false);
+	view_add(&shown, text);
 	len = fwrite(shown.data, 1, shown.len, out);
 	buf_release(&shown);
 	return len;
@@ -178,4 +190,11 @@ size_t
 view_print_text(FILE *out, const char *text)
 {
 	return view_print(out, span_of(text));
+}
+
+void
+view_begin(FILE *out)
+{
+	signal(SIGPIPE, SIG_DFL);
+	setvbuf(out, NULL, _IOFBF, OUTPUT_SIZE);
 }

@@ -43,8 +43,13 @@ void view_size(uint64_t octets, struct buf *out);
 /* "2026-11-22 00:22:28 +0100". */
 void view_time(int64_t ms, struct buf *out);
 
-/* Foreign text, on one line, safe on a terminal; returns how many octets that took. */
+/* Appends foreign text as it may be shown on a terminal, on one line. */
+void view_add(struct buf *out, struct span text);
+/* Prints it so; returns how many octets that took. */
 size_t view_print(FILE *out, struct span text);
 size_t view_print_text(FILE *out, const char *text);
+
+/* Before a long list is printed: it is written in large pieces, and `| head` is no failure. */
+void view_begin(FILE *out);
 
 #endif

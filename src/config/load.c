@@ -24,7 +24,7 @@ read_text(int fd, const struct stat *status, struct source *source, struct err *
 		err_set(err, ERR_CONFIG, "larger than %d octets", SOURCE_MAX);
 		return err_wrap(err, "%s", source->name);
 	}
-	if (owned_read(fd, &source->text, err) == -1)
+	if (owned_read(fd, status, &source->text, err) == -1)
 		return err_wrap(err, "%s", source->name);
 	source->is_private = (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
 	source->status = *status;

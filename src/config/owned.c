@@ -152,13 +152,23 @@ owned_stamp(uint64_t before, const struct stat *status)
 	return before != 0 ? before : 1;
 }
 
+/* So much that a small file takes little memory (all of it is wiped), one octet more than it has, to see its end. */
+static size_t
+to_read(const struct stat *status, const struct buf *out)
+{
+	uint64_t size = (uint64_t)status->st_size + 1;
+	size_t n = size > out->len && size - out->len < READ_SIZE ? (size_t)(size - out->len) : READ_SIZE;
+
+	return out->max - out->len < n ? out->max - out->len : n;
+}
+
 int
-owned_read(int fd, struct buf *out, struct err *err)
+owned_read(int fd, const struct stat *status, struct buf *out, struct err *err)
 {
 	ssize_t n = 1;
 
 	while (n != 0 && out->len < out->max) {
-		size_t size = out->max - out->len < READ_SIZE ? out->max - out->len : READ_SIZE;
+		size_t size = to_read(status, out);
 		char *room = buf_reserve(out, size);
 
 		if (room == NULL)

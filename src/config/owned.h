@@ -20,10 +20,11 @@
 int owned_open(const char *path, int *fd, struct stat *status, struct err *err);
 
 /*
- * Appends what can be read from fd, as far as the ceiling of out allows: a full buffer may mean that there is more.
+ * Appends what can be read from fd, as far as the ceiling of out allows: a full buffer may mean that there is more.  The
+ * file's status tells how much room it is likely to take.
  * Errors: ERR_SYSTEM.
  */
-int owned_read(int fd, struct buf *out, struct err *err);
+int owned_read(int fd, const struct stat *status, struct buf *out, struct err *err);
 
 /*
  * Mixes what changes together with a file into `before`; never 0.  Its change time is among that, for access that was

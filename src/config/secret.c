@@ -64,7 +64,7 @@ read_file(int fd, const char *path, const struct stat *status, struct buf *secre
 
 	if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		return not_secret(path, err);
-	result = owned_read(fd, &text, err);
+	result = owned_read(fd, status, &text, err);
 	if (result == 0)
 		result = take_line(&text, secret, err);
 	buf_release(&text);

@@ -33,10 +33,7 @@ void notice_text(const struct notice_work *work, struct buf *out);
 void notice_status_message(const struct notice_work *work, struct buf *out);
 void notice_status_recipient(const struct notice_work *work, size_t recipient, struct buf *out);
 
-/* True where the failure is no refusal: it was tried until its time was over. */
-bool notice_has_expired(const struct notice_work *work, const struct err *err);
-
-/* Appends the server's words, printable and in one line, its code once in front; nothing where none spoke. */
+/* Appends the server's words as one line, its code once in front, and not yet printable; nothing where none spoke. */
 void notice_add_reply(struct buf *out, const struct err *err);
 
 /* Appends the time (RFC 5322), local; nothing where it cannot be told. */

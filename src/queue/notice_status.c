@@ -96,12 +96,6 @@ notice_add_date(struct buf *out, int64_t ms)
 		date_add(out, &tm);
 }
 
-bool
-notice_has_expired(const struct notice_work *work, const struct err *err)
-{
-	return work->notice == NOTICE_FAILED && err_is_temporary(err->kind) && !err->in_doubt;
-}
-
 void
 notice_add_reply(struct buf *out, const struct err *err)
 {
@@ -122,7 +116,7 @@ notice_add_reply(struct buf *out, const struct err *err)
 		}
 		line = span_trim(line);
 		buf_adds(out, line.len > 0 ? " " : "");
-		text_printable(out, line, false);
+		buf_add(out, line.data, line.len);
 	}
 }
 
@@ -287,6 +281,13 @@ is_status(const char *text, char class)
 	return take_number(&text) && *text == '\0';
 }
 
+/* It is no refusal: it was tried until its time was over.  One in doubt may be given up for that alone. */
+static bool
+has_expired(const struct err *err)
+{
+	return strcmp(err->enhanced, "4.4.7") == 0 || (err_is_temporary(err->kind) && !err->in_doubt);
+}
+
 static void
 add_status(const struct notice_work *work, const struct err *err, struct buf *out)
 {
@@ -296,7 +297,7 @@ add_status(const struct notice_work *work, const struct err *err, struct buf *ou
 		buf_adds(out, "Status: 2.1.9\r\n");	/* relayed to a mailer that does not report (RFC 3886) */
 	else if (is_status(err->enhanced, class))
 		buf_addf(out, "Status: %s\r\n", err->enhanced);
-	else if (notice_has_expired(work, err))
+	else if (class == '5' && has_expired(err))
 		buf_adds(out, "Status: 5.4.7\r\n");
 	else
 		buf_addf(out, "Status: %c.%s\r\n", class, details[err->kind]);

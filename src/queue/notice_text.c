@@ -43,22 +43,6 @@ add_blank(struct buf *out)
 	buf_adds(out, "\r\n");
 }
 
-/* "5 days": whole ones, in a unit of which there are two at least. */
-static void
-add_duration(struct buf *out, int64_t ms)
-{
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = { { 86400, "days" }, { 3600, "hours" }, { 60, "minutes" }, { 1, "seconds" } };
-	int64_t s = ms > 0 ? ms / 1000 : 0;
-	size_t i = 0;
-
-	while (i + 1 < sizeof(units) / sizeof(units[0]) && s < 2 * units[i].seconds)
-		i++;
-	buf_addf(out, "%lld %s", (long long)(s / units[i].seconds), units[i].name);
-}
-
 static void
 say_what_failed(const struct notice_work *work, struct buf *out)
 {
@@ -143,11 +127,7 @@ say_reason(const struct notice_work *work, const struct err *err, struct buf *ou
 {
 	struct span what = notice_cut((struct span){ err->what.data, err->what.len }, NOTICE_WORDS_MAX);
 	const char *hint = err_hint_text(err);
-	struct buf time = BUF_INIT(64);
 
-	add_duration(&time, work->facts->now_ms - work->item->queued_ms);
-	if (notice_has_expired(work, err))
-		say(out, INDENT, "Given up after %s. The last failure:", time.data);
 	if (what.len > 0)
 		say(out, INDENT, "%.*s", (int)what.len, what.data);
 	else
@@ -161,7 +141,6 @@ say_reason(const struct notice_work *work, const struct err *err, struct buf *ou
 
 		say(out, INDENT, "What may help: %.*s", (int)text.len, text.data);
 	}
-	buf_release(&time);
 }
 
 /* The next recipient behind `from` whom the notice is about; the count of all where there is none. */

@@ -86,6 +86,13 @@ is_one_turn(const struct smtp *s, const struct transaction *tx)
 	return true;
 }
 
+bool
+smtp_may_send(const struct smtp *s)
+{
+	return !s->broken && !s->quit &&
+	    (s->announced != NULL || s->offers.mail_max == 0 || s->mails < s->offers.mail_max);
+}
+
 /* MAIL and all RCPT, without waiting for the replies; a long list is sent on as it grows. */
 static int
 queue_envelope(struct smtp *s, struct transaction *tx, struct err *err)
@@ -263,6 +270,8 @@ static int
 begin_turn(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
 {
 	transaction_begin_turn(tx);
+	if (transaction_count(tx, OUTCOME_PENDING) == 0)
+		return 0;
 	if (smtp_check(s, tx, err) < 0) {
 		transaction_fail(tx, err);
 		err_clear(err);
@@ -344,7 +353,7 @@ take_turn(struct smtp *s, struct transaction *tx, const struct around *around, s
 static int
 end_turn(struct smtp *s, struct transaction *tx, struct err *err)
 {
-	if (s->broken || s->quit || s->due > 0 || transaction_count(tx, OUTCOME_PENDING) == 0)
+	if (!smtp_may_send(s) || s->due > 0 || transaction_count(tx, OUTCOME_PENDING) == 0)
 		return 0;
 	s->standing = NULL;
 	smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
@@ -401,13 +410,6 @@ conclude(struct smtp *s, struct transaction *tx, int result, struct err *err)
 		err_release(&why);
 	}
 	return result;
-}
-
-bool
-smtp_may_send(const struct smtp *s)
-{
-	return !s->broken && !s->quit &&
-	    (s->announced != NULL || s->offers.mail_max == 0 || s->mails < s->offers.mail_max);
 }
 
 bool

@@ -538,6 +538,9 @@ exchange(struct smtp *s, const struct goal *goal, struct err *err)
 			return 0;
 		if (wait_for_server(s, err) < 0 || read_replies(s, goal, err) < 0)
 			return -1;
+		/* Whether more can be sent is not asked any more. */
+		if (is_answered(goal))
+			return 0;
 	}
 }
 
