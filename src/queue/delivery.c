@@ -103,6 +103,13 @@ reach(struct delivery *d, struct link *link, struct err *err)
 	return result;
 }
 
+size_t
+delivery_undecided(const struct delivery *d)
+{
+	return transaction_count(&d->tx, OUTCOME_PENDING) + transaction_count(&d->tx, OUTCOME_TRIED) +
+	    transaction_count(&d->tx, OUTCOME_NAMED);
+}
+
 /* Turns, over one session or several, until nobody is pending. */
 static int
 send_turns(struct delivery *d, struct link *link, const struct around *around, struct err *err)
@@ -111,7 +118,7 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 	int result;
 
 	do {
-		pending = transaction_count(&d->tx, OUTCOME_PENDING);
+		pending = delivery_undecided(d);
 		result = reach(d, link, err);
 		if (result == 0) {
 			result = smtp_send(&link->smtp, &d->tx, around, err);

@@ -41,6 +41,9 @@ int deliver(struct delivery *d, struct link *link, const struct around *around, 
 /* Waits for the answer to a message that was sent ahead.  As deliver(). */
 int delivery_await(struct delivery *d, struct link *link, struct err *err);
 
+/* How many recipients have no outcome yet. */
+size_t delivery_undecided(const struct delivery *d);
+
 /* True for a failure that trying again cannot mend: it is about the message or the recipient. */
 bool delivery_is_final(const struct delivery *d, size_t recipient);
 

@@ -361,11 +361,25 @@ next_range(const struct item *item, struct span *ranges, uint32_t *first, uint32
 	return nonsense(err, "a record in its tail tells of recipients that it does not have");
 }
 
+/* What it says of those in the ranges. */
 static int
-apply_outcome(struct item *item, const struct record *record, struct err *err)
+apply_outcome_to_all(struct item *item, const struct record *record, const struct err *failure, struct err *err)
 {
 	struct span ranges = record->recipients;
 	uint32_t first, count;
+	int rc;
+
+	for (rc = next_range(item, &ranges, &first, &count, err); rc > 0;
+	    rc = next_range(item, &ranges, &first, &count, err))
+		for (uint32_t i = first; i < first + count; i++)
+			if (apply_outcome_to(&item->recipients[i], record, failure, err) != 0)
+				return -1;
+	return rc;
+}
+
+static int
+apply_outcome(struct item *item, const struct record *record, struct err *err)
+{
 	struct err failure;
 	int rc;
 
@@ -377,10 +391,7 @@ apply_outcome(struct item *item, const struct record *record, struct err *err)
 	make_printable(&failure.what);
 	make_printable(&failure.reply);
 	make_printable(&failure.peer);
-	for (rc = next_range(item, &ranges, &first, &count, err); rc > 0;
-	    rc = next_range(item, &ranges, &first, &count, err))
-		for (uint32_t i = first; i < first + count && rc > 0; i++)
-			rc = apply_outcome_to(&item->recipients[i], record, &failure, err) == 0 ? 1 : -1;
+	rc = apply_outcome_to_all(item, record, &failure, err);
 	if (rc == 0 && failure.kind != ERR_NONE)
 		note_failure(item, &failure);
 	err_release(&failure);

@@ -338,7 +338,7 @@ send_first(struct lane *lane, bool last)
 	    transaction_count(&lane->works[1]->delivery.tx, OUTCOME_PENDING) > 0)
 		around.next = &lane->works[1]->delivery.tx;
 	err_init(&err);
-	if (transaction_count(&work->delivery.tx, OUTCOME_PENDING) > 0)
+	if (delivery_undecided(&work->delivery) > 0)
 		deliver(&work->delivery, &lane->link, &around, &err);
 	shift(lane);
 	lane->dead = work->delivery.from_session;

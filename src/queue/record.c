@@ -246,6 +246,15 @@ read_fields(struct span payload, struct record *record)
 	return true;
 }
 
+/* An empty text is none, and no null pointer. */
+#define EMPTY { "", 0 }
+
+static const struct record blank = {
+	.recipients = EMPTY, .account = EMPTY, .sender = EMPTY, .envid = EMPTY, .address = EMPTY, .original = EMPTY,
+	.server = EMPTY, .tls = EMPTY, .auth = EMPTY, .kind = EMPTY, .enhanced = EMPTY, .text = EMPTY, .reply = EMPTY,
+	.stage = EMPTY,
+};
+
 static bool
 is_known(unsigned char type)
 {
@@ -267,7 +276,7 @@ record_read(struct span *rest, struct record *record)
 	    checksum(0, rest->data + 8, payload.len + 1) != get(rest->data + 4, 4))
 		return RECORD_TORN;
 	type = (unsigned char)rest->data[8];
-	memset(record, 0, sizeof(*record));
+	*record = blank;
 	if (!is_known(type) || !read_fields(payload, record))
 		return RECORD_UNKNOWN;
 	record->type = (enum record_type)type;
