@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /etc/aliases (sendmail's aliases(5)): names of this host, and who gets their mail.
+ *
+ *	name: address, "quoted name", :include:/file, other
+ *
+ * Names are compared without case and may be quoted; lists go on in lines that begin with space; # begins a comment.
+ * root, root@thishost and postmaster work alike.  Chains are followed, loops found.  "|command" and "/file" are refused:
+ * this is no local mailer.
+ */
+#ifndef SENDOFF_CONFIG_ALIASES_H
+#define SENDOFF_CONFIG_ALIASES_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "format/address.h"
+
+struct aliases;
+
+/*
+ * Reads the file, which must be owned as configuration must (owned.h).  *aliases: NULL on failure, to be freed by
+ * aliases_free().  Errors: ERR_CONFIG (missing: sys_errno is ENOENT; bad line: "file:line: …"), ERR_SYSTEM.
+ */
+int aliases_read(const char *path, struct aliases **aliases, struct err *err);
+/* Reads text as if it were the file `name`: for tests and fuzzing; :include: is refused. */
+int aliases_parse(const char *name, struct span text, struct aliases **aliases, struct err *err);
+void aliases_free(struct aliases *aliases);
+
+/*
+ * Appends to out the addresses that a local name comes to, each once: names without an alias as they are (without a domain).
+ * False in *found: the name has no alias, and nothing was appended.  A name whose chain comes back to itself stands for
+ * itself (root: root, admin@example.org), as in other mailers.
+ * Errors: ERR_CONFIG (a command or file; more than 10,000 addresses; more than 50 steps), ERR_SYSTEM.
+ */
+int aliases_expand(const struct aliases *aliases, struct span name, struct address_list *out, bool *found, struct err *err);
+
+#endif
