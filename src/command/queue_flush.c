@@ -3,8 +3,6 @@
  * Messages are tried now, while a person waits, who is told a line about each.
  */
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "command/queue_call.h"
 #include "command/report.h"
@@ -142,6 +140,9 @@ tell_attempt(void *arg, const struct attempt *attempt)
 		print_error(out, attempt->err);
 	if (!attempt->removed)
 		print_rest(out, attempt->item, flush->call->now_ms);
+	/* What is tried again later is seen in the run's result. */
+	if (attempt->item->failed && attempt->delivery != NULL && flush->first.kind == ERR_NONE)
+		flush->first.kind = delivery_verdict(attempt->delivery);
 	fputc('\n', out);
 	fflush(out);
 	flush->told++;
@@ -176,7 +177,11 @@ print_end(struct flush *flush, const struct run_result *result)
 	if (result->busy > 0)
 		fprintf(out, "%lu message%s not tried: another process works on %s\n", result->busy, plural(result->busy),
 		    result->busy == 1 ? "it" : "them");
-	if (result->removed + result->tried + result->waiting + result->busy == 0 && flush->told == 0)
+	/* Of those that were named; the others, which are held or failed, are meant to stay. */
+	if (flush->id_count > 0 && result->idle > 0 && flush->told == 0)
+		fprintf(out, "%lu message%s not tried: everybody left was refused, and there is no sender to tell\n", result->idle,
+		    plural(result->idle));
+	else if (result->removed + result->tried + result->waiting + result->busy == 0 && flush->told == 0)
 		fputs("nothing to send\n", out);
 }
 
@@ -231,6 +236,8 @@ run(struct flush *flush, struct err *err)
 		queue_start_runner(call, &flush->first);
 	if (flush->first.kind == ERR_NONE && result.tried + result.waiting + result.busy > 0)
 		flush->first.kind = ERR_TEMPORARY;
+	if (flush->first.kind == ERR_NONE && flush->id_count > 0 && result.idle > 0)
+		flush->first.kind = ERR_REFUSED;
 	return 0;
 }
 

@@ -39,6 +39,12 @@ struct server {
 	uint16_t port;
 };
 
+enum rewrite_from {		/* sender policy */
+	REWRITE_AUTO,		/* addresses of this host become the account's own */
+	REWRITE_ALWAYS,		/* … and so do all that it does not send for */
+	REWRITE_NEVER,
+};
+
 enum delivery_when {
 	DELIVERY_NOW,		/* while the caller waits (-odi) */
 	DELIVERY_BACKGROUND,	/* queue, then deliver behind the caller's back (-odb) */
@@ -110,6 +116,7 @@ struct account {
 	enum setting chunking, pipelining;
 	uint64_t size_limit;		/* octets of a message, 0: none */
 	char *fallback;			/* the name of the account to use where this one's servers cannot be, or NULL */
+	enum rewrite_from rewrite_from;	/* REWRITE_AUTO */
 	enum delivery_when delivery;	/* DELIVERY_NOW */
 	int64_t wait_ms;		/* how long a caller waits for a delivery: 10 s; -1: as long as it takes */
 	int64_t expire_s;		/* how long mail is tried again: 5 days */

@@ -66,7 +66,6 @@ static const struct other_key keys[] = {
 	{ "mailq_users", is_unset, "the queue would be shown to others" },
 	{ "password_credential", is_unset, "there would be no password" },
 	{ "password_env", is_unset, "there would be no password" },
-	{ "rewrite_from", is_unset, "mail would keep its own sender" },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };

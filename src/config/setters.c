@@ -543,6 +543,23 @@ set_delivery(struct draft *draft, const struct key *key, const struct value *val
 }
 
 int
+set_rewrite_from(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	static const char *const words[] = {
+		[REWRITE_AUTO] = "auto",
+		[REWRITE_ALWAYS] = "always",
+		[REWRITE_NEVER] = "never",
+	};
+
+	for (enum rewrite_from how = REWRITE_AUTO; how <= REWRITE_NEVER; how++)
+		if (span_is(value->text, words[how])) {
+			draft->account.rewrite_from = how;
+			return 0;
+		}
+	return expected(key, value->text, err);
+}
+
+int
 set_wait(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	if (set_duration(draft, key, value, err) == 0)

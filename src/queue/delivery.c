@@ -39,8 +39,17 @@ delivery_init(struct delivery *d, const struct account *account, const struct en
 	buf_init(&d->tls, ERR_TEXT_MAX);
 	d->account = account;
 	d->began_ms = clock_ms();
-	if (transaction_init(&d->tx, envelope, message, err) < 0)
+	d->envelope = *envelope;
+	d->message = *message;
+	if (policy_apply(&d->policy, account, envelope, message, err) < 0 ||
+	    transaction_init(&d->tx, &d->envelope, &d->message, err) < 0)
 		return -1;
+	if (d->policy.sender != NULL)
+		d->envelope.sender = d->policy.sender;
+	if (d->policy.header.len > 0) {
+		d->message.header = d->policy.header;
+		message_header_facts(&d->message);
+	}
 	d->tx.requests = requests_of(account);
 	if (check_size(account, message, err) < 0) {
 		transaction_fail(&d->tx, err);
@@ -53,6 +62,7 @@ void
 delivery_release(struct delivery *d)
 {
 	transaction_release(&d->tx);
+	policy_release(&d->policy);
 	buf_release(&d->server);
 	buf_release(&d->tls);
 }

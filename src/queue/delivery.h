@@ -9,10 +9,14 @@
 
 #include "base/err.h"
 #include "queue/link.h"
+#include "queue/policy.h"
 #include "smtp/transaction.h"
 
 struct delivery {
 	struct transaction tx;	/* the outcome of each recipient */
+	struct envelope envelope;	/* what goes out: the message's, with another sender where policy says so */
+	struct message message;	/* likewise, with another header; it borrows all else */
+	struct policy policy;	/* what was replaced */
 	struct buf server;	/* "host:port" of the server that was talked to last; empty where none was reached */
 	struct buf tls;		/* the session's TLS, for the log; empty: none */
 	const char *mechanism;	/* of the login; NULL: none */

@@ -32,7 +32,7 @@ lane_init(struct lane *lane, const struct config *config, const struct account *
 	lane->result = result;
 	lane->dirty = dirty;
 	link_init(&lane->link, config, account, store, options->watch.stream);
-	lane->link.now = options->now;
+	lane->link.now = options->now || options->reached;
 }
 
 static void

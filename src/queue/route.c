@@ -42,6 +42,30 @@ is_local(const char *address, const struct account *account, const struct buf *h
 	return is_this_host(span_of(domain), host);
 }
 
+bool
+route_is_this_host(const char *domain)
+{
+	struct buf host = BUF_INIT(NAME_MAX_LEN);
+	bool is;
+
+	route_host_name(&host);
+	is = is_this_host(span_of(domain), &host);
+	buf_release(&host);
+	return is;
+}
+
+bool
+route_is_local(const char *address, const struct account *account)
+{
+	struct buf host = BUF_INIT(NAME_MAX_LEN);
+	bool is;
+
+	route_host_name(&host);
+	is = is_local(address, account, &host);
+	buf_release(&host);
+	return is;
+}
+
 /* Where a local name goes: appended to out; nothing where the account knows no place for it. */
 static void
 local_target(const char *address, const struct account *account, struct buf *out)

@@ -5,6 +5,8 @@
 #ifndef SENDOFF_QUEUE_ROUTE_H
 #define SENDOFF_QUEUE_ROUTE_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "config/account.h"
 #include "message/envelope.h"
@@ -23,6 +25,10 @@ int route_recipients(struct envelope *envelope, const struct account *account, s
  * Errors: ERR_SYSTEM.
  */
 int route_sender(struct envelope *envelope, const struct account *account, const char *login, struct err *err);
+
+/* True for an address without a domain, or with one of this host's names, unless it is the account's local_domain. */
+bool route_is_local(const char *address, const struct account *account);
+bool route_is_this_host(const char *domain);
 
 /* The name of this host, in full where it is known so; "localhost" where it has none.  Appended to out. */
 void route_host_name(struct buf *out);

@@ -96,6 +96,21 @@ policy_of(const struct run *run, const struct item *item)
 	return account != NULL ? account : &run->config->accounts[0];
 }
 
+/* It failed before any server said anything about it; and not a moment ago. */
+static bool
+was_not_reached(const struct run *run, const struct item *item)
+{
+	if (clock_wall_ms() - item->tried_ms < policy_of(run, item)->retry_min_s * 1000)
+		return false;
+	for (size_t i = 0; i < item->envelope.count; i++) {
+		const struct item_recipient *r = &item->recipients[i];
+
+		if (r->state == ITEM_WAITING && (r->err.reply_code == 0 || r->err.kind == ERR_LOGIN))
+			return true;
+	}
+	return false;
+}
+
 /* True where it is the message's turn; else it is counted among those that are left. */
 static bool
 is_due(struct run *run, const struct item *item)
@@ -105,6 +120,7 @@ is_due(struct run *run, const struct item *item)
 		return false;
 	}
 	if (item->failed || run->options->now || settle_is_done(item) || settle_has_news(item, clock_wall_ms()) ||
+	    (run->options->reached && was_not_reached(run, item)) ||
 	    backoff_is_due(item->next_ms, clock_wall_ms(), policy_of(run, item)->retry_max_s))
 		return true;
 	run->result->waiting++;

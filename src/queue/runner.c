@@ -30,7 +30,7 @@ enum {
 
 #define LOCK_NAME "run/lock"
 #define NOTE_NAME "run/note"		/* there is something new */
-#define NOTE_NOW_NAME "run/note-now"	/* and whatever waits can be tried */
+#define NOTE_REACHED_NAME "run/note-reached"	/* a server, or the network, is there (again) */
 
 void
 runner_leave_caller(void)
@@ -190,9 +190,9 @@ tell_trouble(const struct runner *runner, const struct err *err)
 
 /* Runs until nothing is left to be done.  -1: it cannot go on. */
 static int
-run_until_idle(const struct runner *runner, struct store *store, bool now)
+run_until_idle(const struct runner *runner, struct store *store, bool reached)
 {
-	struct run_options options = { .now = now, .watch = runner->watch };
+	struct run_options options = { .reached = reached, .watch = runner->watch };
 	struct run_result result = { .next_ms = 0 };
 	struct alarm_clock clock;
 	struct err err;
@@ -201,12 +201,12 @@ run_until_idle(const struct runner *runner, struct store *store, bool now)
 	err_init(&err);
 	alarm_init(&clock, runner->queue_path);
 	do {
-		options.now = take_note(store, NOTE_NOW_NAME) || options.now;
+		options.reached = take_note(store, NOTE_REACHED_NAME) || options.reached;
 		take_note(store, NOTE_NAME);
 		status = run_fresh(runner, store, &options, &result, &err);
-		options.now = false;
+		options.reached = false;
 		if (status == 0 && !is_idle(&result))
-			options.now = alarm_sleep(&clock, deadline_in(nap_ms(&result)));
+			options.reached = alarm_sleep(&clock, deadline_in(nap_ms(&result)));
 	} while (status == 0 && !is_idle(&result));
 	if (status < 0)
 		tell_trouble(runner, &err);
@@ -217,7 +217,7 @@ run_until_idle(const struct runner *runner, struct store *store, bool now)
 
 /* The runner's life.  `lock` is held. */
 static void
-live(const struct runner *runner, bool now, int lock)
+live(const struct runner *runner, bool reached, int lock)
 {
 	struct store store = STORE_INIT;
 	struct err err;
@@ -227,10 +227,10 @@ live(const struct runner *runner, bool now, int lock)
 	if (store_open(&store, runner->queue_path, false, &err) < 0)
 		return;
 	while (again && lock >= 0) {
-		again = run_until_idle(runner, &store, now) == 0;
+		again = run_until_idle(runner, &store, reached) == 0;
 		close(lock);
-		now = take_note(&store, NOTE_NOW_NAME);
-		again = again && (take_note(&store, NOTE_NAME) || now);
+		reached = take_note(&store, NOTE_REACHED_NAME);
+		again = again && (take_note(&store, NOTE_NAME) || reached);
 		if (again)
 			lock = take_lock(&store);
 	}
@@ -239,7 +239,7 @@ live(const struct runner *runner, bool now, int lock)
 }
 
 static int
-fork_runner(const struct runner *runner, bool now, int lock, struct err *err)
+fork_runner(const struct runner *runner, bool reached, int lock, struct err *err)
 {
 	pid_t pid = fork();
 
@@ -248,12 +248,12 @@ fork_runner(const struct runner *runner, bool now, int lock, struct err *err)
 	if (pid > 0)
 		return 0;
 	detach(lock);
-	live(runner, now, lock);
+	live(runner, reached, lock);
 	_exit(0);
 }
 
 int
-runner_start(const struct runner *runner, bool now, struct err *err)
+runner_start(const struct runner *runner, bool reached, struct err *err)
 {
 	struct store store = STORE_INIT;
 	int lock, result = 0;
@@ -262,12 +262,12 @@ runner_start(const struct runner *runner, bool now, struct err *err)
 		return -1;
 	lock = take_lock(&store);
 	if (lock == -1) {
-		leave_note(&store, now ? NOTE_NOW_NAME : NOTE_NAME);
+		leave_note(&store, reached ? NOTE_REACHED_NAME : NOTE_NAME);
 		lock = take_lock(&store);
 	}
 	store_close(&store);
 	if (lock >= 0) {
-		result = fork_runner(runner, now, lock, err);
+		result = fork_runner(runner, reached, lock, err);
 		close(lock);
 	}
 	return result;
@@ -308,11 +308,11 @@ runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 	while (status == 0) {
 		int64_t until = deadline_in(interval_ms);
 
-		options.now = take_note(&store, NOTE_NOW_NAME) || options.now;
+		options.reached = take_note(&store, NOTE_REACHED_NAME) || options.reached;
 		take_note(&store, NOTE_NAME);
 		status = run_fresh(runner, &store, &options, &result, err);
 		if (status == 0)
-			options.now = alarm_sleep(&clock, until);
+			options.reached = alarm_sleep(&clock, until);
 	}
 	alarm_release(&clock);
 	store_close(&store);

@@ -20,11 +20,11 @@ struct runner {
 
 /*
  * The runner: a process of its own that empties the queue, waiting for what is not due, and ends when nothing is left that
- * it could send.  There is at most one for a queue; where there is one already it is woken.  `now`: the next run does not ask
- * back-off and breakers (a server was just reached).  Returns at once; the runner keeps none of the caller's descriptors.
+ * it could send.  There is at most one for a queue; where there is one already it is woken.  `reached`: a server was
+ * just reached (run.h).  Returns at once; the runner keeps none of the caller's descriptors.
  * Errors: ERR_SYSTEM (fork).
  */
-int runner_start(const struct runner *runner, bool now, struct err *err);
+int runner_start(const struct runner *runner, bool reached, struct err *err);
 
 /* One run in a process of its own, and what it leaves to the runner: -q.  Errors: ERR_SYSTEM. */
 int runner_run(const struct runner *runner, const struct run_options *options, struct err *err);

@@ -105,7 +105,8 @@ content_queue(struct content *c, size_t want, struct err *err)
 }
 
 /*
- * The replies that the content will get.  They are expected from its beginning on, for a refusal may come before its end.
+ * The replies that the content will get.  They are expected from its beginning on, for a refusal may come before its
+ * end.
  */
 static void
 expect_answers(struct smtp *s, struct transaction *tx, enum verb verb)

@@ -37,8 +37,8 @@ void content_begin(struct content *c, struct smtp *s, struct transaction *tx);
 int content_queue_all(struct content *c, struct err *err);
 
 /*
- * Sends all of it in whole pieces but the last one, which stays queued for what follows to join.  Where the server answers
- * before the end, it ends early, with s->in_content false: then nothing may follow.
+ * Sends all of it in whole pieces but the last one, which stays queued for what follows to join.  Where the server
+ * answers before the end, it ends early, with s->in_content false: then nothing may follow.
  * Errors: those of content_queue_all() and smtp_exchange().
  */
 int content_send(struct content *c, struct err *err);

@@ -69,11 +69,20 @@ sasl_find(const char *name)
 	return NULL;
 }
 
-/* libgsasl has no OAuth, and EXTERNAL is nothing but a name. */
+static bool
+is_plain(const struct sasl_mechanism *mechanism)
+{
+	return strcmp(mechanism->name, "PLAIN") == 0;
+}
+
+/*
+ * libgsasl has no OAuth; EXTERNAL is nothing but a name, and PLAIN, the login of most, a name and a password: it would
+ * take longer to load libgsasl with its three libraries than to log in.
+ */
 static bool
 is_ours(const struct sasl_mechanism *mechanism)
 {
-	return mechanism->proof == SASL_TOKEN || mechanism->proof == SASL_CERTIFICATE;
+	return mechanism->proof == SASL_TOKEN || mechanism->proof == SASL_CERTIFICATE || is_plain(mechanism);
 }
 
 static int
@@ -176,7 +185,19 @@ add_token(const struct sasl *sasl, struct buf *out)
 	buf_addf(out, ",\001host=%s\001port=%u\001auth=Bearer %s\001\001", c->host, c->port, c->secret->data);
 }
 
-/* The steps of the mechanisms that are ours: one response, and an empty one to hear why a token was refused. */
+/* RFC 4616 section 2, without a name to act as. */
+static void
+add_plain(const struct sasl *sasl, struct buf *out)
+{
+	const struct sasl_credentials *c = sasl->credentials;
+
+	buf_addc(out, '\0');
+	buf_adds(out, c->user);
+	buf_addc(out, '\0');
+	buf_add(out, c->secret->data, c->secret->len);
+}
+
+/* The steps of the mechanisms that are ours: one response, and for tokens an empty one to hear why a token was refused. */
 static int
 own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct err *err)
 {
@@ -185,6 +206,8 @@ own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct 
 	if (sasl->steps++ == 0) {
 		if (bearer)
 			add_token(sasl, response);
+		if (is_plain(sasl->mechanism))
+			add_plain(sasl, response);
 		sasl->done = !bearer;
 		return buf_ok(response) ? 0 : err_memory(err);
 	}

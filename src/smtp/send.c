@@ -6,10 +6,10 @@
  *   PIPELINING                MAIL RCPT… DATA | content . QUIT
  *   neither                   one command at a time, and nothing ahead of a reply
  *
- * Where another message follows, its envelope stands in the place of QUIT, so that each costs one round trip; or, where
- * messages are sent ahead, MAIL RCPT… BDAT content RSET MAIL RCPT… BDAT content and so on, without a wait.  RSET is what
- * makes the latter safe: where MAIL fails because the message before was refused and its envelope still stands, the server
- * would add the RCPT that follow to that one, and give both the content.
+ * Where another message follows, its envelope stands in the place of QUIT, so that each costs one round trip; or,
+ * where messages are sent ahead, MAIL RCPT… BDAT content RSET MAIL RCPT… BDAT content and so on, without a wait.
+ * RSET is what makes the latter safe: where MAIL fails because the message before was refused and its envelope still
+ * stands, the server would add the RCPT that follow to that one, and give both the content.
  *
  * LMTP always waits for the replies to RCPT, for they tell how many will answer the content.
  */
@@ -283,8 +283,8 @@ begin_turn(struct smtp *s, struct transaction *tx, const struct around *around, 
 }
 
 /*
- * 354 behind a MAIL that was refused because another stands: the dot would send nothing to whoever that other was for.  Only
- * the end of the connection takes it back.
+ * 354 behind a MAIL that was refused because another stands: the dot would send nothing to whoever that other was
+ * for.  Only the end of the connection takes it back.
  */
 static bool
 is_trapped(const struct transaction *tx)

@@ -63,7 +63,7 @@ struct smtp {
 	bool broken;			/* nothing more can be said */
 	uint64_t mails;			/* transactions begun (LIMITS' MAILMAX) */
 	struct transaction *announced;	/* whose envelope went out ahead of its turn; borrowed until then.  NULL: none */
-	/* Whose MAIL the server may still have in force, so that RSET comes before the next.  NULL: none.  Only compared. */
+	/* Whose MAIL may still stand at the server, so that RSET comes before the next.  NULL: none.  Only compared. */
 	const struct transaction *standing;
 	const struct transaction *closer;	/* whose command was answered with 421.  Only compared */
 	struct err why;			/* what broke the session */
@@ -83,34 +83,37 @@ int smtp_open(struct smtp *s, const struct account *account, const struct server
 struct around {
 	bool last;			/* no other message will follow, so that QUIT can join the last flight */
 	/*
-	 * The next message to send, or NULL: where the server lets us, its MAIL and RCPT (and DATA, where there is no CHUNKING)
-	 * join the flight of this one's end; not where this one has recipients left for another turn, or where `next` has more
-	 * than a turn takes.  It is then `announced`: it must stay until the session is closed or its smtp_send() was called,
-	 * which should come next.  Where another comes before it, the announcement is taken back.
+	 * The next message to send, or NULL: where the server lets us, its MAIL and RCPT (and DATA, where there is no
+	 * CHUNKING) join the flight of this one's end; not where this one has recipients left for another turn, or
+	 * where `next` has more than a turn takes.  It is then `announced`: it must stay until the session is closed
+	 * or its smtp_send() was called, which should come next.  Where another comes before it, the announcement is
+	 * taken back.
 	 */
 	struct transaction *next;
 	/*
-	 * Do not wait for the answer where the server has PIPELINING and CHUNKING and the message is small: smtp_send()
-	 * returns with tx->answers_due > 0 (unless the answer came meanwhile), and smtp_await() is to be called.  `next` must
-	 * be NULL.
+	 * Do not wait for the answer where the server has PIPELINING and CHUNKING and the message is small:
+	 * smtp_send() returns with tx->answers_due > 0 (unless the answer came meanwhile), and smtp_await() is to be
+	 * called.  `next` must be NULL.  Where the message before it has no answer yet, RSET goes between the two.
 	 */
 	bool ahead;
 };
 
 /*
  * Sends the message to the recipients of tx that are pending, or to as many of them as the server takes at once.
+ *
  * On 0 each recipient has an outcome or is pending (again): then smtp_send() is to be called once more, on another
- * session where smtp_may_send() is false.  That may leave all of them pending: a server that leaves us (421, or without a
- * word) before it answered an announced envelope has seen nothing of the message, and said nothing about it.
- * On -1 the session broke; recipients without an outcome have got the error, with in_doubt set where the server may have
- * taken the message: in this transaction, and in each that was sent ahead and has no answer.  The recipients of an
- * announced `next` are pending again: nothing of it went out but its envelope.
+ * session where smtp_may_send() is false.  All of them may be pending still: a server that leaves us (421, or without
+ * a word) before it answered an announced envelope has seen nothing of the message, and said nothing about it.
+ *
+ * On -1 the session broke; recipients without an outcome have got the error, with in_doubt set where the server may
+ * have taken the message: in this transaction, and in each that was sent ahead and has no answer.  The recipients of
+ * an announced `next` are pending again: nothing of it went out but its envelope.
  */
 int smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err);
 
 /*
- * Waits until a message that was sent ahead is answered; those sent before it are answered by then, too.  As smtp_send().
- * On a session that broke meanwhile: -1 with what broke it, and the outcomes are there already.
+ * Waits until a message that was sent ahead is answered; those sent before it are answered by then, too.  As
+ * smtp_send().  On a session that broke meanwhile: -1 with what broke it, and the outcomes are there already.
  */
 int smtp_await(struct smtp *s, struct transaction *tx, struct err *err);
 
@@ -121,8 +124,9 @@ bool smtp_may_send_ahead(const struct smtp *s, const struct transaction *tx);
 bool smtp_may_send(const struct smtp *s);
 
 /*
- * Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases everything.  Messages that were
- * sent ahead and have no answer fail, in doubt where all of them went out; one that is announced is pending again.
+ * Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases everything.  Messages
+ * that were sent ahead and have no answer fail, in doubt where all of them went out; one that is announced is pending
+ * again.
  */
 void smtp_close(struct smtp *s);
 

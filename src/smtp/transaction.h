@@ -73,7 +73,7 @@ void transaction_begin_turn(struct transaction *tx);
 
 /* Gives every recipient that has no outcome yet the error. */
 void transaction_fail(struct transaction *tx, const struct err *err);
-/* The same where the session broke: with in_doubt as told for those that were tried in this turn, and false for the others. */
+/* The same where the session broke: in_doubt is as told for those that were tried in this turn, else false. */
 void transaction_break(struct transaction *tx, const struct err *err, bool in_doubt);
 /* An envelope that went out in vain: who was tried in this turn is pending again. */
 void transaction_take_back(struct transaction *tx);

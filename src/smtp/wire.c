@@ -114,7 +114,8 @@ smtp_refused(const struct smtp *s, enum verb verb, struct err *err)
 }
 
 /*
- * The message before an announced one failed, and the server keeps its MAIL: that is no word about the one that follows.
+ * The message before an announced one failed, and the server keeps its MAIL: that is no word about the one that
+ * follows.
  */
 static bool
 is_nested(const struct smtp *s, const struct transaction *tx)
@@ -334,7 +335,7 @@ take_reply(struct smtp *s, struct err *err)
 	return e.verb == VERB_RSET && reply_class(&s->reply) != 2 ? smtp_refused(s, e.verb, err) : 0;
 }
 
-/* Until when an exchange goes on: until that message is answered, or where there is none, until little enough is left. */
+/* Until when an exchange goes on: until that message is answered; without one, until little enough is left. */
 struct goal {
 	size_t queued, due;
 	const struct transaction *answered;

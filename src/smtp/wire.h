@@ -30,13 +30,14 @@ void smtp_expect(struct smtp *s, enum verb verb, struct transaction *tx, size_t 
 int smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err);
 
 /*
- * The same until tx->answers_due is 0; replies behind the last one stay for who asks next, as may output behind the content.
+ * The same until tx->answers_due is 0; replies behind the last one stay for who asks next, as may output behind the
+ * content.
  */
 int smtp_exchange_to_answer(struct smtp *s, const struct transaction *tx, struct err *err);
 
 /*
- * The session is over: what was sent and has no answer fails with err, in doubt or not; an announced envelope was in vain.
- * No transaction is touched any more afterwards.
+ * The session is over: what was sent and has no answer fails with err, in doubt or not; an announced envelope was in
+ * vain.  No transaction is touched any more afterwards.
  */
 void smtp_abandon(struct smtp *s, const struct err *err);
 
