@@ -340,12 +340,15 @@ send_first(struct lane *lane, bool last)
 	err_init(&err);
 	if (delivery_undecided(&work->delivery) > 0)
 		deliver(&work->delivery, &lane->link, &around, &err);
-	shift(lane);
+	err_release(&err);
 	lane->dead = work->delivery.from_session;
-	conclude(lane, work);
+	/* What was left alone is no attempt. */
+	if (!lane->dead || lane->link.tried) {
+		shift(lane);
+		conclude(lane, work);
+	}
 	if (lane->dead)
 		die(lane);
-	err_release(&err);
 }
 
 static bool

@@ -120,6 +120,7 @@ open_server(struct link *link, const struct account *account, const struct serve
 		buf_release(&name);
 		return 1;
 	}
+	link->tried = true;
 	memset(&link->smtp, 0, sizeof(link->smtp));
 	result = smtp_open(&link->smtp, account, server, secret, link->watch, err);
 	note_session(link);
@@ -196,6 +197,7 @@ open_account(struct link *link, const struct account *account, struct err *err)
 	breaker_account_name(account, &name);
 	if (!is_left_alone(link, account, &name, err)) {
 		result = get_secret(account, &secret, err);
+		link->tried = link->tried || result < 0;
 		if (result == 0)
 			result = open_servers(link, account, &secret, err);
 		if (result < 0 && err->kind == ERR_LOGIN && err->reply_code / 100 == 5 && account->secret_source == SECRET_TOKEN)
@@ -222,6 +224,7 @@ link_open(struct link *link, struct err *err)
 		return 0;
 	link_close(link);
 	link->until_ms = 0;
+	link->tried = false;
 	err_clear(err);
 	for (unsigned i = 0; account != NULL && result > 0 && i < FALLBACKS_MAX; i++) {
 		result = open_account(link, account, err);

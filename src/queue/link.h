@@ -29,6 +29,7 @@ struct link {
 	struct buf peer;		/* "host:port" of the server that was talked to last; empty: none was reached */
 	struct buf tls;			/* the session's TLS, for the log; empty: none */
 	const char *mechanism;		/* of the login; NULL: none */
+	bool tried;			/* link_open() did something: not all was left alone */
 	int64_t until_ms;		/* where link_open() failed: not before then, since 1970; 0: nothing is known */
 };
 

@@ -24,6 +24,7 @@ enum {
 	LANES_MAX = 16,		/* accounts whose messages are on their way at the same time */
 	WORKERS_MAX = 20,	/* `connections` cannot be more */
 	LONG_QUEUE = 50,	/* names left in a batch that are worth another connection */
+	WORKER_MS = 20,		/* how often is looked whether a worker has ended */
 	STOP_S = 10,		/* how long a server's answer is waited for when the run is told to end */
 };
 
@@ -261,6 +262,16 @@ try_item(struct run *run, struct item *item)
 	err_release(&err);
 }
 
+/* The account's lane, where its server was tried in this run already and is not to be had; else NULL. */
+static const struct lane *
+dead_lane(const struct run *run, const char *account)
+{
+	for (size_t i = 0; i < run->lane_count; i++)
+		if (run->lanes[i]->dead && strcmp(run->lanes[i]->account->name, account) == 0)
+			return run->lanes[i];
+	return NULL;
+}
+
 /* 0: not its turn, as far as can be seen without a lock; most of a long queue that waits is seen so alone. */
 static bool
 look_is_due(struct run *run, const char *id, struct err *err)
@@ -275,6 +286,10 @@ look_is_due(struct run *run, const char *id, struct err *err)
 			run->result->busy++;
 		else
 			due = is_selected(&run->options->selection, &item) && is_due(run, &item);
+		if (due && dead_lane(run, item.account) != NULL) {
+			leave_waiting(run, dead_lane(run, item.account));
+			due = false;
+		}
 		break;
 	case STORE_DAMAGED:
 	case STORE_FAILED:
@@ -420,8 +435,9 @@ static void
 gather_workers(struct run *run)
 {
 	for (unsigned i = 0; i < run->worker_count; i++) {
-		while (waitpid(run->workers[i], NULL, 0) < 0)
-			;
+		/* Signals are seen while we wait, and told to the workers. */
+		while (waitpid(run->workers[i], NULL, WNOHANG) == 0)
+			wait_poll(NULL, 0, deadline_in(WORKER_MS));
 		run->result->removed += run->shared[i].removed;
 		run->result->tried += run->shared[i].tried;
 		if (run->shared[i].next_ms < run->result->next_ms)
