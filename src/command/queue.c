@@ -132,7 +132,8 @@ find_row(struct queue_call *call, int argc, char **argv, struct err *err)
 		err_set(err, ERR_USAGE, "sendoff queue has no command \"%s\"", argv[0]);
 	else
 		err_set(err, ERR_USAGE, "which command of sendoff queue?");
-	return err_hint(err, "list, show, flush, hold, release, retry or remove");
+	err_hint(err, "list, show, flush, hold, release, retry or remove");
+	return -1;
 }
 
 int

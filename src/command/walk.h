@@ -10,7 +10,8 @@
 #include "base/err.h"
 #include "queue/store.h"
 
-enum { WALK_SORTED_MAX = 131072 };	/* names that are sorted at once: 10 octets each.  What exceeds it follows, sorted alike */
+/* Names that are sorted at once, of 10 octets each.  What exceeds that follows, sorted alike. */
+enum { WALK_SORTED_MAX = 131072 };
 
 /* Sees one name.  False: enough of it. */
 typedef bool walk_step(void *arg, const char *name);

@@ -11,6 +11,8 @@
 #ifndef SENDOFF_CONFIG_ALIASES_H
 #define SENDOFF_CONFIG_ALIASES_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/span.h"
 #include "format/address.h"
@@ -26,12 +28,24 @@ int aliases_read(const char *path, struct aliases **aliases, struct err *err);
 int aliases_parse(const char *name, struct span text, struct aliases **aliases, struct err *err);
 void aliases_free(struct aliases *aliases);
 
+/* Tells whether an address (as struct address has it) is a name of this host, and so may have an alias. */
+typedef bool alias_is_local(const char *mailbox, const void *arg);
+
 /*
- * Appends to out the addresses that a local name comes to, each once: names without an alias as they are (without a domain).
- * False in *found: the name has no alias, and nothing was appended.  A name whose chain comes back to itself stands for
- * itself (root: root, admin@example.org), as in other mailers.
- * Errors: ERR_CONFIG (a command or file; more than 10,000 addresses; more than 50 steps), ERR_SYSTEM.
+ * Appends to out the addresses that a local name comes to: names without an alias as they are (without a domain).  The same
+ * address may come twice; the same alias is gone into once.  False in *found: the name has no alias, and nothing was
+ * appended.  A name whose chain comes back to itself stands for itself (root: root, admin@example.org), as in other mailers,
+ * and so does one behind a backslash.
+ * Errors: ERR_CONFIG (a command or file; an address that cannot be read; more than ALIASES_MAX addresses; a chain of more than
+ * ALIAS_DEPTH_MAX), ERR_SYSTEM.
  */
-int aliases_expand(const struct aliases *aliases, struct span name, struct address_list *out, bool *found, struct err *err);
+int aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *is_local, const void *arg,
+    struct address_list *out, bool *found, struct err *err);
+
+enum {
+	ALIASES_MAX = 10000,
+	ALIAS_DEPTH_MAX = 50,
+	ALIAS_FILE_MAX = 4 * 1024 * 1024,	/* octets of the file, and of an included one */
+};
 
 #endif

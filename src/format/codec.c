@@ -1,37 +1,81 @@
 /* SPDX-License-Identifier: ISC */
 #include "format/codec.h"
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
-/* The octet at i, 0 behind the end. */
-static uint32_t
-octet_at(struct span data, size_t i)
+/*
+ * Two digits for each twelve bits: half the steps of one digit for six, and still small enough for the fastest cache.
+ * A row a first digit.
+ */
+#define PAIR(a, b) { (a), (b) }
+#define FOUR(a, b, c, d, e) PAIR(a, b), PAIR(a, c), PAIR(a, d), PAIR(a, e)
+#define ROW(a) \
+	FOUR(a, 'A', 'B', 'C', 'D'), FOUR(a, 'E', 'F', 'G', 'H'), FOUR(a, 'I', 'J', 'K', 'L'), \
+	FOUR(a, 'M', 'N', 'O', 'P'), FOUR(a, 'Q', 'R', 'S', 'T'), FOUR(a, 'U', 'V', 'W', 'X'), \
+	FOUR(a, 'Y', 'Z', 'a', 'b'), FOUR(a, 'c', 'd', 'e', 'f'), FOUR(a, 'g', 'h', 'i', 'j'), \
+	FOUR(a, 'k', 'l', 'm', 'n'), FOUR(a, 'o', 'p', 'q', 'r'), FOUR(a, 's', 't', 'u', 'v'), \
+	FOUR(a, 'w', 'x', 'y', 'z'), FOUR(a, '0', '1', '2', '3'), FOUR(a, '4', '5', '6', '7'), \
+	FOUR(a, '8', '9', '+', '/')
+
+static const char pairs[64 * 64][2] = {
+	ROW('A'), ROW('B'), ROW('C'), ROW('D'), ROW('E'), ROW('F'), ROW('G'), ROW('H'),
+	ROW('I'), ROW('J'), ROW('K'), ROW('L'), ROW('M'), ROW('N'), ROW('O'), ROW('P'),
+	ROW('Q'), ROW('R'), ROW('S'), ROW('T'), ROW('U'), ROW('V'), ROW('W'), ROW('X'),
+	ROW('Y'), ROW('Z'), ROW('a'), ROW('b'), ROW('c'), ROW('d'), ROW('e'), ROW('f'),
+	ROW('g'), ROW('h'), ROW('i'), ROW('j'), ROW('k'), ROW('l'), ROW('m'), ROW('n'),
+	ROW('o'), ROW('p'), ROW('q'), ROW('r'), ROW('s'), ROW('t'), ROW('u'), ROW('v'),
+	ROW('w'), ROW('x'), ROW('y'), ROW('z'), ROW('0'), ROW('1'), ROW('2'), ROW('3'),
+	ROW('4'), ROW('5'), ROW('6'), ROW('7'), ROW('8'), ROW('9'), ROW('+'), ROW('/'),
+};
+
+/* Writes the four digits of 24 bits. */
+static char *
+put_digits(char *to, uint32_t bits)
 {
-	return i < data.len ? (unsigned char)data.data[i] : 0;
+	memcpy(to, pairs[bits >> 12], 2);
+	memcpy(to + 2, pairs[bits & 4095], 2);
+	return to + 4;
+}
+
+char *
+base64_put(char *to, struct span data)
+{
+	const unsigned char *from = (const unsigned char *)data.data;
+
+	/* Six octets at a time, of eight that are read. */
+	for (; data.len >= 8; data.len -= 6, from += 6, to += 8) {
+		uint64_t bits;
+
+		memcpy(&bits, from, sizeof(bits));
+		bits = be64toh(bits);
+		memcpy(to, pairs[bits >> 52], 2);
+		memcpy(to + 2, pairs[bits >> 40 & 4095], 2);
+		memcpy(to + 4, pairs[bits >> 28 & 4095], 2);
+		memcpy(to + 6, pairs[bits >> 16 & 4095], 2);
+	}
+	for (; data.len >= 3; data.len -= 3, from += 3)
+		to = put_digits(to, (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2]);
+	if (data.len == 0)
+		return to;
+	/* What no octet stands behind is padding. */
+	to = put_digits(to, (uint32_t)from[0] << 16 | (data.len == 2 ? (uint32_t)from[1] << 8 : 0));
+	to[-1] = '=';
+	if (data.len == 1)
+		to[-2] = '=';
+	return to;
 }
 
 void
 base64_add(struct buf *out, struct span data)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = (data.len / 3 + (data.len % 3 > 0)) * 4;
+	size_t len = base64_length(data.len);
 	char *room = buf_reserve(out, len);
 
 	if (room == NULL)
 		return;
-	for (size_t i = 0; i < data.len; i += 3, room += 4) {
-		uint32_t bits = octet_at(data, i) << 16 | octet_at(data, i + 1) << 8 | octet_at(data, i + 2);
-
-		room[0] = digits[bits >> 18];
-		room[1] = digits[bits >> 12 & 63];
-		room[2] = digits[bits >> 6 & 63];
-		room[3] = digits[bits & 63];
-		/* What no octet stands behind is padding. */
-		if (i + 1 >= data.len)
-			room[2] = '=';
-		if (i + 2 >= data.len)
-			room[3] = '=';
-	}
+	base64_put(room, data);
 	buf_commit(out, len);
 }
 

@@ -10,8 +10,17 @@
 #include "base/buf.h"
 #include "base/span.h"
 
+/* Digits, padding counted, that stand for len octets. */
+static inline size_t
+base64_length(size_t len)
+{
+	return (len / 3 + (len % 3 > 0)) * 4;
+}
+
 /* Appends data in base64 without line breaks. */
 void base64_add(struct buf *out, struct span data);
+/* Writes it to `to`, where base64_length(data.len) octets fit, and returns what is behind it. */
+char *base64_put(char *to, struct span data);
 
 /*
  * Appends what text stands for.  Strict (RFC 4954 section 4): octets outside the alphabet, padding in the wrong

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Reading a list of addresses word by word: the lexical tokens of RFC 5322 section 3.2 and their obsolete forms
- * (section 4.1).  For address.c alone.
+ * (section 4.1).  For address.c and mailboxes.c alone.
  *
  * Invariants: begin <= element <= at <= end.  After cursor_check_octets() the text is free of control
  * characters but tab, and CR and LF stand in it only where folding has them: all four of space, tab, CR and LF are

@@ -138,7 +138,8 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 		if (result < 0 || d->tx.answers_due > 0)
 			return result;
 		link->sent++;
-	} while (transaction_count(&d->tx, OUTCOME_PENDING) > 0 && transaction_count(&d->tx, OUTCOME_PENDING) < pending);
+	} while (transaction_count(&d->tx, OUTCOME_PENDING) > 0 &&
+	    (transaction_count(&d->tx, OUTCOME_PENDING) < pending || !smtp_may_send(&link->smtp)));
 	if (transaction_count(&d->tx, OUTCOME_PENDING) == 0)
 		return 0;
 	err_set(err, ERR_TEMPORARY, "the server takes no recipient at all");
@@ -169,10 +170,8 @@ delivery_await(struct delivery *d, struct link *link, struct err *err)
 		else
 			link->sent++;
 	}
-	/* Some who were too many at once: another turn, and no other message on the way. */
-	if (result == 0 && transaction_count(&d->tx, OUTCOME_PENDING) > 0)
-		result = send_turns(d, link, &(struct around){ .last = false }, err);
-	settle(d);
+	if (delivery_undecided(d) == 0)
+		settle(d);
 	return result;
 }
 

@@ -42,7 +42,10 @@ void delivery_release(struct delivery *d);
  */
 int deliver(struct delivery *d, struct link *link, const struct around *around, struct err *err);
 
-/* Waits for the answer to a message that was sent ahead.  As deliver(). */
+/*
+ * Waits for the answer to a message that was sent ahead.  As deliver(); but some may be undecided still (they were too many
+ * at once), and want another turn.
+ */
 int delivery_await(struct delivery *d, struct link *link, struct err *err);
 
 /* How many recipients have no outcome yet. */

@@ -16,6 +16,7 @@
 enum {
 	HOST_MAX = 320,			/* octets of this host's name */
 	RECORDS_MAX = STORE_TAIL_MAX,
+	TURNS_MAX = 1000,
 	PACE_MAX_MS = 3600 * 1000,	/* a message that would have to wait longer for its place is left for another run */
 };
 
@@ -386,6 +387,18 @@ send_ahead(struct lane *lane)
 	err_release(&err);
 }
 
+/* Those who are undecided after all that get it in another run. */
+static void
+give_up_turns(struct work *work)
+{
+	struct err err;
+
+	err_init(&err);
+	err_set(&err, ERR_TEMPORARY, "the server takes too few recipients at once");
+	transaction_fail(&work->delivery.tx, &err);
+	err_release(&err);
+}
+
 static void
 await_first(struct lane *lane)
 {
@@ -394,10 +407,17 @@ await_first(struct lane *lane)
 
 	err_init(&err);
 	delivery_await(&work->delivery, &lane->link, &err);
+	err_release(&err);
 	shift(lane);
+	if (delivery_undecided(&work->delivery) > 0 && work->turns++ == TURNS_MAX)
+		give_up_turns(work);
+	/* Another turn comes when those who are on the way are answered. */
+	if (delivery_undecided(&work->delivery) > 0) {
+		lane->works[lane->count++] = work;
+		return;
+	}
 	conclude(lane, work);
 	conclude_answered(lane);
-	err_release(&err);
 }
 
 /* One step on: something is sent, or answered. */

@@ -21,6 +21,7 @@ struct work {
 	struct envelope envelope;	/* the notice's */
 	struct message message;		/* the notice's */
 	struct delivery delivery;
+	unsigned turns;			/* how often it was sent ahead, and some recipients stayed undecided */
 };
 
 struct lane {

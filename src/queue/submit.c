@@ -135,7 +135,8 @@ settle_fresh(struct submission *s, struct err *err)
 			queue_rest(s, &records);
 	} else {
 		queue_rest(s, &records);
-		s->fate = s->queued ? FATE_QUEUED : FATE_UNSENT;
+		/* Where only the report of success is missing, nothing is. */
+		s->fate = s->queued ? FATE_QUEUED : settled.accepted == s->envelope->count ? FATE_SENT : FATE_UNSENT;
 	}
 	buf_release(&records);
 	release_fresh_item(&item);

@@ -266,6 +266,7 @@ smtp_close(struct smtp *s)
 	if (!s->broken && s->stream.fd >= 0 && (s->quit || s->due == 0))
 		say_goodbye(s);
 	err_init(&err);
+	s->announced = NULL;
 	err_set(&err, ERR_LOST, "the session was closed before the server answered");
 	smtp_abandon(s, &err);
 	err_release(&err);

@@ -118,6 +118,14 @@ queue_reset(struct smtp *s, struct transaction *tx)
 	s->standing = NULL;
 }
 
+/* What was announced over a session that was closed before its turn. */
+static void
+forget_other_session(const struct smtp *s, struct transaction *tx)
+{
+	if (tx->announced && s->announced != tx)
+		transaction_take_back(tx);
+}
+
 static bool
 may_announce(const struct smtp *s, const struct transaction *next)
 {
@@ -157,7 +165,10 @@ queue_follower(struct smtp *s, const struct transaction *tx, const struct around
 		s->quit = true;
 		return 0;
 	}
-	return around->next != NULL && may_announce(s, around->next) ? announce(s, around->next, err) : 0;
+	if (around->next == NULL)
+		return 0;
+	forget_other_session(s, around->next);
+	return may_announce(s, around->next) ? announce(s, around->next, err) : 0;
 }
 
 /*
@@ -365,6 +376,8 @@ static void
 fail_turn(const struct smtp *s, struct transaction *tx, const struct err *err)
 {
 	transaction_break(tx, err, tx->answers_due > 0 && s->stream.sent_total >= tx->ends_at && s->closer != tx);
+	tx->answers_due = 0;
+	tx->lost = true;
 }
 
 void
@@ -401,7 +414,6 @@ conclude(struct smtp *s, struct transaction *tx, int result, struct err *err)
 	if (result < 0) {
 		smtp_abandon(s, err);
 		fail_turn(s, tx, err);
-		tx->answers_due = 0;
 		err->in_doubt = transaction_in_doubt(tx);
 	} else if (s->broken) {
 		err_init(&why);
@@ -422,6 +434,7 @@ int
 smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
 {
 	err_clear(err);
+	forget_other_session(s, tx);
 	s->deadline = deadline_in(s->account->timeout_ms);
 	return conclude(s, tx, take_turn(s, tx, around, err), err);
 }
@@ -430,13 +443,13 @@ int
 smtp_await(struct smtp *s, struct transaction *tx, struct err *err)
 {
 	err_clear(err);
-	if (tx->answers_due == 0)
-		return 0;
-	if (s->broken) {
+	if (tx->lost) {
 		err_copy(err, &s->why);
 		err->in_doubt = transaction_in_doubt(tx);
 		return -1;
 	}
+	if (tx->answers_due == 0)
+		return 0;
 	s->deadline = deadline_in(s->account->timeout_ms);
 	return conclude(s, tx, smtp_exchange_to_answer(s, tx, err), err);
 }

@@ -85,9 +85,9 @@ struct around {
 	/*
 	 * The next message to send, or NULL: where the server lets us, its MAIL and RCPT (and DATA, where there is no
 	 * CHUNKING) join the flight of this one's end; not where this one has recipients left for another turn, or
-	 * where `next` has more than a turn takes.  It is then `announced`: it must stay until the session is closed
-	 * or its smtp_send() was called, which should come next.  Where another comes before it, the announcement is
-	 * taken back.
+	 * where `next` has more than a turn takes.  It is then `announced`: its smtp_send() should come next, and
+	 * it must stay until then, or until nothing but smtp_close() is called.  Where another comes before it, the
+	 * announcement is taken back.
 	 */
 	struct transaction *next;
 	/*
@@ -105,7 +105,7 @@ struct around {
  * session where smtp_may_send() is false.  All of them may be pending still: a server that leaves us (421, or without
  * a word) before it answered an announced envelope has seen nothing of the message, and said nothing about it.
  *
- * On -1 the session broke; recipients without an outcome have got the error, with in_doubt set where the server may
+ * On -1 the session broke (tx->lost); recipients without an outcome have got the error, with in_doubt set where the server may
  * have taken the message: in this transaction, and in each that was sent ahead and has no answer.  The recipients of
  * an announced `next` are pending again: nothing of it went out but its envelope.
  */
@@ -125,8 +125,7 @@ bool smtp_may_send(const struct smtp *s);
 
 /*
  * Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases everything.  Messages
- * that were sent ahead and have no answer fail, in doubt where all of them went out; one that is announced is pending
- * again.
+ * that were sent ahead and have no answer fail, in doubt where all of them went out.
  */
 void smtp_close(struct smtp *s);
 

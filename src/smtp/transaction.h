@@ -61,6 +61,7 @@ struct transaction {
 	size_t answers_due;			/* replies to the content that have not come; it is queued as a whole */
 	uint64_t ends_at;			/* octets of the session's output up to the content's last one; else UINT64_MAX */
 	bool content_unsent;			/* part of the content is not even queued */
+	bool lost;				/* the session broke before the turn's end */
 };
 
 /* Errors: ERR_SYSTEM (memory). */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A whole session against a server that the fuzzer plays: the input is all that the server says, over a Unix socket.
- * The first octet chooses the message and the settings.
+ * A whole session against a server that the fuzzer plays: the input is all that the server says, over a Unix socket;
+ * at a bar it listens before it goes on.  The first octet chooses the messages, the settings, and whether they go one
+ * by one, announced, or ahead.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,9 +18,11 @@
 #include "smtp/session.h"
 #include "fuzz.h"
 
-enum { RECIPIENTS = 3 };
+enum { RECIPIENTS = 3, MESSAGES = 3, LISTEN_MS = 20 };
 
 static struct message small, large;
+static struct transaction txs[MESSAGES];
+static unsigned ends[MESSAGES];
 static struct envelope envelope;
 static struct account account;
 static struct server servers[2];
@@ -28,16 +32,35 @@ static int listener;
 static const uint8_t *script;
 static size_t script_len;
 
-/* The server: says everything at once, then listens until the client has gone. */
+/* Until something comes, or nothing does. */
+static void
+listen_once(int fd)
+{
+	struct pollfd pfd = { fd, POLLIN, 0 };
+	char sink[4096];
+
+	if (poll(&pfd, 1, LISTEN_MS) > 0)
+		(void)!recv(fd, sink, sizeof(sink), 0);
+}
+
+/* The server: says what it has to say, then listens until the client has gone. */
 static void *
 serve(void *arg)
 {
+	struct span rest = { (const char *)script, script_len };
 	char sink[4096];
 	int fd = accept(listener, NULL, NULL);
 
 	(void)arg;
-	if (send(fd, script, script_len, MSG_NOSIGNAL) == (ssize_t)script_len)
-		shutdown(fd, SHUT_WR);
+	while (rest.len > 0) {
+		struct span piece = span_cut(&rest, '|');
+
+		if (send(fd, piece.data, piece.len, MSG_NOSIGNAL) != (ssize_t)piece.len)
+			break;
+		if (rest.len > 0)
+			listen_once(fd);
+	}
+	shutdown(fd, SHUT_WR);
 	while (recv(fd, sink, sizeof(sink), 0) > 0)
 		continue;
 	close(fd);
@@ -102,25 +125,99 @@ set_account(uint8_t choice)
 	account.pipelining = (choice & 8) != 0 ? SETTING_NEVER : SETTING_AUTO;
 }
 
+static int
+count_end(void *arg, struct err *err)
+{
+	unsigned *calls = arg;
+
+	(void)err;
+	++*calls;
+	return 0;
+}
+
+static void
+make_transactions(uint8_t choice)
+{
+	struct err err;
+
+	err_init(&err);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		check(transaction_init(&txs[i], &envelope, (choice & 16) != 0 && i % 2 == 0 ? &large : &small, &err) == 0);
+		ends[i] = 0;
+		txs[i].before_end = count_end;
+		txs[i].arg = &ends[i];
+	}
+	txs[1].outcomes[2].state = OUTCOME_SETTLED;
+}
+
+/* Turns until nobody is pending, or the session is of no more use. */
+static int
+send_one(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
+{
+	int result = 0;
+
+	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && transaction_count(tx, OUTCOME_PENDING) > 0; turn++)
+		result = smtp_may_send(s) ? smtp_send(s, tx, around, err) : -1;
+	check(result == 0 || err->kind != ERR_NONE || !smtp_may_send(s));
+	return result;
+}
+
+/* All in a row, each with the next one announced. */
+static void
+send_announced(struct smtp *s, struct err *err)
+{
+	for (size_t i = 0; i < MESSAGES; i++) {
+		struct around around = { .last = i + 1 == MESSAGES, .next = i + 1 < MESSAGES ? &txs[i + 1] : NULL };
+
+		if (send_one(s, &txs[i], &around, err) < 0)
+			return;
+	}
+}
+
+static void
+send_ahead(struct smtp *s, struct err *err)
+{
+	for (size_t i = 0; i < MESSAGES && smtp_may_send(s); i++)
+		if (smtp_send(s, &txs[i], &(struct around){ .ahead = true }, err) < 0)
+			break;
+	for (size_t i = 0; i < MESSAGES; i++) {
+		check((smtp_await(s, &txs[i], err) < 0) == txs[i].lost);
+		check(transaction_count(&txs[i], OUTCOME_TRIED) + transaction_count(&txs[i], OUTCOME_NAMED) == 0);
+	}
+}
+
+/* Nobody is left between, and nothing is said of a content whose end never went out. */
+static void
+check_outcomes(const struct transaction *tx, unsigned calls)
+{
+	check(transaction_count(tx, OUTCOME_TRIED) + transaction_count(tx, OUTCOME_NAMED) == 0);
+	check(calls > 0 || (transaction_count(tx, OUTCOME_ACCEPTED) == 0 && !transaction_in_doubt(tx)));
+	check(tx != &txs[1] || tx->outcomes[2].state == OUTCOME_SETTLED);
+}
+
 static void
 converse(uint8_t choice)
 {
 	struct buf secret = BUF_INIT_SECRET(64);
-	struct transaction tx;
 	struct smtp s;
 	struct err err;
-	int result;
 
 	err_init(&err);
 	buf_adds(&secret, "sesam");
-	check(transaction_init(&tx, &envelope, (choice & 16) != 0 ? &large : &small, &err) == 0);
-	result = smtp_open(&s, &account, &servers[(choice & 32) != 0], &secret, NULL, &err);
-	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && transaction_count(&tx, OUTCOME_PENDING) > 0; turn++)
-		result = smtp_may_send(&s) ? smtp_send(&s, &tx, &(struct around){ .last = true }, &err) : -1;
-	check(result == 0 || err.kind != ERR_NONE || !smtp_may_send(&s));
-	check(transaction_count(&tx, OUTCOME_TRIED) + transaction_count(&tx, OUTCOME_NAMED) == 0 || err.kind == ERR_NONE);
+	make_transactions(choice);
+	if (smtp_open(&s, &account, &servers[(choice & 32) != 0], &secret, NULL, &err) == 0) {
+		if ((choice & 192) == 0)
+			send_one(&s, &txs[0], &(struct around){ .last = true }, &err);
+		else if ((choice & 128) == 0)
+			send_announced(&s, &err);
+		else
+			send_ahead(&s, &err);
+	}
 	smtp_close(&s);
-	transaction_release(&tx);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		check_outcomes(&txs[i], ends[i]);
+		transaction_release(&txs[i]);
+	}
 	buf_release(&secret);
 	err_release(&err);
 }

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+#include "format/encode.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "format/codec.h"
+
+enum {
+	BASE64_LINE_LEN = ENCODE_COLUMNS + 2,	/* with its CRLF */
+	QP_LOOK_AHEAD = 5,			/* octets that tell how the first of them is written: "From " */
+};
+
+uint64_t
+base64_lines_length(uint64_t len)
+{
+	uint64_t rest = len % BASE64_LINE;
+
+	return len / BASE64_LINE * BASE64_LINE_LEN + (rest > 0 ? base64_length((size_t)rest) + 2 : 0);
+}
+
+void
+base64_add_lines(struct buf *out, struct span data)
+{
+	size_t len = (size_t)base64_lines_length(data.len);
+	char *to = buf_reserve(out, len);
+
+	if (to == NULL)
+		return;
+	while (data.len > 0) {
+		size_t line = data.len < BASE64_LINE ? data.len : BASE64_LINE;
+
+		to = base64_put(to, (struct span){ data.data, line });
+		*to++ = '\r';
+		*to++ = '\n';
+		data.data += line;
+		data.len -= line;
+	}
+	buf_commit(out, len);
+}
+
+/* Octets of the line end at the start of text; 0 where there is none. */
+static size_t
+line_end_length(struct span text)
+{
+	if (text.len > 0 && text.data[0] == '\n')
+		return 1;
+	return text.len > 1 && text.data[0] == '\r' && text.data[1] == '\n' ? 2 : 0;
+}
+
+/* The octet at the start of text stands for itself. */
+static bool
+is_plain(struct span text, size_t column)
+{
+	char c = text.data[0];
+	struct span behind = { text.data + 1, text.len - 1 };
+
+	if (ascii_is_space(c))
+		return behind.len > 0 && line_end_length(behind) == 0;
+	if (column == 0 && (c == '.' || (text.len >= 5 && memcmp(text.data, "From ", 5) == 0)))
+		return false;
+	return c > ' ' && c < 127 && c != '=';
+}
+
+/* Room for width octets and the '=' that may follow them. */
+static void
+qp_make_room(struct qp *qp, size_t width)
+{
+	if (qp->column + width < ENCODE_COLUMNS)
+		return;
+	buf_adds(qp->out, "=\r\n");
+	qp->column = 0;
+}
+
+static void
+qp_add_encoded(struct qp *qp, struct span octets)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	qp_make_room(qp, 3 * octets.len);
+	for (size_t i = 0; i < octets.len; i++) {
+		unsigned char c = (unsigned char)octets.data[i];
+		char text[3] = { '=', digits[c >> 4], digits[c & 15] };
+
+		buf_add(qp->out, text, sizeof(text));
+	}
+	qp->column += 3 * octets.len;
+}
+
+/* Writes what text begins with; returns how many octets that was. */
+static size_t
+qp_step(struct qp *qp, struct span text)
+{
+	size_t len = line_end_length(text);
+
+	if (len > 0) {
+		buf_adds(qp->out, "\r\n");
+		qp->column = 0;
+		return len;
+	}
+	if (is_plain(text, qp->column)) {
+		qp_make_room(qp, 1);
+		/* The line may have been broken just now, and the octet stand at the begin of another. */
+		if (is_plain(text, qp->column)) {
+			buf_addc(qp->out, text.data[0]);
+			qp->column++;
+			return 1;
+		}
+	}
+	len = utf8_length(text);
+	if (len == 0)
+		len = 1;
+	qp_add_encoded(qp, (struct span){ text.data, len });
+	return len;
+}
+
+/* Takes octets to those that are held until what is held can be written. */
+static void
+qp_take_up(struct qp *qp, struct span *piece)
+{
+	while (qp->held_len > 0 && piece->len > 0) {
+		char text[QP_LOOK_AHEAD];
+		size_t more = QP_LOOK_AHEAD - qp->held_len, done;
+
+		if (more > piece->len)
+			more = piece->len;
+		memcpy(text, qp->held, qp->held_len);
+		memcpy(text + qp->held_len, piece->data, more);
+		if (qp->held_len + more < QP_LOOK_AHEAD) {
+			memcpy(qp->held, text, qp->held_len + more);
+			qp->held_len += more;
+			piece->len = 0;
+			return;
+		}
+		done = qp_step(qp, (struct span){ text, QP_LOOK_AHEAD });
+		if (done < qp->held_len) {
+			memmove(qp->held, qp->held + done, qp->held_len - done);
+			qp->held_len -= done;
+			continue;
+		}
+		piece->data += done - qp->held_len;
+		piece->len -= done - qp->held_len;
+		qp->held_len = 0;
+	}
+}
+
+void
+qp_add(struct qp *qp, struct span piece)
+{
+	qp_take_up(qp, &piece);
+	while (piece.len >= QP_LOOK_AHEAD) {
+		size_t done = qp_step(qp, piece);
+
+		piece.data += done;
+		piece.len -= done;
+	}
+	/* Nothing is held where octets are left here. */
+	if (piece.len > 0) {
+		memcpy(qp->held, piece.data, piece.len);
+		qp->held_len = piece.len;
+	}
+}
+
+void
+qp_end(struct qp *qp)
+{
+	for (size_t at = 0; at < qp->held_len;)
+		at += qp_step(qp, (struct span){ qp->held + at, qp->held_len - at });
+	qp->held_len = 0;
+}
+
+uint64_t
+qp_length(struct span text)
+{
+	uint64_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		len += (c >= ' ' && c < 127 && c != '=') || c == '\t' || c == '\r' || c == '\n' ? 1 : 3;
+	}
+	return len + len / ENCODE_COLUMNS * 3;
+}
