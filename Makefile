@@ -150,11 +150,16 @@ fuzz-short: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	tests/fuzz/run.sh $(BUILD)/fuzz -runs=$(FUZZ_RUNS)
 
 # The benchmark: its server, its floor and its clock.
-BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed $(BUILD)/bench/durable
+BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed $(BUILD)/bench/durable \
+	$(BUILD)/bench/fill
 
 $(BUILD)/bench/durable: tests/bench/durable.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -O2 -g -static -o $@ $<
+
+$(BUILD)/bench/fill: tests/bench/fill.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) $(LIBS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -76,6 +76,7 @@ account_release(struct account *account)
 	free(account->tunnel_command);
 	free(account->source_ip);
 	free(account->fallback);
+	free(account->aliases);
 	free(account->log_file);
 	free(account->origin);
 	free(account->problem);

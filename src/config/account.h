@@ -116,6 +116,8 @@ struct account {
 	enum setting chunking, pipelining;
 	uint64_t size_limit;		/* octets of a message, 0: none */
 	char *fallback;			/* the name of the account to use where this one's servers cannot be, or NULL */
+	char *aliases;			/* a file; "": none at all; NULL: none but the system's, where it is the system's account */
+	bool aliases_usual;		/* the file is the system's usual one, and need not exist */
 	enum rewrite_from rewrite_from;	/* REWRITE_AUTO */
 	enum delivery_when delivery;	/* DELIVERY_NOW */
 	int64_t wait_ms;		/* how long a caller waits for a delivery: 10 s; -1: as long as it takes */

@@ -136,6 +136,8 @@ static const struct key keys[] = {
 	    "a number of octets, or one with K, M or G behind it, or off" },
 	{ { "queue_dir", "DIR|none", "where mail waits: one place for all accounts" },
 	    FIELD_QUEUE_DIR, KEY_UNSETS | KEY_WHOLE, set_queue_dir, IN_DRAFT(queue_dir), NULL, A_PATH ", or none" },
+	{ { "aliases", "FILE|off", "who gets the mail of local names" },
+	    FIELD_ALIASES, KEY_UNSETS, set_aliases, IN_ACCOUNT(aliases), NULL, A_PATH ", or off" },
 	{ { "rewrite_from", "auto|always|never", "put the account's own address in the place of senders that are not for outside" },
 	    FIELD_REWRITE_FROM, KEY_UNSETS, set_rewrite_from, 0, NULL, "auto, always or never" },
 	{ { "delivery", "now|background|queue", "deliver while the caller waits, behind its back, or later" },

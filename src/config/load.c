@@ -15,6 +15,7 @@
 #include "config/parse.h"
 
 #define SYSTEM_FILE SYSCONFDIR "/sendoff.conf"
+#define SYSTEM_ALIASES "/etc/aliases"		/* as every mailer has it, whatever our own prefix is */
 #define SYSTEM_QUEUE LOCALSTATEDIR "/spool/sendoff"
 
 static int
@@ -153,6 +154,25 @@ stamp_password_files(struct config *config)
 	}
 }
 
+/* The system's accounts take the system's aliases, unless they name others, or none. */
+static int
+use_system_aliases(struct config *config, struct err *err)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		struct account *a = &config->accounts[i];
+
+		if (a->aliases != NULL)
+			continue;
+		a->aliases = strdup(SYSTEM_ALIASES);
+		a->aliases_usual = true;
+		if (a->aliases == NULL) {
+			config_release(config);
+			return err_memory(err);
+		}
+	}
+	return 0;
+}
+
 int
 config_load(struct config *config, const char *path, struct err *err)
 {
@@ -179,7 +199,7 @@ config_load(struct config *config, const char *path, struct err *err)
 		return -1;
 	}
 	stamp_password_files(config);
-	return 0;
+	return strcmp(config->path, SYSTEM_FILE) == 0 ? use_system_aliases(config, err) : 0;
 }
 
 int

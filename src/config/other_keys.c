@@ -44,7 +44,6 @@ static const struct other_key keys[] = {
 	/* msmtp's */
 	{ "add_missing_date_header", is_any, "a message without Date always gets one" },
 	{ "add_missing_from_header", is_any, "a message without From always gets one" },
-	{ "aliases", is_unset, "mail to local names would go elsewhere" },
 	{ "allow_from_override", is_on, "senders given with -f would be used" },
 	{ "auto_from", is_off, "mail would have another sender" },
 	{ "dsn_notify", is_unset, "the reports asked for would not come" },

@@ -631,6 +631,15 @@ set_log_file(struct draft *draft, const struct key *key, const struct value *val
 }
 
 int
+set_aliases(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+{
+	/* Nothing, not even the system's: that must be kept apart from no word about it. */
+	if (span_is(value->text, "off"))
+		return replace(target(draft, key), span_of(""), err);
+	return set_path(draft, key, value, err);
+}
+
+int
 set_syslog(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	static const char *const facilities[] = {

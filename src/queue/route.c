@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/route.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config/aliases.h"
 #include "format/address.h"
 #include "format/domain.h"
 
@@ -81,46 +83,90 @@ local_target(const char *address, const struct account *account, struct buf *out
 		buf_adds(out, own);
 }
 
+/* What routing works with. */
+struct routing {
+	const struct account *account;
+	const struct buf *host;
+	struct aliases *aliases;	/* NULL: none */
+	struct envelope *to;
+};
+
+/* Adds an address, and remembers what was given for it where that is another. */
 static int
-route_local(struct envelope *to, struct recipient *recipient, const struct account *account, struct err *err)
+add_for(struct routing *r, const struct address *address, const char *given, struct err *err)
+{
+	size_t count = r->to->count;
+
+	if (envelope_add(r->to, address, err) < 0)
+		return -1;
+	if (r->to->count > count) {
+		r->to->recipients[count].original = strdup(given);
+		if (r->to->recipients[count].original == NULL)
+			return err_memory(err);
+	}
+	return 0;
+}
+
+/* A local name without an alias. */
+static int
+route_name(struct routing *r, const char *name, const char *given, struct err *err)
 {
 	struct address_list list = ADDRESS_LIST_INIT;
 	struct buf target = BUF_INIT(NAME_MAX_LEN);
-	size_t count = to->count;
 	int result;
 
-	local_target(recipient->address, account, &target);
+	local_target(name, r->account, &target);
 	if (target.len == 0) {
 		buf_release(&target);
 		err_set(err, ERR_ADDRESS, "%s is a name on this host, and the account \"%s\" does not say where its mail goes",
-		    recipient->address, account->name);
+		    name, r->account->name);
 		return err_hint(err, "set local_to (an address) or local_domain in the configuration");
 	}
 	result = address_parse(&list, (struct span){ target.data, target.len }, ADDRESS_ONE, err);
 	if (result == 0)
-		result = envelope_add(to, &list.items[0], err);
-	if (result == 0 && to->count > count) {
-		to->recipients[count].original = recipient->address;
-		recipient->address = NULL;
-	}
+		result = add_for(r, &list.items[0], given, err);
 	address_list_release(&list);
 	buf_release(&target);
 	return result;
 }
 
-/* Moves one recipient over, routed. */
+static bool
+alias_is_here(const char *mailbox, const void *arg)
+{
+	const struct routing *r = arg;
+
+	return is_local(mailbox, r->account, r->host);
+}
+
 static int
-route_one(struct envelope *to, struct recipient *recipient, const struct account *account, const struct buf *host,
-    struct err *err)
+route_local(struct routing *r, const char *given, struct err *err)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
+	bool found = false;
+	int result = 0;
+
+	if (r->aliases != NULL)
+		result = aliases_expand(r->aliases, mailbox_local(given), alias_is_here, r, &list, &found, err);
+	if (result == 0 && !found)
+		result = route_name(r, given, given, err);
+	for (size_t i = 0; result == 0 && i < list.count; i++)
+		result = is_local(list.items[i].mailbox, r->account, r->host) ?
+		    route_name(r, list.items[i].mailbox, given, err) : add_for(r, &list.items[i], given, err);
+	address_list_release(&list);
+	return result;
+}
+
+static int
+route_one(struct routing *r, const char *given, struct err *err)
 {
 	struct address_list list = ADDRESS_LIST_INIT;
 	int result;
 
-	if (is_local(recipient->address, account, host))
-		return route_local(to, recipient, account, err);
-	result = address_parse(&list, span_of(recipient->address), ADDRESS_ONE, err);
+	if (is_local(given, r->account, r->host))
+		return route_local(r, given, err);
+	result = address_parse(&list, span_of(given), ADDRESS_ONE, err);
 	if (result == 0)
-		result = envelope_add(to, &list.items[0], err);
+		result = envelope_add(r->to, &list.items[0], err);
 	address_list_release(&list);
 	return result;
 }
@@ -134,17 +180,39 @@ any_is_local(const struct envelope *envelope, const struct account *account, con
 	return false;
 }
 
+/* The aliases that hold for the account; *aliases is NULL where there are none. */
+static int
+read_aliases(const struct account *account, struct aliases **aliases, struct err *err)
+{
+	struct err failure;
+	int result = 0;
+
+	*aliases = NULL;
+	if (account->aliases == NULL || account->aliases[0] == '\0')
+		return 0;
+	err_init(&failure);
+	if (aliases_read(account->aliases, aliases, &failure) < 0 &&
+	    !(account->aliases_usual && failure.sys_errno == ENOENT)) {
+		err_move(err, &failure);
+		result = -1;
+	}
+	err_release(&failure);
+	return result;
+}
+
 static int
 replace_local(struct envelope *envelope, const struct account *account, const struct buf *host, struct err *err)
 {
 	struct envelope routed;
 	struct recipient *given = envelope->recipients;
 	size_t count = envelope->count, cap = envelope->cap;
-	int result = 0;
+	struct routing r = { account, host, NULL, &routed };
+	int result = read_aliases(account, &r.aliases, err);
 
 	envelope_init(&routed);
 	for (size_t i = 0; i < count && result == 0; i++)
-		result = route_one(&routed, &given[i], account, host, err);
+		result = route_one(&r, given[i].address, err);
+	aliases_free(r.aliases);
 	envelope->recipients = routed.recipients;
 	envelope->count = routed.count;
 	envelope->cap = routed.cap;

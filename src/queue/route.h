@@ -13,9 +13,10 @@
 
 /*
  * A name without a domain, or at this host (its name, with or without domain, and localhost), belongs to no one whom the
- * account's server knows.  It becomes local_to; else name@local_domain, where that is set; else the account's own
- * address.  The name that was given is kept as the recipient's original.
- * Errors: ERR_ADDRESS (none of the three is there), ERR_SYSTEM.
+ * account's server knows.  Where it has an alias, it becomes what that comes to.  Else it becomes local_to; else
+ * name@local_domain, where that is set; else the account's own address.  The name that was given is kept as the recipient's
+ * original.
+ * Errors: ERR_ADDRESS (none of them is there), ERR_CONFIG (the aliases), ERR_SYSTEM.
  */
 int route_recipients(struct envelope *envelope, const struct account *account, struct err *err);
 
