@@ -109,9 +109,10 @@ record_sending(void *arg, struct err *err)
 	int result;
 
 	record_write(&records, &record);
-	result = sync_removals(work->lane, err);
+	/* In this order, for file systems whose journal makes both durable at the first of the two syncs. */
+	result = store_append(&work->item, &records, err);
 	if (result == 0)
-		result = store_append(&work->item, &records, err);
+		result = sync_removals(work->lane, err);
 	buf_release(&records);
 	return result;
 }
@@ -327,6 +328,17 @@ keep_pace(const struct lane *lane)
 	return taken;
 }
 
+/* The next message's envelope may join the flight of this one's end; but not where all of the next can go ahead soon. */
+static bool
+may_announce(const struct lane *lane)
+{
+	const struct transaction *next = lane->count > 1 ? &lane->works[1]->delivery.tx : NULL;
+
+	if (next == NULL || lane->account->rate > 0 || transaction_count(next, OUTCOME_PENDING) == 0)
+		return false;
+	return lane->account->window == 1 || (lane->link.open && !smtp_may_send_ahead(&lane->link.smtp, next));
+}
+
 /* The work has all its outcomes at once; the first in the lane. */
 static void
 send_first(struct lane *lane, bool last)
@@ -335,8 +347,7 @@ send_first(struct lane *lane, bool last)
 	struct around around = { .last = last && lane->count == 1 };
 	struct err err;
 
-	if (lane->count > 1 && lane->account->rate == 0 &&
-	    transaction_count(&lane->works[1]->delivery.tx, OUTCOME_PENDING) > 0)
+	if (may_announce(lane))
 		around.next = &lane->works[1]->delivery.tx;
 	err_init(&err);
 	if (delivery_undecided(&work->delivery) > 0)

@@ -27,7 +27,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """How one program sends one message."""
+    """One call of a program."""
 
     argv: list
     env: dict
@@ -166,6 +166,10 @@ class Instruments:
                 check=False,
             ).returncode
 
+    def output(self):
+        """The lines that the last command printed."""
+        return (self._folder / "output").read_text(errors="replace").splitlines()
+
     def _complaint(self):
-        lines = (self._folder / "output").read_text(errors="replace").splitlines()
+        lines = self.output()
         return lines[-1] if lines else "it says nothing"

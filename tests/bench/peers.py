@@ -2,8 +2,8 @@
 """The programs whose queues are compared, and how each is told to queue, and to send what is queued.
 
 All but ours and the floor come from Debian packages that are only unpacked (tests/servers/unpack.py). Each of them runs
-in a house of its own: a mount namespace where it is installed, with its configuration over /etc and an empty /var/spool
-on the file system that all the queues are on; and a process namespace, so that nothing of it is left when the house goes.
+in a house of its own: a mount namespace where it is installed, with its configuration over /etc, and an empty
+/var/spool on the file system that all the queues are on; and a process namespace, so that nothing of it stays behind.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from measure import Command, Failed
 from senders import PASSWORD, SENDER, SYSTEM_BUNDLE, USER, smarthost
-from servers import unpack
+from servers import certs, unpack
 from servers.client import write_private
 from servers.daemon import SERVER_GROUP
 from servers.relay import HOST_NAME
@@ -119,6 +119,10 @@ class Sendoff(Queuer):
 
     def queued(self):
         return sum(path.is_file() for path in self.queue.iterdir()) if self.queue.is_dir() else 0
+
+    def fill_quickly(self, program, message, count):
+        """The same as fill(), by tests/bench/fill.c: nothing is waited for."""
+        self._run(Command([str(program), str(self.queue), str(count), SENDER, RECIPIENT], {}, message))
 
     def command(self, arguments, message=Path(os.devnull)):
         """Any call of it."""
@@ -237,12 +241,14 @@ class Installed(Queuer):
 
 
 class Postfix(Installed):
-    """With Debian's defaults, but for chroot: it makes no difference to the figures, and needs a script of its package."""
+    """With Debian's defaults, but for chroot, which its package's scripts would have to prepare."""
 
     name = "postfix"
     packages = ("postfix", "libsasl2-modules")
     users = ("postfix",)
+    BUSY = ("postfix/maildrop", "postfix/incoming", "postfix/active")
     settings = {}
+    services = ()
 
     def configure(self):
         closed = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved"]
@@ -253,7 +259,11 @@ class Postfix(Installed):
         self.make_folders(["postfix-data"], OWNER, OWNER, 0o700)
         shutil.copytree(self._root / "etc/postfix", self._etc / "postfix")
         services = (self._root / "usr/share/postfix/master.cf.dist").read_text().splitlines()
-        self.write("postfix/master.cf", "".join(f"{line}\n" for line in map(_without_chroot, services)))
+        lines = [*map(_without_chroot, services), *self.services]
+        self.write("postfix/master.cf", "".join(f"{line}\n" for line in lines))
+        # The one authority: in Debian's CApath it would not have to read the others either.
+        shutil.copyfile(certs.ensure().ca, self._etc / "postfix/ca.pem")
+        self.write("postfix/passwords", f"[localhost]:{self.port} {USER}:{PASSWORD}\n", mode=0o600)
         self._write_settings(defer=True)
 
     def start(self):
@@ -266,13 +276,11 @@ class Postfix(Installed):
         return self.command(["/usr/sbin/postqueue", "-f"])
 
     def queued(self):
-        """Those that it has tried in vain."""
-        return self.count("postfix/deferred")
+        return self.count("postfix/deferred", *self.BUSY)
 
     def settle(self, count):
         super().settle(count)
-        _wait_until(lambda: self.count("postfix/maildrop", "postfix/incoming", "postfix/active") == 0,
-                    "Postfix does not come to rest")
+        _wait_until(lambda: self.count(*self.BUSY) == 0, "Postfix does not come to rest")
 
     def allow(self):
         self._write_settings(defer=False)
@@ -294,9 +302,9 @@ class Postfix(Installed):
             "relayhost": f"[localhost]:{self.port}",
             "smtp_tls_wrappermode": "yes",
             "smtp_tls_security_level": "secure",
-            "smtp_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt",
+            "smtp_tls_CAfile": "/etc/postfix/ca.pem",
             "smtp_sasl_auth_enable": "yes",
-            "smtp_sasl_password_maps": f"static:{USER}:{PASSWORD}",
+            "smtp_sasl_password_maps": "texthash:/etc/postfix/passwords",
             "smtp_sasl_security_options": "noanonymous",
             # … and what there is here only.
             "setgid_group": SERVER_GROUP,
@@ -311,10 +319,11 @@ class Postfix(Installed):
 
 
 class PostfixReuse(Postfix):
-    """With the one setting that makes it send more than one message over a connection with TLS."""
+    """With what makes it send more than one message over a connection with TLS."""
 
     name = "reuse"
     settings = {"smtp_tls_connection_reuse": "yes"}
+    services = ("tlsproxy unix - - n - 0 tlsproxy",)
 
 
 class Nullmailer(Installed):
@@ -325,7 +334,6 @@ class Nullmailer(Installed):
 
     def configure(self):
         self.make_folders([f"nullmailer{name}" for name in ("", "/failed", "/queue", "/tmp")], "mail", "mail", 0o755)
-        # nobody reads it yet: the service of the package makes it
         os.mkfifo(self._spool / "nullmailer/trigger")
         shutil.chown(self._spool / "nullmailer/trigger", "mail", "mail")
         self.write("nullmailer/remotes", f"localhost smtp port={self.port} tls user={USER} pass='{PASSWORD}'\n",
