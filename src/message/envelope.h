@@ -27,6 +27,16 @@ enum dsn_return {		/* RFC 3461 section 4.3 */
 	RETURN_HEADERS,
 };
 
+/* Extensions that the sender asks for: the account's wishes, or with a message its own. */
+struct requests {
+	bool require_tls;	/* RFC 8689 */
+	long long deliver_by_s;	/* RFC 2852, 0: not asked for */
+	bool deliver_by_return;
+	bool has_priority;
+	int priority;		/* RFC 6710, -9 to 9 */
+	long long hold_for_s;	/* RFC 4865, 0: not asked for */
+};
+
 struct recipient {
 	char *address;		/* as it goes between < and >; owned */
 	char *original;		/* what was given, where local_to, local_domain or an alias changed it; or NULL */
@@ -41,6 +51,7 @@ struct envelope {
 	unsigned notify;	/* enum notify, or'ed */
 	enum dsn_return ret;
 	char *envid;		/* xtext, or NULL; owned */
+	struct requests requests;	/* this message's own; what is not asked for is the account's to ask for */
 	/* Private to envelope_add(): a hash table of recipients, each cell an index plus one, or 0. */
 	size_t *cells;
 	size_t cell_count;	/* a power of two, or 0 */

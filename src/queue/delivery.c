@@ -6,18 +6,24 @@
 
 #include "base/clock.h"
 
-/* The account's wishes for what the server shall do. */
+/* What the server shall do: as the message wishes, else as the account does. */
 static struct requests
-requests_of(const struct account *account)
+requests_of(const struct account *account, const struct envelope *envelope)
 {
-	return (struct requests){
-		.require_tls = account->require_tls,
-		.deliver_by_s = account->deliver_by_s,
-		.deliver_by_return = account->deliver_by_return,
-		.has_priority = account->has_priority,
-		.priority = account->mt_priority,
-		.hold_for_s = account->hold_for_s,
-	};
+	struct requests r = envelope->requests;
+
+	r.require_tls = r.require_tls || account->require_tls;
+	if (r.deliver_by_s == 0) {
+		r.deliver_by_s = account->deliver_by_s;
+		r.deliver_by_return = account->deliver_by_return;
+	}
+	if (!r.has_priority) {
+		r.has_priority = account->has_priority;
+		r.priority = account->mt_priority;
+	}
+	if (r.hold_for_s == 0)
+		r.hold_for_s = account->hold_for_s;
+	return r;
 }
 
 /* The account's limit is kept before anyone is asked to take the message. */
@@ -50,7 +56,7 @@ delivery_init(struct delivery *d, const struct account *account, const struct en
 		d->message.header = d->policy.header;
 		message_header_facts(&d->message);
 	}
-	d->tx.requests = requests_of(account);
+	d->tx.requests = requests_of(account, envelope);
 	if (check_size(account, message, err) < 0) {
 		transaction_fail(&d->tx, err);
 		return -1;

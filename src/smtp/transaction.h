@@ -28,16 +28,6 @@ struct outcome {
 	struct err err;
 };
 
-/* Extensions that the sender asks for (by the account, for now). */
-struct requests {
-	bool require_tls;	/* RFC 8689 */
-	long long deliver_by_s;	/* RFC 2852, 0: not asked for */
-	bool deliver_by_return;
-	bool has_priority;
-	int priority;		/* RFC 6710, -9 to 9 */
-	long long hold_for_s;	/* RFC 4865, 0: not asked for */
-};
-
 struct transaction {
 	const struct envelope *envelope;	/* borrowed */
 	const struct message *message;		/* borrowed */
