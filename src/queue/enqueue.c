@@ -43,9 +43,11 @@ fail(const struct adding *a, const char *what)
 static int
 write_records(struct adding *a, const struct envelope *envelope, const struct store_facts *facts)
 {
-	struct item draft = { .envelope = *envelope, .message = *a->message, .queued_ms = facts->now_ms, .uid = facts->uid };
+	struct item draft = { .envelope = *envelope, .message = *a->message };
 	int rc;
 
+	draft.queued_ms = facts->now_ms;
+	draft.uid = facts->uid;
 	draft.account = strdup(facts->account);
 	if (draft.account == NULL)
 		return err_memory(a->err);
@@ -132,8 +134,8 @@ open_new(struct adding *a)
 }
 
 /*
- * The message's own file, opened anew: the lock belongs to what open(2) returned, and must not outlive the item because the
- * message still has its descriptor.  -1 where that file cannot become the queued one.
+ * The message's own file, opened anew: the lock belongs to what open(2) returned, and must not outlive the item
+ * because the message still has its descriptor.  -1 where that file cannot become the queued one.
  */
 static int
 open_spooled(const struct adding *a)

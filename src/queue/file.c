@@ -183,7 +183,8 @@ file_drop_second_name(int dir, const char *id, struct stat *st)
 
 	if (tmp < 0)
 		return errno == ENOENT ? 0 : -1;
-	if (fstatat(tmp, id, &other, AT_SYMLINK_NOFOLLOW) == 0 && other.st_ino == st->st_ino && other.st_dev == st->st_dev) {
+	if (fstatat(tmp, id, &other, AT_SYMLINK_NOFOLLOW) == 0 && other.st_ino == st->st_ino &&
+	    other.st_dev == st->st_dev) {
 		rc = unlinkat(tmp, id, 0) == 0 ? file_sync(tmp) : -1;
 		st->st_nlink--;
 	}

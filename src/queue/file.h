@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the store does to files: calls that are begun again where a signal came and continued where they did half, and what
- * their failures mean.  All return 0, or -1 with errno.  For the files of store.h only.
+ * What the store does to files: calls that are begun again where a signal came and continued where they did half, and
+ * what their failures mean.  All return 0, or -1 with errno.  For the files of store.h only.
  */
 #ifndef SENDOFF_QUEUE_FILE_H
 #define SENDOFF_QUEUE_FILE_H

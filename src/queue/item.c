@@ -130,7 +130,8 @@ read_envelope(struct item *item, const struct record *record, struct err *err)
 	struct envelope *e = &item->envelope;
 	struct message *m = &item->message;
 
-	if (record->notify > (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY) || record->ret > RETURN_HEADERS)
+	if (record->notify > (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY) ||
+	    record->ret > RETURN_HEADERS)
 		return nonsense(err, "what its head asks to be reported makes no sense");
 	item->queued_ms = record->time_ms;
 	item->uid = record->uid;

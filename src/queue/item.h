@@ -24,7 +24,7 @@ enum item_state {
 
 struct item_recipient {
 	enum item_state state;
-	struct err err;		/* the last failure; ERR_NONE: there was none.  in_doubt: the server may have it all the same */
+	struct err err;		/* the last failure, or ERR_NONE.  in_doubt: the server may have it all the same */
 	int64_t tried_ms;	/* since 1970, 0: never */
 	bool delay_told;
 	bool sending;		/* SENDING, and no word of what came of it: under way, or cut off */
@@ -38,7 +38,8 @@ struct item {
 	bool active;			/* by another process, when it was opened to be looked at */
 	struct envelope envelope;
 	/*
-	 * Its header is empty where it was not asked for.  Its body lies in fd, which it borrows; without fd it is empty.
+	 * Its header is empty where it was not asked for.  Its body lies in fd, which it borrows; without fd it is
+	 * empty.
 	 */
 	struct message message;
 	uint64_t size;			/* octets of the whole message */
@@ -51,7 +52,7 @@ struct item {
 	int64_t next_ms;		/* not to be tried before; 0: at any time */
 	bool held;
 	bool failed;			/* needs a person */
-	bool in_doubt;			/* for one who is waiting an attempt ended without an answer: another may deliver it twice */
+	bool in_doubt;			/* one who is waiting is: he may get it twice */
 	enum notice notice_in_doubt;	/* … of telling the sender that */
 	enum notice notice_tried;	/* what the last attempt was: NOTICE_NONE for one with the message itself */
 	enum notice notice_sending;	/* SENDING of that notice, and no word since */
@@ -69,24 +70,25 @@ void item_init(struct item *item);
 void item_release(struct item *item);
 
 /*
- * Fills the item from its head's records (block->head_len octets); message.body.size is set.  What its text says goes to
- * servers as it is, so that control characters, and a header block that is not in wire form, make no sense.
+ * Fills the item from its head's records (block->head_len octets); message.body.size is set.  What its text says goes
+ * to servers as it is, so that control characters, and a header block that is not in wire form, make no sense.
  * Errors: ERR_MESSAGE (they make no sense; says what), ERR_SYSTEM (memory).
  */
 int item_read_head(struct item *item, struct span head, bool with_header, struct err *err);
 
 /*
- * Takes the tail's records into the item as far as they are whole, and sets tail and torn: what could not be read is the
- * end of the last batch, which STATES calls torn.  A SENDING without what came of it makes those who were waiting in doubt,
- * unless the item is active.
- * Errors: ERR_MESSAGE (a record of another version, one that makes no sense, or a damaged one with a later batch behind it),
- * ERR_SYSTEM.
+ * Takes the tail's records into the item as far as they are whole, and sets tail and torn: what could not be read is
+ * the end of the last batch, which STATES calls torn.  A SENDING without what came of it makes those who were waiting
+ * in doubt, unless the item is active.
+ * Errors: ERR_MESSAGE (a record of another version, one that makes no sense, or a damaged one with a later batch
+ * behind it), ERR_SYSTEM.
  */
 int item_read_tail(struct item *item, struct span tail, struct err *err);
 
 /*
- * Takes records (no batch among them) into the item, but not into its tail.  One who has the message, or is settled, stays
- * so: an OUTCOME that says otherwise makes no sense.  One who was in doubt stays so until he has it, is refused or not.
+ * Takes records (no batch among them) into the item, but not into its tail.  One who has the message, or is settled,
+ * stays so: an OUTCOME that says otherwise makes no sense.  One who was in doubt stays so until he has it, is refused
+ * or not.
  * Errors: as item_read_tail(); the item is to be released then.
  */
 int item_apply(struct item *item, struct span records, struct err *err);

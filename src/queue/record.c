@@ -29,7 +29,7 @@ get(const void *from, size_t octets)
 
 /* The block. */
 
-static const char magic[] = "sendoff\n";
+static const char magic[8] = { 's', 'e', 'n', 'd', 'o', 'f', 'f', '\n' };
 
 enum {			/* where its parts begin; what lies between HEAD_SUM_AT and SUM_AT is 0 */
 	VERSION_AT = 8,
@@ -44,7 +44,7 @@ void
 block_write(unsigned char out[static BLOCK_SIZE], const struct block *block)
 {
 	memset(out, 0, BLOCK_SIZE);
-	memcpy(out, magic, strlen(magic));
+	memcpy(out, magic, sizeof(magic));
 	put(out + VERSION_AT, block->version, 4);
 	put(out + BODY_LEN_AT, block->body_len, 8);
 	put(out + HEAD_LEN_AT, block->head_len, 8);
@@ -56,7 +56,7 @@ block_write(unsigned char out[static BLOCK_SIZE], const struct block *block)
 enum block_result
 block_read(const unsigned char in[static BLOCK_SIZE], struct block *block)
 {
-	if (memcmp(in, magic, strlen(magic)) != 0)
+	if (memcmp(in, magic, sizeof(magic)) != 0)
 		return BLOCK_FOREIGN;
 	/* Before the checksum: another version may keep it elsewhere. */
 	block->version = (uint32_t)get(in + VERSION_AT, 4);

@@ -2,7 +2,7 @@
 /*
  * The file of a queued message, as octets (numbers are little-endian):
  *
- *	block     BLOCK_SIZE octets: "sendoff" LF, format version, lengths of body and head, checksums of body, head and block
+ *	block     BLOCK_SIZE octets: "sendoff" LF, format version, lengths of body and head, checksums of all
  *	body      in wire form, as it was spooled
  *	head      records: one ENVELOPE, RECIPIENT for each of them in order, one HEADER
  *	tail      records; what is appended at once begins with a BATCH
@@ -10,8 +10,8 @@
  * The body comes first because it is spooled before the envelope is known (-t): so the spooled file itself becomes the
  * queued one.  Block, body and head never change.
  *
- * A record is: u32 length of the payload, u32 checksum of what follows (type and payload), u8 type, payload.  A payload is
- * fields: u8 tag, u32 length, octets.  Unknown tags are skipped; an unknown type is another version's.
+ * A record is: u32 length of the payload, u32 checksum of what follows (type and payload), u8 type, payload.  A
+ * payload is fields: u8 tag, u32 length, octets.  Unknown tags are skipped; an unknown type is another version's.
  *
  * Pure: no descriptor, no clock.  All that is read is foreign.
  */
@@ -53,11 +53,12 @@ enum record_type {
 	RECORD_RECIPIENT,	/* address, original */
 	RECORD_HEADER,		/* text: the header block */
 	/* tail */
-	RECORD_SENDING = 16,	/* attempt, notice: the last octet of content is about to go out to those who are waiting */
-	RECORD_OUTCOME,		/* recipients, state, and where it failed the error */
-	RECORD_ATTEMPT,		/* time, attempt, account, server, tls, auth, text (the server's reply to the content): has ended */
+	RECORD_SENDING = 16,	/* attempt, notice: the last octet of content is about to go out to who is waiting */
+	RECORD_OUTCOME,		/* recipients, state, and where it failed the error; before its ATTEMPT */
+	/* time, attempt, notice, account, server, tls, auth, text (the server's reply to the content): has ended */
+	RECORD_ATTEMPT,
 	RECORD_NEXT,		/* next: not before then */
-	RECORD_NOTICE,		/* notice, recipients: the sender was told so about them; SENDING of a notice is settled */
+	RECORD_NOTICE,		/* notice, recipients: the sender was told so about them; its SENDING is settled */
 	RECORD_HOLD,		/* uid: a person holds it back */
 	RECORD_RELEASE,		/* uid: … no longer */
 	RECORD_FAILED,		/* text: needs a person; no run tries it again */
@@ -88,7 +89,7 @@ struct record {
 	uint64_t code;			/* reply code */
 	uint64_t at;			/* octets of the tail before this record */
 	uint64_t length;		/* octets of the records that were written together with this one, behind it */
-	bool taken;			/* the first that is appended since the message was taken: the one before let go of it */
+	bool taken;			/* the first since the message was taken: who had it before let go of it */
 	bool in_doubt;
 	bool needs_utf8;
 	struct span recipients;		/* packed ranges, by record_add_range() */
@@ -113,7 +114,7 @@ enum record_result {
 	RECORD_OK,
 	RECORD_END,		/* nothing is left */
 	RECORD_TORN,		/* what is left is no whole record, or its checksum is wrong: *rest stays */
-	RECORD_UNKNOWN,		/* a whole record of a type, or with a content, that this version does not know: *rest stays */
+	RECORD_UNKNOWN,		/* a whole record of a type or content that this version does not know: *rest stays */
 };
 
 /* Takes the next record off rest. */

@@ -52,8 +52,9 @@ check_folder(const char *path, int fd, struct err *err)
 	if (fstat(fd, &st) != 0)
 		return file_fail(path, "be looked at", err);
 	if (st.st_uid != geteuid())
-		return err_set(err, ERR_PERMISSION, "the queue %s belongs to the user with the number %u, and this is %u",
-		    path, (unsigned)st.st_uid, (unsigned)geteuid());
+		return err_set(err, ERR_PERMISSION,
+		    "the queue %s belongs to the user with the number %u, and this is %u", path, (unsigned)st.st_uid,
+		    (unsigned)geteuid());
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(err, ERR_CONFIG, "others can write to the queue %s", path);
 	return 0;
@@ -384,8 +385,8 @@ check_body(const struct opened *o)
 }
 
 /*
- * Cuts off what is no record.  Synced, though that is rare enough not to matter: what was cut must not come back behind a
- * batch that is appended later.
+ * Cuts off what is no record.  Synced, though that is rare enough not to matter: what was cut must not come back
+ * behind a batch that is appended later.
  */
 static enum store_result
 cut_torn(struct opened *o)

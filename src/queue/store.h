@@ -35,8 +35,8 @@ struct store {
 #define STORE_INIT { -1, NULL }
 
 /*
- * Opens the directory; `make`: also makes it (0700), and the folders above it (0755; 0700 where they belong to a user), and
- * syncs what was made.  It must belong to the effective user, and nobody else may write there.
+ * Opens the directory; `make`: also makes it (0700), and the folders above it (0755; 0700 where they belong to a
+ * user), and syncs what was made.  It must belong to the effective user, and nobody else may write there.
  * Errors: ERR_CANT_CREATE, ERR_TEMPORARY (no room: see store_add()); ERR_PERMISSION (another's; not to be read);
  * ERR_CONFIG (not a directory, others can write); where it is missing and not to be made, sys_errno is ENOENT.
  */
@@ -52,11 +52,11 @@ struct store_facts {
 };
 
 /*
- * Queues a message, durably: writes, syncs, links, syncs the directory.  A body that lies in a file which was spooled into
- * this store (store_spool()) is not copied.  On success *item is the queued message, open and locked, its body in the file;
- * `message` keeps what it has.  On failure nothing is left behind.
- * Errors: ERR_TEMPORARY (disk full, quota, no inodes, input/output error, no locks: may succeed later), ERR_CANT_CREATE (read-
- * only, no permission, gone), ERR_SYSTEM.
+ * Queues a message, durably: writes, syncs, links, syncs the directory.  A body that lies in a file which was spooled
+ * into this store (store_spool()) is not copied.  On success *item is the queued message, open and locked, its body
+ * in the file; `message` keeps what it has.  On failure nothing is left behind.
+ * Errors: ERR_TEMPORARY (disk full, quota, no inodes, input/output error, no locks: may succeed later),
+ * ERR_CANT_CREATE (read-only, no permission, gone), ERR_SYSTEM.
  */
 int store_add(struct store *store, const struct envelope *envelope, const struct message *message,
     const struct store_facts *facts, struct item *item, struct err *err);
@@ -74,16 +74,22 @@ enum store_result {
 
 /*
  * Opens the message of that name and locks it: with its header, ready to be sent.  The body's checksum is right
- * (STORE_DAMAGED else).  A torn tail is cut off.  *item is the caller's, for item_release(), whatever comes back.
+ * (STORE_DAMAGED else).  A torn tail is cut off.  *item is the caller's, for item_release(), whatever comes back; it
+ * borrows the store's path.
  */
 enum store_result store_take(struct store *store, const char *id, struct item *item, struct err *err);
 
-/* Opens it to be looked at, without lock; `with_header`: its header block too. */
+/*
+ * Opens it to be looked at, without lock.  `with_header`: its header block too, and its body can be read; else nothing
+ * stays open.  The body's checksum is not looked at.
+ */
 enum store_result store_look(struct store *store, const char *id, bool with_header, struct item *item, struct err *err);
 
 /*
- * Appends records to a locked item, syncs the file, and takes them into the item.  On failure the item is broken, and the
- * file as it was, as far as that can be had.  Errors: as store_add(); ERR_CANT_CREATE for more than STORE_TAIL_MAX too.
+ * Appends records to a locked item, syncs the file, and takes them into the item.  Outcomes come before the attempt
+ * that they belong to, those of who has the message first: should the end be torn off, the rest is still true.  On
+ * failure the item is broken, and the file as it was, as far as that can be had.
+ * Errors: as store_add(); ERR_CANT_CREATE for more than STORE_TAIL_MAX; ERR_MESSAGE (the records make no sense).
  */
 int store_append(struct item *item, const struct buf *records, struct err *err);
 
@@ -105,8 +111,8 @@ struct store_scan {
 
 int store_scan_begin(struct store_scan *scan, struct store *store, struct err *err);
 /*
- * The next name: `name` is borrowed until the next call; *foreign: it is no id, or no regular file.  False at the end, or
- * where reading failed (err is filled then).
+ * The next name: `name` is borrowed until the next call; *foreign: it is no id, or no regular file.  False at the
+ * end, or where reading failed (err is filled then).
  */
 bool store_scan_next(struct store_scan *scan, const char **name, bool *foreign, struct err *err);
 void store_scan_end(struct store_scan *scan);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Any octets as the file of a queued message.  The first octet chooses: 0: they are the file; else they are body, head and
- * tail, whose lengths stand before them (two octets each for body and head), and block and checksums are put right, for no
- * fuzzer finds one: then the records are what is tried.  With 2, batches are where they say, too.
+ * Any octets as the file of a queued message.  The first octet chooses: 0: they are the file; else they are body,
+ * head and tail, whose lengths stand before them (two octets each for body and head), and block and checksums are put
+ * right, for no fuzzer finds one: then the records are what is tried.  With 2, batches are where they say, too.
  *
- * What can be read is the same whether it is read from memory or from the store, is written again as it was read, and can
- * be appended to.
+ * What can be read is the same whether it is read from memory or from the store, is written again as it was read, and
+ * can be appended to.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -142,7 +142,6 @@ check_item(const struct item *item)
 		check(r->state != ITEM_ACCEPTED || (r->err.kind == ERR_NONE && !r->err.in_doubt));
 		check(r->state != ITEM_WAITING || !r->err.in_doubt || item->in_doubt);
 		check(!r->sending || item->active);
-		check(strchr(r->err.what.data, '\n') == NULL || r->err.what.len > 0);
 		check(memchr(r->err.what.data, 0x1b, r->err.what.len) == NULL);
 		check(memchr(r->err.reply.data, 0x1b, r->err.reply.len) == NULL);
 	}

@@ -119,7 +119,8 @@ script_write(struct buf *out, const char *script, size_t before)
 
 		if (*word == '[' || *word == '(' || *word == '\0') {
 			if (kind != '\0')
-				file_add_batch(out, before + out->len, kind == '[', (struct span){ batch.data, batch.len });
+				file_add_batch(out, before + out->len, kind == '[',
+				    (struct span){ batch.data, batch.len });
 			buf_clear(&batch);
 			kind = *word;
 		} else {

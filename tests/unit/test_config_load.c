@@ -577,6 +577,28 @@ test_too_large(void **state)
 	expect_load("conf", "error: $/conf: larger than 1048576 octets");
 }
 
+/* The last line is read, however many octets come before it. */
+static void
+test_sizes(void **state)
+{
+	static const size_t sizes[] = { 100, 16382, 16383, 16384, 16385, 32767, 32768, 32769, 100000, (1 << 20) - 1, 1 << 20 };
+	struct buf text = BUF_INIT(1 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		buf_clear(&text);
+		while (text.len < sizes[i] - strlen(OURS "user me"))
+			buf_adds(&text, "\n");
+		buf_adds(&text, OURS "user me");
+		assert_int_equal(text.len, sizes[i]);
+		make_file("conf", text.data);
+		expect_load("conf", "default=me");
+	}
+	make_file("conf", "");
+	expect_load("conf", "");
+	buf_release(&text);
+}
+
 static int
 errno_of_load(const char *path)
 {
@@ -853,6 +875,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errno, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_usual_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue_dir, setup, teardown),

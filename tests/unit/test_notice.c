@@ -164,18 +164,17 @@ static const struct row rows[] = {
 	  .has = { "Subject: Successful Mail Relay Report\r\n", "Message-ID: <0123456789.relayed-",
 	      "passed on to the mail server",
 	      "Action: relayed\r\nStatus: 2.1.9\r\n", "text/rfc822-headers", "tried for 1 other recipient." },
-	  .lacks = { "No reason", "rfc822; carol", BODY } },
-	{ .name = "expired", .notice = NOTICE_FAILED,
-	  .to = { { "bob@example.net", NULL, ITEM_REFUSED, ERR_TEMPORARY, 451, "4.7.1",
-	      "the server refused the recipient for now", "451 4.7.1 later", "mx.example.net:587", false, false } },
-	  .has = { "Given up after 5 days. The last failure:", "Status: 5.4.7\r\n",
-	      "Diagnostic-Code: smtp; 451 4.7.1 later\r\n" } },
-	{ .name = "in-doubt", .notice = NOTICE_FAILED,
-	  .to = { { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "",
-	      "the connection broke", "", "mx.example.net:587", true, false } },
+	  .lacks = { "No reason", "Its turn", "rfc822; carol", BODY } },
+	{ .name = "expired", .notice = NOTICE_FAILED, .to = {
+	      FAILED(ERR_TEMPORARY, 451, "4.7.1", "451 4.7.1 later"), FAILED(ERR_TEMPORARY, 451, "4.4.7", "451 x") },
+	  .has = { "Status: 5.4.7\r\nRemote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 451 4.7.1 later\r\n",
+	      "Status: 5.4.7\r\nRemote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 451 x\r\n" } },
+	{ .name = "in-doubt", .notice = NOTICE_FAILED, .to = {
+	      { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "", "lost", "", "a.example:25", true, false },
+	      { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "4.4.7", "lost", "", "b.example:25", true, false } },
 	  .has = { "it may\r\n      have been delivered all the same",
-	      "Status: 5.4.2\r\nRemote-MTA: dns; mx.example.net\r\nLast-" },
-	  .lacks = { "Given up", "Diagnostic-Code" } },
+	      "Status: 5.4.2\r\nRemote-MTA: dns; a.example\r\nLast-", "Status: 5.4.7\r\nRemote-MTA: dns; b.example\r\nLast-" },
+	  .lacks = { "Diagnostic-Code" } },
 	/* What stands in the fields. */
 	{ .name = "envid", .notice = NOTICE_FAILED, .envid = "a+2Bb+40c+ZZ+4", .to = { UNKNOWN },
 	  .has = { "\r\n\r\nOriginal-Envelope-Id: a+b@c+ZZ+4\r\nReporting-MTA: " } },
@@ -203,6 +202,8 @@ static const struct row rows[] = {
 	  .has = { "Diagnostic-Code: smtp; 550 one two 551 three -four\\x0D Final-Recipient: x\r\n",
 	      "said: 550 one two 551 three -four\\x0D\r\n      Final-Recipient: x\r\n" },
 	  .lacks = { "\nFinal-Recipient: x" } },
+	{ .name = "reply-alone", .notice = NOTICE_FAILED, .to = { FAILED(ERR_PROTOCOL, 0, "", "334 hm") },
+	  .has = { "Status: 5.5.0\r\n" }, .lacks = { "Diagnostic-Code", "334" } },
 	{ .name = "reply-utf8", .notice = NOTICE_FAILED,
 	  .to = { FAILED(ERR_REFUSED, 550, "", "550 gr\xc3\xbcn\xff\e[1m") },
 	  .has = { "Diagnostic-Code: smtp; 550 gr\\xC3\\xBCn\\xFF\\x1B[1m\r\n",
@@ -242,17 +243,19 @@ static const struct row rows[] = {
 	  .has = { "The message:\r\n\r\n  Queue id: 0123456789\r\n" }, .lacks = { "In-Reply-To", "References" } },
 	{ .name = "bad-id", .notice = NOTICE_FAILED, .header = "Message-ID: <a b@c>\r\n", .to = { UNKNOWN },
 	  .lacks = { "In-Reply-To" } },
+	{ .name = "half-id", .notice = NOTICE_FAILED, .header = "Message-ID: b@c>\r\n", .to = { UNKNOWN },
+	  .lacks = { "In-Reply-To" } },
 	{ .name = "folded-id", .notice = NOTICE_FAILED, .header = "Message-ID: <a\r\n b@c>\r\n", .to = { UNKNOWN },
 	  .lacks = { "In-Reply-To" } },
 	{ .name = "8bit-id", .notice = NOTICE_FAILED, .header = "Message-ID: <\xc3\xa4@c>\r\n", .to = { UNKNOWN },
 	  .lacks = { "In-Reply-To" } },
 	{ .name = "no-id", .notice = NOTICE_FAILED, .header = "Message-ID: none\r\n", .to = { UNKNOWN },
 	  .lacks = { "In-Reply-To" } },
-	{ .name = "encoded", .notice = NOTICE_FAILED,
-	  .header = "Subject: =?utf-8?Q?gr=C3=BCn_=3f?=\r\n  =?UTF-8?b?w6Q=?= x =?x\r\n"
-	  "To: =?latin1?q?=FC?= =?utf-8?q?=F?= =?utf-8?x?a?= <a@b>\r\n", .to = { UNKNOWN },
-	  .has = { "Subject: gr=C3=BCn ?=C3=A4 x =3D?x\r\n",
-	      "To: =3D?latin1?q?=3DFC?=3D =3D?utf-8?q?=3DF?=3D =3D?utf-8?x?a?=3D" } },
+	{ .name = "encoded", .notice = NOTICE_FAILED, .to = { UNKNOWN },
+	  .header = "Subject: =?utf-8?Q?gr=c3=BCn_=3f?=\r\n  =?UTF-8?b?w6Q=?= x =?us-ascii?q?y?= =?x\r\n"
+	      "To: =?latin1?q?=FC?= =?utf-8?q?ab=F?= =?utf-8?x?a?= <a@b>\r\n",
+	  .has = { "Subject: gr=C3=BCn ?=C3=A4 x y =3D?x\r\n",
+	      "To: =3D?latin1?q?=3DFC?=3D =3D?utf-8?q?ab=3DF?=3D =3D?utf-8?x?a?=3D" } },
 	{ .name = "encoded-lines", .notice = NOTICE_FAILED, .header = "Subject: =?utf-8?q?a=0D=0A.=0D=0A--x?=\r\n",
 	  .to = { UNKNOWN },
 	  .has = { "Subject: a\\x0D\\x0A.\\x0D\\x0A--x\r\n" } },
@@ -419,6 +422,8 @@ check_facts(const struct message *m, const struct buf *all, const char *name)
 		rest.len -= (size_t)(lf + 1 - rest.data);
 		rest.data = lf + 1;
 	}
+	if (longest > MESSAGE_LINE_MAX || m->header_line_max > MESSAGE_LINE_MAX)
+		fail_msg("%s: a line is too long for SMTP", name);
 	if (longest != m->body_line_max)
 		fail_msg("%s: the longest line has %llu octets", name, (unsigned long long)longest);
 }
@@ -717,8 +722,10 @@ encodes_long_header_lines(void **state)
 	struct buf all = BUF_INIT(4 << 20), header = BUF_INIT(MESSAGE_HEADER_MAX);
 
 	(void)state;
-	for (size_t over = 0; over < 2; over++) {
-		begin(0, RETURN_FULL);
+	for (size_t round = 0; round < 4; round++) {
+		size_t over = round & 1;
+
+		begin(0, round < 2 ? RETURN_FULL : RETURN_HEADERS);
 		buf_clear(&header);
 		buf_adds(&header, "X: ");
 		while (header.len < MESSAGE_LINE_MAX + over)
@@ -733,6 +740,47 @@ encodes_long_header_lines(void **state)
 		end();
 	}
 	buf_release(&header);
+	buf_release(&all);
+}
+
+/* What is said of a body is looked at again while it is copied. */
+static void
+sees_what_it_copies(void **state)
+{
+	struct buf all = BUF_INIT(1 << 20);
+
+	(void)state;
+	begin(0, RETURN_FULL);
+	set_message(HEADER, "a\0b\xc3\xbc\r\n", 7);
+	item.message.body_nul = item.message.body_8bit = false;
+	add_recipient(&(struct fate)UNKNOWN);
+	make(NOTICE_FAILED, &facts, &all, "copied");
+	assert_non_null(memmem(all.data, all.len, "a\0b\xc3\xbc\r\n", 7));
+	end();
+	buf_release(&all);
+}
+
+/* What has no time is not told. */
+static void
+leaves_out_unknown_times(void **state)
+{
+	struct notice_facts timeless = facts;
+	struct buf all = BUF_INIT(1 << 20);
+
+	(void)state;
+	begin(NOTIFY_DELAY, RETURN_DEFAULT);
+	add_recipient(&(struct fate)WAITING);
+	states[0].tried_ms = 0;
+	item.queued_ms = 0;
+	timeless.expire_ms = 0;
+	make(NOTICE_DELAYED, &timeless, &all, "timeless");
+	assert_non_null(strstr(all.data, "It is tried again. This"));
+	assert_null(strstr(all.data, "Arrival-Date"));
+	assert_null(strstr(all.data, "Last-Attempt-Date"));
+	assert_null(strstr(all.data, "Will-Retry-Until"));
+	states[0].tried_ms = item.queued_ms = timeless.expire_ms = INT64_MAX;
+	make(NOTICE_DELAYED, &timeless, &all, "end-of-time");
+	end();
 	buf_release(&all);
 }
 
@@ -787,10 +835,10 @@ bounds_foreign_words(void **state)
 		    text.data, true, false });
 		add_recipient(&(struct fate){ "\xc3\xbc@x", .state = ITEM_REFUSED });
 		make(NOTICE_FAILED, &facts, &all, "bounded");
-		assert_true(all.len < 128 * 1024);
+		assert_true(all.len < 48 * 1024);
 		states[0].err.kind = ERR_MESSAGE;
 		make(NOTICE_FAILED, &facts, &all, "bounded-plain");
-		assert_true(all.len < 128 * 1024);
+		assert_true(all.len < 48 * 1024);
 		end();
 	}
 	buf_release(&text);
@@ -880,6 +928,8 @@ main(void)
 		cmocka_unit_test(returns_what_can_be_sent),
 		cmocka_unit_test(keeps_lines_at_any_place),
 		cmocka_unit_test(encodes_long_header_lines),
+		cmocka_unit_test(sees_what_it_copies),
+		cmocka_unit_test(leaves_out_unknown_times),
 		cmocka_unit_test(names_thousands),
 		cmocka_unit_test(bounds_foreign_words),
 		cmocka_unit_test(cuts_between_characters),

@@ -233,6 +233,52 @@ can_be_linked_nowhere(void **state)
 	spool_release(&s);
 }
 
+/* With room before it, and a name given later: for a queue that takes the file as it is. */
+static void
+leaves_room_and_can_be_linked(void **state)
+{
+	struct spool s;
+	struct stat st;
+	char from[64], to[64], room[65];
+
+	(void)state;
+	spool_init(&s, &(struct spool_place){ .dir = dir, .room = 64, .linkable = true });
+	assert_int_equal(write_octets(&s, 0, 3 * MAX + 1, 1000), 0);
+	assert_int_equal(spool_finish(&s, &err), 0);
+	assert_true(s.place.linkable);
+	check_read(&s, 0, 3 * MAX + 1, 3 * MAX + 1);
+	check_read(&s, 3 * MAX, 10, 1);
+	assert_int_equal(fstat(s.fd, &st), 0);
+	assert_int_equal(st.st_size, 64 + 3 * MAX + 1);
+	assert_int_equal(pread(s.fd, room, 65, 0), 65);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(room[i], 0);
+	assert_int_equal(room[64], octet_at(0));
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", s.fd);
+	snprintf(to, sizeof(to), "%s/name", dir);
+	assert_int_equal(linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW), 0);
+	assert_int_equal(unlink(to), 0);
+	spool_release(&s);
+}
+
+/* Where the file had a name once, it cannot get one again; the room stays. */
+static void
+tells_that_it_cannot_be_linked(void **state)
+{
+	struct spool s;
+
+	(void)state;
+	tmpfile_errno = EOPNOTSUPP;
+	spool_init(&s, &(struct spool_place){ .dir = dir, .room = 64, .linkable = true });
+	assert_int_equal(write_octets(&s, 0, MAX + 1, 1000), 0);
+	assert_int_equal(spool_finish(&s, &err), 0);
+	tmpfile_errno = 0;
+	assert_false(s.place.linkable);
+	check_read(&s, 0, MAX + 1, MAX + 1);
+	assert_int_equal(lseek(s.fd, 0, SEEK_CUR), 64 + MAX + 1);
+	spool_release(&s);
+}
+
 static void
 check_failure(int rc, enum err_kind kind, int number, const char *sentence)
 {
@@ -359,6 +405,8 @@ main(void)
 		cmocka_unit_test(survives_short_and_interrupted_calls),
 		cmocka_unit_test(leaves_no_trace),
 		cmocka_unit_test(can_be_linked_nowhere),
+		cmocka_unit_test(leaves_room_and_can_be_linked),
+		cmocka_unit_test(tells_that_it_cannot_be_linked),
 		cmocka_unit_test(tells_where_no_file_can_be_made),
 		cmocka_unit_test(takes_tmp_where_no_folder_is_named),
 		cmocka_unit_test(tells_full_disks),

@@ -2,6 +2,7 @@
 /*
  * Signals come while the program waits, and only then.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,8 @@
 enum {
 	SOON_MS = 30,
 	LATE_MS = 10000,	/* never, where all is well */
+	OFTEN = 200,
+	FEW = 16,		/* descriptors */
 };
 
 static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGALRM };
@@ -99,6 +103,28 @@ signals_wait_for_the_wait(void **state)
 	assert_string_equal(calls.data, "15 2 1 14 ");
 	wait_poll(NULL, 0, deadline_in(0));
 	assert_string_equal(calls.data, "15 2 1 14 ");
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		assert_true(is_blocked(ours[i]));
+}
+
+/* Programs are started with signals blocked now and then. */
+static void
+what_was_blocked_comes_too(void **state)
+{
+	sigset_t term;
+
+	(void)state;
+	wait_on_signals(NULL, NULL);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	wait_on_signals(write_down, &calls);
+	raise(SIGTERM);
+	wait_poll(NULL, 0, deadline_in(0));
+	assert_string_equal(calls.data, "15 ");
+	wait_on_signals(NULL, NULL);
+	assert_true(is_blocked(SIGTERM));
+	sigprocmask(SIG_UNBLOCK, &term, NULL);
 }
 
 static void
@@ -111,6 +137,26 @@ a_signal_does_not_end_the_wait(void **state)
 	assert_int_equal(wait_poll(NULL, 0, deadline_in(SOON_MS)), 0);
 	assert_string_equal(calls.data, "14 ");
 	assert_true(clock_ms() - start >= SOON_MS);
+}
+
+/* However often one comes. */
+static void
+ring_on(void *arg, int signal)
+{
+	write_down(arg, signal);
+	ring_in(calls.len < OFTEN * strlen("14 ") ? SOON_MS / 10 : 0);
+}
+
+static void
+signals_do_not_delay_the_end(void **state)
+{
+	(void)state;
+	wait_on_signals(ring_on, &calls);
+	ring_in(SOON_MS / 10);
+	assert_int_equal(wait_poll(NULL, 0, deadline_in(SOON_MS)), 0);
+	assert_true(calls.len < OFTEN * strlen("14 "));
+	ring_in(0);
+	wait_deliver();
 }
 
 static void
@@ -137,13 +183,22 @@ poll_tells_what_is_ready(void **state)
 		close(pipes[i / 2][i % 2]);
 }
 
+/* More descriptors than a process may have. */
 static void
 poll_fails_as_poll_does(void **state)
 {
-	struct pollfd none = { .fd = 0 };
+	struct pollfd polls[FEW + 1];
+	struct rlimit before, few;
 
 	(void)state;
-	assert_int_equal(wait_poll(&none, (nfds_t)-1, deadline_in(LATE_MS)), -1);
+	for (size_t i = 0; i <= FEW; i++)
+		polls[i] = (struct pollfd){ .fd = -1 };
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ FEW, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(wait_poll(polls, FEW + 1, deadline_in(LATE_MS)), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 static void
@@ -325,6 +380,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(signals_wait_for_the_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_blocked_comes_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(signals_do_not_delay_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_signal_does_not_end_the_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(poll_tells_what_is_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(poll_fails_as_poll_does, setup, teardown),
