@@ -121,7 +121,6 @@ static const struct field {
 	{ 74, FORM_TEXT, offsetof(struct record, enhanced) },
 	{ 75, FORM_TEXT, offsetof(struct record, text) },
 	{ 76, FORM_TEXT, offsetof(struct record, reply) },
-	{ 77, FORM_TEXT, offsetof(struct record, stage) },
 };
 
 static void
@@ -252,7 +251,6 @@ read_fields(struct span payload, struct record *record)
 static const struct record blank = {
 	.recipients = EMPTY, .account = EMPTY, .sender = EMPTY, .envid = EMPTY, .address = EMPTY, .original = EMPTY,
 	.server = EMPTY, .tls = EMPTY, .auth = EMPTY, .kind = EMPTY, .enhanced = EMPTY, .text = EMPTY, .reply = EMPTY,
-	.stage = EMPTY,
 };
 
 static bool

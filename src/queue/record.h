@@ -95,7 +95,7 @@ struct record {
 	struct span recipients;		/* packed ranges, by record_add_range() */
 	struct span account, sender, envid, address, original, server, tls, auth;
 	struct span kind;		/* err_name() */
-	struct span enhanced, text, reply, stage;
+	struct span enhanced, text, reply;
 };
 
 enum record_fact {
