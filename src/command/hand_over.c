@@ -133,7 +133,6 @@ job_hand_over(struct job *job, struct err *err)
 		.when = when_to_deliver(job),
 		.wait_ms = is_watched(job) ? -1 : job->account->wait_ms,
 		.mail_refusals = wants_mail(job),
-		.dialogue = job->options->verbose ? &transcript.watch : NULL,
 		.watch = { .attempt = report_attempt, .trouble = report_trouble },
 		.leave = leave,
 		.arg = job,
@@ -141,6 +140,8 @@ job_hand_over(struct job *job, struct err *err)
 	int result;
 
 	transcript_init(&transcript, stderr);
+	if (job->options->verbose)
+		s.dialogue = &transcript.watch;
 	result = submit(&s, err);
 	transcript_release(&transcript);
 	if (result == 0) {

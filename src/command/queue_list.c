@@ -109,7 +109,7 @@ queue_json_members(struct json *json, const struct item *item, bool all)
 	json_number(json, "arrival_time", item->queued_ms / 1000);
 	json_number(json, "message_size", (int64_t)item->size);
 	json_bool(json, "forced_expire", false);
-	json_text(json, "sender", item->envelope.sender);
+	json_text(json, "sender", item->envelope.sender[0] != '\0' ? item->envelope.sender : "MAILER-DAEMON");
 	json_recipients(json, item, all);
 	json_text(json, "account", item->account);
 	json_number(json, "uid", (int64_t)item->uid);

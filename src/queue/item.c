@@ -461,6 +461,10 @@ apply_failed(struct item *item, const struct record *record)
 static int
 apply_retry(struct item *item)
 {
+	/* What a person wants tried once more: of a message that had failed, those who were refused, too. */
+	for (size_t i = 0; item->failed && i < item->envelope.count; i++)
+		if (item->recipients[i].state == ITEM_REFUSED)
+			item->recipients[i].state = ITEM_WAITING;
 	item->failed = false;
 	item->next_ms = 0;
 	note_last_failure(item);

@@ -218,7 +218,7 @@ shift(struct lane *lane)
 	struct work *work = lane->works[0];
 
 	lane->count--;
-	memmove(lane->works, lane->works + 1, lane->count * sizeof(lane->works[0]));
+	memmove(lane->works, lane->works + 1, lane->count * sizeof(work));
 	if (lane->ahead > 0)
 		lane->ahead--;
 	return work;

@@ -91,7 +91,8 @@ note_failure(struct link *link, const struct account *account, const struct buf 
 
 	breaker_init(&breaker);
 	breaker_read(link->store, name->data, &breaker);
-	breaker_fail(link->store, name->data, &breaker, failure, clock_wall_ms(), account->retry_min_s, account->retry_max_s, stamp);
+	breaker_fail(link->store, name->data, &breaker, failure, clock_wall_ms(), account->retry_min_s,
+	    account->retry_max_s, stamp);
 	if (link->until_ms == 0 || breaker.until_ms < link->until_ms)
 		link->until_ms = breaker.until_ms;
 	breaker_release(&breaker);

@@ -62,7 +62,7 @@ enum record_type {
 	RECORD_HOLD,		/* uid: a person holds it back */
 	RECORD_RELEASE,		/* uid: … no longer */
 	RECORD_FAILED,		/* text: needs a person; no run tries it again */
-	RECORD_RETRY,		/* uid: a person wants it tried: neither failed nor to be waited for any more */
+	RECORD_RETRY,		/* uid: a person wants it tried: not failed (nor those refused, if it was), nor to be waited for */
 	/* The store writes it before the records that are appended at once; nobody else does.  See STATES. */
 	RECORD_BATCH,		/* at, length, taken */
 };

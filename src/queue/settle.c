@@ -64,14 +64,12 @@ is_final(const struct settling *s, size_t i)
 	return s->delivery != NULL && delivery_is_final(s->delivery, i);
 }
 
-/* Refused for good: the sender is told, does not want to be, or (failed) cannot be. */
+/* Refused for good: the sender is told, does not want to be, or there is none, which fails the message in the end. */
 static enum item_state
 refused_state(struct settling *s)
 {
-	if (s->item->envelope.sender[0] == '\0') {
-		s->out->failed = true;
+	if (s->item->envelope.sender[0] == '\0')
 		return ITEM_REFUSED;
-	}
 	return notice_is_wanted(s->item, NOTICE_FAILED) ? ITEM_REFUSED : ITEM_SETTLED;
 }
 
@@ -253,8 +251,9 @@ settle_all(struct settling *s)
 	if (s->out->accepted == 0)
 		s->out->relay_notice = false;
 	if (s->out->failed)
-		write_failed(s, s->item->envelope.sender[0] == '\0' && s->out->refused > 0 ?
-		    "refused, and there is no sender to tell" : "login, TLS or configuration were wrong for too long");
+		write_failed(s, "login, TLS or configuration were wrong for too long");
+	else if (s->item->envelope.sender[0] == '\0' && s->out->refused > 0 && s->out->waiting == 0)
+		write_failed(s, "refused, and there is no sender to tell");
 	else if (s->out->waiting > 0)
 		write_next(s);
 }

@@ -17,7 +17,7 @@
 enum fate {
 	FATE_SENT,		/* everybody has it */
 	FATE_QUEUED,		/* somebody has it, or nobody yet: the queue sees to the rest */
-	FATE_REFUSED,		/* nobody has it, nor will, and it is the caller's (told by mail too, where that was asked for) */
+	FATE_REFUSED,		/* nobody has it, nor will, and it is the caller's; told by mail too, where that was asked for */
 	FATE_UNSENT,		/* it is the caller's: it could be neither sent nor queued */
 };
 

@@ -63,8 +63,12 @@ bindkey '^T' show
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("completions")
-    write_private(home / "config", CONFIGURATION)
-    write_private(home / "other", "account far\nserver smtps://far.example.org\n")
+    write_private(home / "config", f"queue_dir {home}/queue\n{CONFIGURATION}")
+    write_private(home / "other", f"queue_dir {home}/queue.other\naccount far\nserver smtps://far.example.org\n")
+    for folder, names in (("queue", IDS | {"foreign", "60000000x1", "6000000003.bak"}), ("queue.other", {"8000000000"})):
+        (home / folder).mkdir(mode=0o700)
+        for name in names:
+            (home / folder / name).touch()
     (home / ".zshrc").write_text(ZSH_RC)
     (home / "loaded").write_text(BASH_RC + f". {COMPLETIONS}/sendoff.bash\n")
     # As installed: bash-completion finds the file by the command's name.
@@ -203,8 +207,10 @@ LONG = {"--account=", "--help", "--version"}
 
 
 def test_commands(shell, sendoff):
-    assert shell.candidates(f"{sendoff} ") == {"help", "version"}
+    assert shell.candidates(f"{sendoff} ") == {"help", "version", "queue"}
     assert shell.complete(f"{sendoff} ver") == f"{sendoff} version "
+    assert shell.complete(f"{sendoff} que") == f"{sendoff} queue "
+    assert shell.complete(f"{sendoff} -C config que") == f"{sendoff} -C config queue "
 
 
 def test_options(shell, sendoff):
@@ -270,6 +276,57 @@ def test_files_where_bash_does_not_split_at_equals_signs(shell):
 
 def test_files_are_the_first_word_only(shell, sendoff):
     assert shell.complete(f"{sendoff} -t --config=conf") == f"{sendoff} -t --config=conf"
+
+
+QUEUE_COMMANDS = {"list", "show", "flush", "hold", "release", "retry", "remove"}
+IDS = {"6000000001", "6000000002", "7000000000"}
+
+
+def test_queue_commands(shell, sendoff):
+    assert shell.candidates(f"{sendoff} queue ") == QUEUE_COMMANDS
+    assert shell.candidates(f"{sendoff} queue re") == {"release", "retry", "remove"}
+    assert shell.complete(f"{sendoff} queue fl") == f"{sendoff} queue flush "
+    assert shell.complete(f"{sendoff} -C config queue fl") == f"{sendoff} -C config queue flush "
+    assert shell.complete(f"{sendoff} --config=config queue fl") == f"{sendoff} --config=config queue flush "
+
+
+def test_queue_options(shell, sendoff):
+    assert shell.candidates(f"{sendoff} queue list --") == {"--json", "--prometheus"}
+    assert shell.complete(f"{sendoff} queue show --m") == f"{sendoff} queue show --message "
+    assert shell.complete(f"{sendoff} queue list --a") == f"{sendoff} queue list --a"
+
+
+def test_queue_ids(shell, sendoff):
+    """Those of messages; what is foreign is not offered, nor what stands there already."""
+    assert shell.candidates(f"{sendoff} queue show ") == IDS
+    assert shell.candidates(f"{sendoff} queue remove ") == IDS | {"ALL"}
+    assert shell.complete(f"{sendoff} queue show 7") == f"{sendoff} queue show 7000000000 "
+    assert shell.complete(f"{sendoff} queue flush -v 7") == f"{sendoff} queue flush -v 7000000000 "
+    assert shell.candidates(f"{sendoff} queue hold 7000000000 ") == IDS - {"7000000000"} | {"ALL"}
+    assert shell.complete(f"{sendoff} queue show 7000000000 60") == f"{sendoff} queue show 7000000000 60"
+    assert shell.complete(f"{sendoff} queue list 7") == f"{sendoff} queue list 7"
+    assert shell.complete(f"{sendoff} -C other queue show 8") == f"{sendoff} -C other queue show 8000000000 "
+
+
+def test_sendmail_has_no_queue_commands(shell, sendmail):
+    assert shell.complete(f"{sendmail} que") == f"{sendmail} que"
+    assert shell.complete(f"{sendmail} queue fl") == f"{sendmail} queue fl"
+
+
+def test_ids_come_fast_and_not_in_thousands(home, environment, tmp_path):
+    """No file is opened, and the number is bounded: a person waits."""
+    queue = tmp_path / "queue"
+    queue.mkdir(mode=0o700)
+    for i in range(3000):
+        (queue / f"60000{i:05}").touch()
+    write_private(tmp_path / "config", f"queue_dir {queue}\n{CONFIGURATION}")
+    words = [str(binary("sendoff")), "__complete", "-C", str(tmp_path / "config"), "queue", "show", ""]
+    traced = {**environment, "ASAN_OPTIONS": environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+    done = subprocess.run(["strace", "-qq", "-e", "trace=openat", "-o", str(tmp_path / "calls"), *words], env=traced,
+                          capture_output=True, text=True, check=True, timeout=LIMIT_S)
+    offered = done.stdout.splitlines()
+    assert len(offered) == 1000 and all(re.fullmatch(r"60000\d{5}\tmessage", line) for line in offered)
+    assert "60000" not in (tmp_path / "calls").read_text()
 
 
 def test_sendmail(shell, sendmail):

@@ -33,7 +33,12 @@ S: 250 2.1.5 recipient ok
 S: 250 2.0.0 queued
 S: 221 2.0.0 Bye
 """
-PLAIN = "C: AUTH PLAIN {plain:alice@example.org:sesam}\nS: 235 2.7.0 welcome"
+LOGINS = {
+    "": "",
+    "PLAIN": "C: AUTH PLAIN {plain:alice@example.org:sesam}\nS: 235 2.7.0 welcome",
+    "LOGIN": "C: AUTH LOGIN\nS: 334 {b64:Username:}\nC: {b64:alice@example.org}\nS: 334 {b64:Password:}\n"
+             "C: {b64:sesam}\nS: 235 2.7.0 welcome",
+}
 MESSAGE = scripted.STANDARD_HEADER.encode() + b"Hello Bob.\n"
 CONFIG = "server unix:/nonexistent\nfrom alice@example.org\n"
 
@@ -55,9 +60,9 @@ def run(args, *options, env=None, **more):
     return result, loaded
 
 
-def deliver(transport, path=None, login=False, recipient="bob@example.org", env=None):
+def deliver(transport, path=None, login="", recipient="bob@example.org", env=None):
     """Sends a message to a server that plays SESSION: the result, the libraries loaded, and what arrived."""
-    dialogue = SESSION.format(login="yes" if login else "no", mechanism="PLAIN", auth=PLAIN if login else "",
+    dialogue = SESSION.format(login="yes" if login else "no", mechanism=login or "PLAIN", auth=LOGINS[login],
                               recipient=recipient.replace("bücher", "xn--bcher-kva"))
     made = certs.ensure()
     with scripted.Server(scripted.parse_text("dialogue", dialogue), transport, made, path) as server:
@@ -92,11 +97,12 @@ def test_nothing_is_loaded_without_need(args, status):
 
 
 @pytest.mark.parametrize("transport, login, wanted", [
-    ("unix", False, set()),
-    ("plain", False, set()),
-    ("tls", False, GNUTLS),
-    ("starttls", False, GNUTLS),
-    ("tls", True, GNUTLS | GSASL),
+    ("unix", "", set()),
+    ("plain", "", set()),
+    ("tls", "", GNUTLS),
+    ("starttls", "", GNUTLS),
+    ("tls", "PLAIN", GNUTLS),
+    ("tls", "LOGIN", GNUTLS | GSASL),
 ], ids=str)
 def test_what_a_delivery_loads(transport, login, wanted, tmp_path):
     result, loaded, arrived = deliver(transport, tmp_path / "socket" if transport == "unix" else None, login)
@@ -117,7 +123,7 @@ def test_a_name_beyond_ascii_loads_libidn2(tmp_path):
 @pytest.mark.parametrize("library, package, options", [
     ("libgnutls.so.30", "libgnutls30", {"transport": "tls"}),
     ("libgnutls.so.30", "libgnutls30", {"transport": "starttls"}),
-    ("libgsasl.so.18", "libgsasl18", {"transport": "tls", "login": True}),
+    ("libgsasl.so.18", "libgsasl18", {"transport": "tls", "login": "LOGIN"}),
     ("libidn2.so.0", "libidn2-0", {"transport": "unix", "recipient": "bob@bücher.example"}),
 ], ids=["gnutls", "gnutls-starttls", "gsasl", "idn2"])
 @pytest.mark.parametrize("lacks", [False, True], ids=["no-library", "another-library"])
