@@ -5,7 +5,8 @@
 #   make            sendoff, and links sendmail, mailq, newaliases to it, in build/
 #   make try        sends a message through a local Postfix and shows what arrives
 #   make check      builds and passes all tests; installs what they need
-#   make bench      sendoff beside msmtp, curl and swaks; see tests/bench/README; installs what it needs
+#   make bench      sendoff beside msmtp, curl and swaks, its queue beside Postfix, nullmailer, dma and Exim; see
+#                   tests/bench/README; installs what it needs
 #   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
 #   make install    honours DESTDIR, prefix, sysconfdir; localstatedir is built in
 #
