@@ -69,6 +69,19 @@ wait_on_signals(void (*handle)(void *arg, int signal), void *arg)
 }
 
 void
+wait_die_of(int number)
+{
+	sigset_t this_one;
+
+	wait_on_signals(NULL, NULL);
+	signal(number, SIG_DFL);
+	sigemptyset(&this_one);
+	sigaddset(&this_one, number);
+	sigprocmask(SIG_UNBLOCK, &this_one, NULL);
+	raise(number);
+}
+
+void
 wait_forget(void)
 {
 	wait_on_signals(NULL, NULL);

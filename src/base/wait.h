@@ -25,6 +25,9 @@ int wait_poll(struct pollfd *polls, nfds_t count, int64_t deadline);
 /* Calls the handler for what came meanwhile, without waiting: for where something else than poll(2) waits. */
 void wait_deliver(void);
 
+/* The process ends as that signal would have it, though it was ignored or blocked before.  Returns where that cannot be. */
+void wait_die_of(int signal);
+
 /* To be called in a child before it executes another program: the signals are there as they were at first. */
 void wait_forget(void);
 

@@ -20,13 +20,13 @@ enum { PATH_LEN_MAX = 4096 };
 static bool
 is_watched(const struct job *job)
 {
-	return isatty(STDERR_FILENO) || job->options->verbose;
+	return isatty(STDERR_FILENO) || job->verbose;
 }
 
 bool
 job_is_silent(const struct job *job)
 {
-	return job->options->errors == ERRORS_QUIET;
+	return job->errors == ERRORS_QUIET;
 }
 
 /* Nobody will read what is printed. */
@@ -41,7 +41,7 @@ stderr_is_null(void)
 static bool
 wants_mail(const struct job *job)
 {
-	enum error_mode errors = job->options->errors;
+	enum error_mode errors = job->errors;
 
 	return errors == ERRORS_MAIL || errors == ERRORS_MAIL_ZERO || (errors == ERRORS_PRINT && stderr_is_null());
 }
@@ -49,7 +49,9 @@ wants_mail(const struct job *job)
 static enum delivery_when
 when_to_deliver(const struct job *job)
 {
-	switch (job->options->when) {
+	if (job->not_before_ms > 0 || job->hold)
+		return DELIVERY_QUEUE;
+	switch (job->when) {
 	case WHEN_NOW:
 		return DELIVERY_NOW;
 	case WHEN_BACKGROUND:
@@ -57,8 +59,17 @@ when_to_deliver(const struct job *job)
 	case WHEN_QUEUE:
 		return DELIVERY_QUEUE;
 	default:
-		return job->account->delivery;
+		return job->no_queue ? DELIVERY_NOW : job->account->delivery;
 	}
+}
+
+/* On a terminal success has a line too. */
+static bool
+tells_success(const struct job *job, const struct submission *s)
+{
+	if (job->quiet || !is_watched(job))
+		return false;
+	return s->fate == FATE_QUEUED || (s->fate == FATE_SENT && job->tells_success);
 }
 
 static void
@@ -67,7 +78,7 @@ report(const struct job *job, const struct submission *s)
 	report_log_submission(job->account, s);
 	if (s->behind || job_is_silent(job))
 		return;
-	if (s->fate == FATE_REFUSED || s->fate == FATE_UNSENT || (s->fate == FATE_QUEUED && is_watched(job)))
+	if (s->fate == FATE_REFUSED || s->fate == FATE_UNSENT || tells_success(job, s))
 		report_submission(stderr, job->account, s);
 }
 
@@ -81,8 +92,11 @@ leave(struct submission *s)
 	/* What came of the attempt is told by who goes on with it. */
 	s->tried = false;
 	report_log_submission(job->account, s);
-	if (is_watched(job))
+	if (tells_success(job, s))
 		report_submission(stderr, job->account, s);
+	if (job->told != NULL)
+		job->told(job->arg, s, EXIT_SUCCESS);
+	fflush(stdout);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -96,7 +110,7 @@ job_save_letter(const struct job *job)
 	err_init(&err);
 	if (dead_letter_save(&job->message, job->envelope.sender, &path, &err) == 0) {
 		err_set(&err, ERR_CANT_CREATE, "the message is saved in %s", path.data);
-		report_log_error(&err);
+		report_log_saved(&err);
 	}
 	if (!job_is_silent(job))
 		fprintf(stderr, "  message: %s\n", err.what.data);
@@ -109,13 +123,43 @@ verdict(const struct job *job, const struct submission *s, struct err *err)
 {
 	if (s->fate == FATE_SENT || s->fate == FATE_QUEUED)
 		return 0;
-	if (s->fate == FATE_REFUSED && s->queued && job->options->errors == ERRORS_MAIL_ZERO)
+	if (s->fate == FATE_REFUSED && s->queued && job->errors == ERRORS_MAIL_ZERO)
 		return 0;
 	err->kind = delivery_verdict(&s->delivery);
 	/* It could not be queued either: whatever it was, the caller is to try again. */
 	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_CONFIG)
 		err->kind = ERR_TEMPORARY;
 	return -1;
+}
+
+static int
+commit(void *arg, struct err *err)
+{
+	const struct submission *s = arg;
+	const struct job *job = s->arg;
+
+	return job->commit(job->arg, err);
+}
+
+/* What came of it, told to all who want to know. */
+static int
+tell(struct job *job, struct submission *s, struct err *err)
+{
+	int result;
+
+	report(job, s);
+	if (s->fate == FATE_UNSENT && s->queue_path != NULL)
+		job_save_letter(job);
+	result = verdict(job, s, err);
+	if (job->told != NULL && !s->behind)
+		job->told(job->arg, s, result < 0 ? err_exit_status(err->kind) : 0);
+	return result;
+}
+
+static int64_t
+wait_ms(const struct job *job)
+{
+	return is_watched(job) || job->patient ? -1 : job->account->wait_ms;
 }
 
 int
@@ -128,28 +172,26 @@ job_hand_over(struct job *job, struct err *err)
 		.envelope = &job->envelope,
 		.message = &job->message,
 		.store = &job->store,
-		.queue_path = job->config.queue_dir,
-		.config_path = job->options->config,
+		.queue_path = job->no_queue ? NULL : job->config.queue_dir,
+		.config_path = job->config_path,
 		.when = when_to_deliver(job),
-		.wait_ms = is_watched(job) ? -1 : job->account->wait_ms,
+		.wait_ms = wait_ms(job),
 		.mail_refusals = wants_mail(job),
+		.not_before_ms = job->not_before_ms,
+		.hold = job->hold,
+		.dialogue = job->verbose ? &transcript.watch : job->dialogue,
 		.watch = { .attempt = report_attempt, .trouble = report_trouble },
+		.commit = job->commit != NULL ? commit : NULL,
 		.leave = leave,
 		.arg = job,
 	};
 	int result;
 
 	transcript_init(&transcript, stderr);
-	if (job->options->verbose)
-		s.dialogue = &transcript.watch;
 	result = submit(&s, err);
 	transcript_release(&transcript);
-	if (result == 0) {
-		report(job, &s);
-		if (s.fate == FATE_UNSENT && s.queue_path != NULL)
-			job_save_letter(job);
-		result = verdict(job, &s, err);
-	}
+	if (result == 0)
+		result = tell(job, &s, err);
 	job->is_lost = result < 0 && !s.tried;
 	submission_release(&s);
 	return result;

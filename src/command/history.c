@@ -30,6 +30,8 @@ event_name(enum record_type type)
 		return "attempt";
 	case RECORD_NEXT:
 		return "next";
+	case RECORD_AT:
+		return "at";
 	case RECORD_NOTICE:
 		return "notice";
 	case RECORD_HOLD:
@@ -137,6 +139,16 @@ print_next(FILE *out, int64_t next_ms)
 }
 
 static void
+print_at(FILE *out, int64_t next_ms)
+{
+	struct buf text = BUF_INIT(64);
+
+	view_time(next_ms, &text);
+	fprintf(out, "not to be sent before %s", text.data);
+	buf_release(&text);
+}
+
+static void
 print_what(FILE *out, const struct item *item, const struct record *record)
 {
 	switch (record->type) {
@@ -154,6 +166,9 @@ print_what(FILE *out, const struct item *item, const struct record *record)
 		break;
 	case RECORD_NEXT:
 		print_next(out, record->next_ms);
+		break;
+	case RECORD_AT:
+		print_at(out, record->next_ms);
 		break;
 	case RECORD_NOTICE:
 		fprintf(out, "the sender was told (%s) about ", notice_name(record->notice));
@@ -217,7 +232,7 @@ json_event(struct json *json, const struct record *record)
 	json_time(json, "time", record->time_ms);
 	if (record->attempt > 0)
 		json_number(json, "attempt", (int64_t)record->attempt);
-	if (record->type == RECORD_NEXT)
+	if (record->type == RECORD_NEXT || record->type == RECORD_AT)
 		json_time(json, "next_attempt", record->next_ms);
 	if (record->notice != NOTICE_NONE)
 		json_text(json, "notice", notice_name(record->notice));

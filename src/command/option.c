@@ -84,8 +84,8 @@ apply_dot(struct options *options, const char *value, struct err *err)
 	return 0;
 }
 
-static int
-apply_notify(struct options *options, const char *value, struct err *err)
+int
+option_notify(const char *option, const char *value, unsigned *notify, struct err *err)
 {
 	static const struct word words[] = {
 		{ "never", NOTIFY_NEVER }, { "success", NOTIFY_SUCCESS }, { "failure", NOTIFY_FAILURE },
@@ -93,17 +93,24 @@ apply_notify(struct options *options, const char *value, struct err *err)
 	};
 	struct span rest = span_of(value);
 
-	options->notify = 0;
+	*notify = 0;
 	do {
 		int word = look_up(words, span_trim(span_cut(&rest, ',')), span_is_nocase);
 
 		if (word < 0)
-			return err_set(err, ERR_USAGE, "-N takes never, or a list of success, failure and delay, not %s", value);
-		options->notify |= (unsigned)word;
+			return err_set(err, ERR_USAGE, "%s takes never, or a list of success, failure and delay, not %s", option,
+			    value);
+		*notify |= (unsigned)word;
 	} while (rest.len > 0);
-	if ((options->notify & NOTIFY_NEVER) != 0 && options->notify != NOTIFY_NEVER)
-		return err_set(err, ERR_USAGE, "-N never goes with nothing else");
+	if ((*notify & NOTIFY_NEVER) != 0 && *notify != NOTIFY_NEVER)
+		return err_set(err, ERR_USAGE, "%s never goes with nothing else", option);
 	return 0;
+}
+
+static int
+apply_notify(struct options *options, const char *value, struct err *err)
+{
+	return option_notify("-N", value, &options->notify, err);
 }
 
 static int

@@ -91,4 +91,7 @@ const struct option_row *option_row(size_t i);
  */
 int options_parse(struct options *options, int argc, char **argv, bool own_name, struct err *err);
 
+/* "never", or a list of "success", "failure" and "delay", as the value of an option.  Errors: ERR_USAGE. */
+int option_notify(const char *option, const char *value, unsigned *notify, struct err *err);
+
 #endif

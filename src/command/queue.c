@@ -59,6 +59,18 @@ queue_cannot(enum store_result result, const char *id, struct err *err)
 	return err_wrap(err, "%s", id);
 }
 
+int
+queue_not_yet(const struct item *item, struct err *err)
+{
+	struct buf when = BUF_INIT(64);
+
+	view_time(item->not_before_ms, &when);
+	err_set(err, ERR_TEMPORARY, "the message is to be sent at %s", when.data);
+	err_hint(err, "sendoff queue release %s", item->id);
+	buf_release(&when);
+	return -1;
+}
+
 bool
 queue_check_id(struct queue_call *call, const char *id, struct err *err)
 {

@@ -106,17 +106,18 @@ static int
 release(struct act *act, struct item *item, struct err *err)
 {
 	(void)act;
-	return item->held ? append(item, RECORD_RELEASE, err) : 0;
+	return item->held || item->not_before_ms > 0 ? append(item, RECORD_RELEASE, err) : 0;
 }
 
 static int
 retry(struct act *act, struct item *item, struct err *err)
 {
-	(void)act;
 	if (item->held) {
 		err_set(err, ERR_TEMPORARY, "the message is held");
 		return err_hint(err, "sendoff queue release %s", item->id);
 	}
+	if (item->not_before_ms > act->call->now_ms)
+		return queue_not_yet(item, err);
 	return append(item, RECORD_RETRY, err);
 }
 

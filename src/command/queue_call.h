@@ -51,6 +51,9 @@ int queue_cannot(enum store_result result, const char *id, struct err *err);
 /* The same for text that need be no id: false where there can be no such message, and err is filled. */
 bool queue_check_id(struct queue_call *call, const char *id, struct err *err);
 
+/* Fills err for a message that is not to be sent yet.  Always -1. */
+int queue_not_yet(const struct item *item, struct err *err);
+
 /* Errors: ERR_CONFIG (there is no configuration, and so no server). */
 int queue_can_send(const struct queue_call *call, struct err *err);
 /* For what is left to be tried later; a failure is reported. */

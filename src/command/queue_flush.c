@@ -202,6 +202,9 @@ add_id(struct flush *flush, char *id)
 		} else if (item.held) {
 			err_set(&err, ERR_TEMPORARY, "%s: the message is held", id);
 			err_hint(&err, "sendoff queue release %s", id);
+		} else if (item.not_before_ms > flush->call->now_ms) {
+			queue_not_yet(&item, &err);
+			err_wrap(&err, "%s", id);
 		} else {
 			flush->ids[flush->id_count++] = id;
 		}

@@ -3,20 +3,15 @@
  * All that is known of one message: for people, as JSON, or the message itself.
  */
 #include <inttypes.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/text.h"
+#include "command/content.h"
 #include "command/history.h"
 #include "command/json.h"
 #include "command/queue_call.h"
 #include "command/view.h"
 #include "format/header.h"
 
-enum {
-	TEXT_MAX = 3 * ERR_TEXT_MAX,	/* octets of a reason */
-	CHUNK = 64 * 1024,		/* octets of the body that are read at once */
-};
+enum { TEXT_MAX = 3 * ERR_TEXT_MAX };	/* octets of a reason */
 
 static struct span
 header_of(const struct item *item)
@@ -241,65 +236,6 @@ print_json(struct queue_call *call, const struct item *item)
 	return 0;
 }
 
-/* The message itself */
-
-/* Lines end in LF, as files have them: in wire form no CR is without LF.  To a terminal goes nothing that could control it. */
-static void
-print_content(FILE *out, struct span text, bool terminal)
-{
-	struct buf shown = BUF_INIT(SIZE_MAX);
-
-	while (text.len > 0) {
-		struct span run = span_cut(&text, '\r');
-
-		if (terminal)
-			text_printable(&shown, run, true);
-		else
-			buf_add(&shown, run.data, run.len);
-	}
-	fwrite(shown.data, 1, shown.len, out);
-	buf_release(&shown);
-}
-
-/* To the last line end that text has, so that no character is cut in two where lines are not too long for that. */
-static size_t
-whole_lines(struct span text)
-{
-	const char *end = memrchr(text.data, '\n', text.len);
-
-	return end != NULL ? (size_t)(end - text.data) + 1 : text.len;
-}
-
-static int
-print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
-{
-	static char scratch[CHUNK];
-	uint64_t offset = 0;
-
-	while (offset < body->size && !ferror(out)) {
-		struct span text;
-
-		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) < 0)
-			return -1;
-		if (text.len == 0)
-			return err_set(err, ERR_IO, "the stored message is shorter than it was");
-		text.len = whole_lines(text);
-		print_content(out, text, terminal);
-		offset += text.len;
-	}
-	return 0;
-}
-
-static int
-print_message(struct queue_call *call, const struct item *item, struct err *err)
-{
-	bool terminal = isatty(fileno(call->out));
-
-	print_content(call->out, header_of(item), terminal);
-	fputc('\n', call->out);
-	return print_body(call->out, &item->message.body, terminal, err);
-}
-
 int
 queue_show(struct queue_call *call, struct err *err)
 {
@@ -314,7 +250,7 @@ queue_show(struct queue_call *call, struct err *err)
 	if (result != STORE_OK)
 		status = queue_cannot(result, id, err);
 	else if ((call->options & QUEUE_MESSAGE) != 0)
-		status = print_message(call, &item, err);
+		status = content_print(call->out, &item.message, err);
 	else
 		status = (call->options & QUEUE_JSON) != 0 ? print_json(call, &item) : print_item(call, &item);
 	item_release(&item);

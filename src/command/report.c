@@ -330,3 +330,14 @@ report_log_error(const struct err *err)
 	log_syslog(LOG_ERR, line.data);
 	buf_release(&line);
 }
+
+void
+report_log_saved(const struct err *err)
+{
+	struct buf line = BUF_INIT(LOG_LINE_MAX);
+
+	log_field(&line, "result", "saved");
+	log_field(&line, "text", err->what.data);
+	log_syslog(LOG_ERR, line.data);
+	buf_release(&line);
+}

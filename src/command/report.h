@@ -36,4 +36,7 @@ void report_attempt(void *arg, const struct attempt *attempt);
 void report_trouble(void *arg, const char *name, const struct err *err);
 void report_log_error(const struct err *err);
 
+/* Where a message was saved that could be neither sent nor queued: err's sentence tells. */
+void report_log_saved(const struct err *err);
+
 #endif

@@ -61,6 +61,8 @@ view_next_ms(const struct item *item)
 {
 	if (item->held || item->failed)
 		return -1;
+	if (item->not_before_ms > item->next_ms)
+		return item->not_before_ms;
 	return item->next_ms > 0 ? item->next_ms : item->queued_ms;
 }
 

@@ -99,9 +99,14 @@ qp_step(struct qp *qp, struct span text)
 		return len;
 	}
 	if (is_plain(text, qp->column)) {
+		bool begins = qp->column == 0;
+
 		qp_make_room(qp, 1);
-		/* The line may have been broken just now, and the octet stand at the begin of another. */
-		if (is_plain(text, qp->column)) {
+		/*
+		 * The line may have been broken just now, and the octet stand at the begin of another: what follows may
+		 * be a boundary, which was none amid a line.
+		 */
+		if (is_plain(text, qp->column) && (begins || qp->column > 0 || text.data[0] != '-')) {
 			buf_addc(qp->out, text.data[0]);
 			qp->column++;
 			return 1;

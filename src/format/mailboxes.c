@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "format/mailboxes.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "format/address.h"
@@ -138,10 +139,43 @@ skip_angle(struct writer *w)
 	return cursor_skip_words(&w->in);
 }
 
+/* The comments within and behind <…>. */
+static int
+sort_angle(struct writer *w, struct span text)
+{
+	struct buf address = BUF_INIT(SIZE_MAX);
+	int result;
+
+	sort_words(text, &address, &w->comments);
+	result = memory_or(&address, w->in.err);
+	buf_release(&address);
+	return result;
+}
+
+/* At '<': passes the rest of the element. */
+static int
+take_angle(struct writer *w)
+{
+	const char *begin = w->in.at;
+
+	if (skip_angle(w) < 0)
+		return -1;
+	return sort_angle(w, (struct span){ begin, (size_t)(w->in.at - begin) });
+}
+
+static bool
+is_blank(const struct buf *b)
+{
+	for (size_t i = 0; i < b->len; i++)
+		if (!cursor_is_white((unsigned char)b->data[i]))
+			return false;
+	return true;
+}
+
 static int
 add_element(struct writer *w)
 {
-	const char *begin = w->in.at, *stop, *behind;
+	const char *begin = w->in.at;
 	bool angle;
 
 	w->in.element = begin;
@@ -149,23 +183,19 @@ add_element(struct writer *w)
 	buf_clear(&w->comments);
 	if (cursor_skip_words(&w->in) < 0)
 		return -1;
-	behind = stop = w->in.at;
+	sort_words((struct span){ begin, (size_t)(w->in.at - begin) }, &w->name, &w->comments);
 	angle = cursor_peek(&w->in) == '<';
-	if (angle && skip_angle(w) < 0)
+	if (angle && take_angle(w) < 0)
 		return -1;
-	sort_words((struct span){ begin, (size_t)(stop - begin) }, &w->name, &w->comments);
-	if (cursor_take(&w->in, ':')) {
-		open_group(w);
-		return memory_or(&w->name, w->in.err);
-	}
-	if (angle) {
-		struct buf address = BUF_INIT(SIZE_MAX);
-
-		sort_words((struct span){ behind, (size_t)(w->in.at - behind) }, &address, &w->comments);
-		buf_release(&address);
-	}
 	if (memory_or(&w->name, w->in.err) < 0 || memory_or(&w->comments, w->in.err) < 0)
 		return -1;
+	if (cursor_take(&w->in, ':')) {
+		open_group(w);
+		return 0;
+	}
+	/* A comment where an address could be belongs to none. */
+	if (!angle && is_blank(&w->name))
+		return 0;
 	return add_mailbox(w, (struct span){ begin, (size_t)(w->in.at - begin) }, angle);
 }
 

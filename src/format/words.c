@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "format/words.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -13,9 +14,14 @@ enum {
 	GAP_MAX = 20,		/* spaces between words that stay outside of encoded words */
 };
 
-static const char introduction[] = "=?utf-8?";	/* then "Q?" or "B?", the text, "?=" */
+static const char utf8[] = "utf-8";
 
-enum { FRAME = sizeof(introduction) - 1 + 2 + 2 };
+/* Octets of a word but for its text: "=?charset?Q?" and "?=". */
+static size_t
+frame(const char *charset)
+{
+	return strlen("=?") + strlen(charset) + strlen("?Q?") + strlen("?=");
+}
 
 void
 words_clean(struct buf *out, struct span text)
@@ -90,7 +96,8 @@ take_characters(struct span *text, const struct encoding *encoding, size_t max)
 
 	while (head.len < text->len) {
 		unsigned next = utf8_length((struct span){ text->data + head.len, text->len - head.len });
-		struct span longer = { head.data, head.len + next };
+		/* Text that is not UTF-8 may be parted anywhere. */
+		struct span longer = { head.data, head.len + (next > 0 ? next : 1) };
 
 		if (head.len > 0 && encoding->length(longer) > max)
 			break;
@@ -103,12 +110,11 @@ take_characters(struct span *text, const struct encoding *encoding, size_t max)
 
 /* One word; the line has room for it. */
 static void
-add_word(struct fold *f, const struct encoding *encoding, struct span text)
+add_word(struct fold *f, const char *charset, const struct encoding *encoding, struct span text)
 {
 	struct buf word = BUF_INIT(WORD_MAX + CHARACTER_MAX);
 
-	buf_adds(&word, introduction);
-	buf_adds(&word, encoding->name);
+	buf_addf(&word, "=?%s?%s", charset, encoding->name);
 	encoding->add(&word, text);
 	buf_adds(&word, "?=");
 	f->out->failed = f->out->failed || !buf_ok(&word);
@@ -117,9 +123,8 @@ add_word(struct fold *f, const struct encoding *encoding, struct span text)
 	buf_release(&word);
 }
 
-/* Text (clean) in as many words as it takes; the first behind the gap and what opens it ("("). */
-static void
-add_encoded(struct fold *f, const char *gap, const char *opening, struct span text)
+void
+words_add_encoded(struct fold *f, const char *charset, struct span gap, const char *opening, struct span text)
 {
 	const struct encoding *encoding = &encodings[b_length(text) < q_length(text)];
 	bool first = true;
@@ -127,7 +132,7 @@ add_encoded(struct fold *f, const char *gap, const char *opening, struct span te
 	/* Where a word is on the line, the line is shorter; and it may be the second one, where the name is long. */
 	f->any = true;
 	f->reserve += FOLD_COLUMNS - FOLD_COLUMNS_ENCODED;
-	fold_gap(f, span_of(gap), strlen(opening) + FRAME + CHARACTER_MAX);
+	fold_gap(f, gap, strlen(opening) + frame(charset) + CHARACTER_MAX);
 	f->reserve -= FOLD_COLUMNS - FOLD_COLUMNS_ENCODED;
 	fold_raw(f, span_of(opening));
 	for (; text.len > 0; first = false) {
@@ -138,8 +143,16 @@ add_encoded(struct fold *f, const char *gap, const char *opening, struct span te
 		room = fold_room(f, FOLD_COLUMNS_ENCODED);
 		if (room > WORD_MAX)
 			room = WORD_MAX;
-		add_word(f, encoding, take_characters(&text, encoding, room > FRAME ? room - FRAME : 0));
+		room = room > frame(charset) ? room - frame(charset) : 0;
+		add_word(f, charset, encoding, take_characters(&text, encoding, room));
 	}
+}
+
+/* Text is clean. */
+static void
+add_encoded(struct fold *f, const char *gap, const char *opening, struct span text)
+{
+	words_add_encoded(f, utf8, span_of(gap), opening, text);
 }
 
 /* A decoder could take it for an encoded word. */

@@ -26,6 +26,13 @@ void words_add_phrase(struct fold *f, struct span text);
 /* A comment; text is without its parentheses and backslashes. */
 void words_add_comment(struct fold *f, struct span text);
 
+/*
+ * The octets themselves, all of them, spaces at both ends and control characters too, in as many encoded words as it takes:
+ * the first behind the gap (spaces; may be empty) and what opens it ("("; may be empty).  Text is in that charset (at most
+ * 20 octets of name); words end between characters of UTF-8, and anywhere in octets that are none.
+ */
+void words_add_encoded(struct fold *f, const char *charset, struct span gap, const char *opening, struct span text);
+
 /* Appends text without control characters and octets that are no UTF-8, at most what out can take. */
 void words_clean(struct buf *out, struct span text);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is used of GnuTLS, which is loaded with the first handshake.  For tls.c and verify.c only.
+ * What is used of GnuTLS, which is loaded with the first handshake.  For tls.c, verify.c and digest.c only.
  */
 #ifndef SENDOFF_NET_GNUTLS_LATE_H
 #define SENDOFF_NET_GNUTLS_LATE_H
@@ -35,8 +35,11 @@
 	FUNCTION(gnutls_, error_is_fatal) \
 	FUNCTION(gnutls_, free) \
 	FUNCTION(gnutls_, handshake) \
+	FUNCTION(gnutls_, hash) \
+	FUNCTION(gnutls_, hash_deinit) \
 	FUNCTION(gnutls_, hash_fast) \
 	FUNCTION(gnutls_, hash_get_len) \
+	FUNCTION(gnutls_, hash_init) \
 	FUNCTION(gnutls_, init) \
 	FUNCTION(gnutls_, pk_algorithm_get_name) \
 	FUNCTION(gnutls_, priority_set_direct) \

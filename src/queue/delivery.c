@@ -5,6 +5,8 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "config/temp.h"
+#include "message/convert.h"
 
 /* What the server shall do: as the message wishes, else as the account does. */
 static struct requests
@@ -47,9 +49,12 @@ delivery_init(struct delivery *d, const struct account *account, const struct en
 	d->began_ms = clock_ms();
 	d->envelope = *envelope;
 	d->message = *message;
-	if (policy_apply(&d->policy, account, envelope, message, err) < 0 ||
-	    transaction_init(&d->tx, &d->envelope, &d->message, err) < 0)
+	if (transaction_init(&d->tx, &d->envelope, &d->message, err) < 0)
 		return -1;
+	if (check_size(account, message, err) < 0 || policy_apply(&d->policy, account, envelope, message, err) < 0) {
+		transaction_fail(&d->tx, err);
+		return -1;
+	}
 	if (d->policy.sender != NULL)
 		d->envelope.sender = d->policy.sender;
 	if (d->policy.header.len > 0) {
@@ -57,17 +62,22 @@ delivery_init(struct delivery *d, const struct account *account, const struct en
 		message_header_facts(&d->message);
 	}
 	d->tx.requests = requests_of(account, envelope);
-	if (check_size(account, message, err) < 0) {
-		transaction_fail(&d->tx, err);
-		return -1;
-	}
 	return 0;
+}
+
+static void
+drop_converted(struct delivery *d)
+{
+	if (d->form != FORM_ORIGINAL)
+		message_release(&d->converted);
+	d->form = FORM_ORIGINAL;
 }
 
 void
 delivery_release(struct delivery *d)
 {
 	transaction_release(&d->tx);
+	drop_converted(d);
 	policy_release(&d->policy);
 	buf_release(&d->server);
 	buf_release(&d->tls);
@@ -105,6 +115,22 @@ settle(struct delivery *d)
 	d->elapsed_ms = clock_ms() - d->began_ms;
 }
 
+/* Trying again cannot mend it, where it is said of a message or a recipient. */
+static bool
+is_for_good(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_ADDRESS:
+	case ERR_MESSAGE:
+	case ERR_RECIPIENT_UNKNOWN:
+	case ERR_REFUSED:
+	case ERR_SERVICE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Opens the link, and sees who it is. */
 static int
 reach(struct delivery *d, struct link *link, struct err *err)
@@ -112,11 +138,47 @@ reach(struct delivery *d, struct link *link, struct err *err)
 	int result = link_open(link, err);
 
 	note_link(d, link);
-	if (result < 0) {
-		d->from_session = transaction_count(&d->tx, OUTCOME_FAILED) == 0;
-		transaction_fail(&d->tx, err);
+	if (result == 0)
+		return 0;
+	d->from_session = transaction_count(&d->tx, OUTCOME_FAILED) + transaction_count(&d->tx, OUTCOME_ACCEPTED) == 0;
+	/* Between two turns, it is no word about those whose turn would have come. */
+	if (!d->from_session && is_for_good(err->kind))
+		err->kind = ERR_TEMPORARY;
+	transaction_fail(&d->tx, err);
+	return -1;
+}
+
+static int
+convert(struct delivery *d, enum delivery_form form, struct err *err)
+{
+	const struct spool_place place = { .dir = temp_dir() };
+	struct message converted;
+
+	message_init(&converted);
+	if (message_convert(&d->message, form == FORM_FOR_8BIT, &place, &converted, err) < 0) {
+		message_release(&converted);
+		return -1;
 	}
-	return result;
+	drop_converted(d);
+	d->converted = converted;
+	d->form = form;
+	return 0;
+}
+
+int
+delivery_adapt(struct delivery *d, const struct link *link, struct err *err)
+{
+	bool eightbit = link->smtp.offers.eightbitmime;
+	enum delivery_form form = eightbit ? FORM_FOR_8BIT : FORM_FOR_7BIT;
+
+	if (!convert_is_needed(&d->message, eightbit)) {
+		d->tx.message = &d->message;
+		return 0;
+	}
+	if (d->form != form && convert(d, form, err) < 0)
+		return -1;
+	d->tx.message = &d->converted;
+	return 0;
 }
 
 size_t
@@ -136,6 +198,11 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 	do {
 		pending = delivery_undecided(d);
 		result = reach(d, link, err);
+		if (result == 0 && delivery_adapt(d, link, err) < 0) {
+			transaction_fail(&d->tx, err);
+			err_clear(err);
+			return 0;
+		}
 		if (result == 0) {
 			result = smtp_send(&link->smtp, &d->tx, around, err);
 			if (result < 0)
@@ -186,18 +253,7 @@ delivery_is_final(const struct delivery *d, size_t recipient)
 {
 	const struct outcome *outcome = &d->tx.outcomes[recipient];
 
-	if (outcome->state != OUTCOME_FAILED || d->from_session || outcome->err.in_doubt)
-		return false;
-	switch (outcome->err.kind) {
-	case ERR_ADDRESS:
-	case ERR_MESSAGE:
-	case ERR_RECIPIENT_UNKNOWN:
-	case ERR_REFUSED:
-	case ERR_SERVICE:
-		return true;
-	default:
-		return false;
-	}
+	return outcome->state == OUTCOME_FAILED && !d->from_session && !outcome->err.in_doubt && is_for_good(outcome->err.kind);
 }
 
 /* The place of a kind among several: the lower speaks first. */

@@ -12,11 +12,20 @@
 #include "queue/policy.h"
 #include "smtp/transaction.h"
 
+/* In which form the message goes out. */
+enum delivery_form {
+	FORM_ORIGINAL,
+	FORM_FOR_8BIT,		/* converted, 8-bit text left in it */
+	FORM_FOR_7BIT,
+};
+
 struct delivery {
-	struct transaction tx;	/* the outcome of each recipient */
+	struct transaction tx;	/* the outcome of each recipient; its message is `message` or `converted` */
 	struct envelope envelope;	/* what goes out: the message's, with another sender where policy says so */
 	struct message message;	/* likewise, with another header; it borrows all else */
 	struct policy policy;	/* what was replaced */
+	enum delivery_form form;
+	struct message converted;	/* where form is not FORM_ORIGINAL */
 	struct buf server;	/* "host:port" of the server that was talked to last; empty where none was reached */
 	struct buf tls;		/* the session's TLS, for the log; empty: none */
 	const char *mechanism;	/* of the login; NULL: none */
@@ -29,11 +38,19 @@ struct delivery {
 
 /*
  * Prepares to deliver the message; all recipients are pending.  d is the caller's, for delivery_release(), whatever comes
- * back.  Errors: ERR_SYSTEM (memory); ERR_MESSAGE (larger than the account allows): then all have failed so.
+ * back.  Errors: ERR_SYSTEM (memory); ERR_MESSAGE (larger than the account allows; policy_apply()): then all have failed so.
  */
 int delivery_init(struct delivery *d, const struct account *account, const struct envelope *envelope,
     const struct message *message, struct err *err);
 void delivery_release(struct delivery *d);
+
+/*
+ * Makes what goes out fit for the server of the link, which is open: the message itself, or, where that server cannot take it,
+ * a converted one (message_convert()), which is kept for the next server of that kind.  deliver() does so itself; it is for
+ * whoever announces the message before.  Not while the message is announced or on its way to another server.
+ * Errors: those of message_convert(); what goes out is as it was then.
+ */
+int delivery_adapt(struct delivery *d, const struct link *link, struct err *err);
 
 /*
  * Delivers over the link, which is opened where it is not.  `around` as for smtp_send(); afterwards every recipient has an

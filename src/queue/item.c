@@ -42,6 +42,12 @@ item_release(struct item *item)
 	item_init(item);
 }
 
+int64_t
+item_begin_ms(const struct item *item)
+{
+	return item->begin_ms > item->queued_ms ? item->begin_ms : item->queued_ms;
+}
+
 size_t
 item_count(const struct item *item, enum item_state state)
 {
@@ -66,6 +72,18 @@ nonsense(struct err *err, const char *what)
 
 /* The head, written. */
 
+enum { PRIORITY_ZERO = 10 };	/* a record's number for the priority 0; 0 means that none is asked for */
+
+static void
+write_requests(const struct requests *requests, struct record *record)
+{
+	record->require_tls = requests->require_tls;
+	record->deliver_by = (uint64_t)requests->deliver_by_s;
+	record->deliver_by_return = requests->deliver_by_return;
+	record->hold_for = (uint64_t)requests->hold_for_s;
+	record->priority = requests->has_priority ? (uint64_t)(requests->priority + PRIORITY_ZERO) : 0;
+}
+
 static void
 write_envelope(const struct item *item, struct buf *out)
 {
@@ -83,6 +101,7 @@ write_envelope(const struct item *item, struct buf *out)
 	    (e->envid == NULL ? FACT_NULL_ENVID : 0u) | (e->sender_needs_utf8 ? FACT_SENDER_UTF8 : 0u);
 	record.header_line_max = m->header_line_max;
 	record.body_line_max = m->body_line_max;
+	write_requests(&e->requests, &record);
 	record_write(out, &record);
 }
 
@@ -125,6 +144,20 @@ copy_text(char **to, struct span from, struct err *err)
 }
 
 static int
+read_requests(const struct record *record, struct requests *requests, struct err *err)
+{
+	if (record->deliver_by > INT64_MAX || record->hold_for > INT64_MAX || record->priority > PRIORITY_ZERO + 9)
+		return nonsense(err, "what its head asks of servers makes no sense");
+	requests->require_tls = record->require_tls;
+	requests->deliver_by_s = (long long)record->deliver_by;
+	requests->deliver_by_return = record->deliver_by_return;
+	requests->hold_for_s = (long long)record->hold_for;
+	requests->has_priority = record->priority > 0;
+	requests->priority = requests->has_priority ? (int)record->priority - PRIORITY_ZERO : 0;
+	return 0;
+}
+
+static int
 read_envelope(struct item *item, const struct record *record, struct err *err)
 {
 	struct envelope *e = &item->envelope;
@@ -144,6 +177,8 @@ read_envelope(struct item *item, const struct record *record, struct err *err)
 	m->body_nul = (record->facts & FACT_BODY_NUL) != 0;
 	m->header_line_max = record->header_line_max;
 	m->body_line_max = record->body_line_max;
+	if (read_requests(record, &e->requests, err) != 0)
+		return -1;
 	if (copy_text(&item->account, record->account, err) != 0 || copy_text(&e->sender, record->sender, err) != 0)
 		return -1;
 	return (record->facts & FACT_NULL_ENVID) != 0 ? 0 : copy_text(&e->envid, record->envid, err);
@@ -472,6 +507,24 @@ apply_retry(struct item *item)
 }
 
 static int
+apply_at(struct item *item, const struct record *record, struct err *err)
+{
+	if (record->next_ms < 0)
+		return nonsense(err, "a record in its tail has a time that is none");
+	item->not_before_ms = item->begin_ms = record->next_ms;
+	return 0;
+}
+
+static int
+apply_release(struct item *item, const struct record *record)
+{
+	item->held = false;
+	item->not_before_ms = 0;
+	item->begin_ms = record->time_ms;
+	return 0;
+}
+
+static int
 apply(struct item *item, const struct record *record, struct err *err)
 {
 	switch (record->type) {
@@ -486,10 +539,13 @@ apply(struct item *item, const struct record *record, struct err *err)
 		return 0;
 	case RECORD_NOTICE:
 		return apply_notice(item, record, err);
+	case RECORD_AT:
+		return apply_at(item, record, err);
 	case RECORD_HOLD:
-	case RECORD_RELEASE:
-		item->held = record->type == RECORD_HOLD;
+		item->held = true;
 		return 0;
+	case RECORD_RELEASE:
+		return apply_release(item, record);
 	case RECORD_FAILED:
 		return apply_failed(item, record);
 	case RECORD_RETRY:

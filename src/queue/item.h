@@ -50,6 +50,8 @@ struct item {
 	unsigned attempts;
 	int64_t tried_ms;		/* the last one, 0: none */
 	int64_t next_ms;		/* not to be tried before; 0: at any time */
+	int64_t not_before_ms;		/* the same by the sender's wish, which no flush overrides; 0: none */
+	int64_t begin_ms;		/* when its waiting ended that was wanted, or will; 0: none was.  item_begin_ms() */
 	bool held;
 	bool failed;			/* needs a person */
 	bool in_doubt;			/* one who is waiting is: he may get it twice */
@@ -98,6 +100,9 @@ int item_apply(struct item *item, struct span records, struct err *err);
  * queued_ms.  Errors: ERR_SYSTEM (memory), ERR_CANT_CREATE (out's ceiling).
  */
 int item_write_head(const struct item *item, struct buf *out, struct err *err);
+
+/* When the message could be sent first, since 1970: what is said of its age, and when it is given up, counts from there. */
+int64_t item_begin_ms(const struct item *item);
 
 /* How many recipients are in that state. */
 size_t item_count(const struct item *item, enum item_state state);

@@ -49,9 +49,10 @@ work_free(struct work *work)
 void
 lane_release(struct lane *lane)
 {
+	/* First: an envelope that went ahead is a work's. */
+	link_release(&lane->link);
 	while (lane->count > 0)
 		work_free(lane->works[--lane->count]);
-	link_release(&lane->link);
 }
 
 static void
@@ -94,12 +95,23 @@ sync_removals(struct lane *lane, struct err *err)
 	return 0;
 }
 
-/* Before the last octet goes out: from now on the message may be delivered, and the file must say so. */
+/* Who has the message, though its attempt goes on. */
+static void
+add_accepted(const struct work *work, struct buf *records)
+{
+	if (work->notice == NOTICE_NONE)
+		settle_accepted(&work->item, &work->delivery, clock_wall_ms(), records);
+}
+
+/*
+ * Before the last octet goes out: from now on the message may be delivered, and the file must say so; also what became of the
+ * turn before.
+ */
 static int
 record_sending(void *arg, struct err *err)
 {
 	struct work *work = arg;
-	struct buf records = BUF_INIT(RECORD_MAX);
+	struct buf records = BUF_INIT(RECORDS_MAX);
 	const struct record record = {
 		.type = RECORD_SENDING,
 		.time_ms = clock_wall_ms(),
@@ -108,6 +120,7 @@ record_sending(void *arg, struct err *err)
 	};
 	int result;
 
+	add_accepted(work, &records);
 	record_write(&records, &record);
 	/* In this order, for file systems whose journal makes both durable at the first of the two syncs. */
 	result = store_append(&work->item, &records, err);
@@ -125,7 +138,7 @@ prepare_notice(struct work *work, struct err *err)
 	struct notice_facts facts = {
 		.from = account_address(account),
 		.now_ms = clock_wall_ms(),
-		.expire_ms = work->item.queued_ms + account->expire_s * 1000,
+		.expire_ms = item_begin_ms(&work->item) + account->expire_s * 1000,
 		.place = { .dir = temp_dir() },
 	};
 	int result;
@@ -295,11 +308,36 @@ conclude(struct lane *lane, struct work *work)
 	work_free(work);
 }
 
-/* The server is not to be had: what is in the lane waits for another run, without a word in its file. */
+static void
+save(struct work *work)
+{
+	struct buf records = BUF_INIT(RECORDS_MAX);
+	struct err err;
+
+	err_init(&err);
+	add_accepted(work, &records);
+	if (store_append(&work->item, &records, &err) < 0)
+		tell_trouble(work, &err);
+	buf_release(&records);
+	err_release(&err);
+}
+
+void
+lane_save(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->count; i++)
+		if (!lane->works[i]->item.broken)
+			save(lane->works[i]);
+}
+
+/* The server is not to be had: what is in the lane waits for another run, with no word in its file but of who has it. */
 static void
 die(struct lane *lane)
 {
 	lane->dead = true;
+	/* First: an envelope that went ahead is a work's. */
+	link_close(&lane->link);
+	lane_save(lane);
 	while (lane->count > 0) {
 		struct work *work = shift(lane);
 
@@ -328,13 +366,27 @@ keep_pace(const struct lane *lane)
 	return taken;
 }
 
+/* What is to go ahead of its turn must be fit for the server by then; where it cannot be made so, its turn will tell why. */
+static bool
+is_fit(struct lane *lane, struct work *work)
+{
+	struct err ignored;
+	bool fit;
+
+	err_init(&ignored);
+	fit = !lane->link.open || delivery_adapt(&work->delivery, &lane->link, &ignored) == 0;
+	err_release(&ignored);
+	return fit;
+}
+
 /* The next message's envelope may join the flight of this one's end; but not where all of the next can go ahead soon. */
 static bool
-may_announce(const struct lane *lane)
+may_announce(struct lane *lane)
 {
 	const struct transaction *next = lane->count > 1 ? &lane->works[1]->delivery.tx : NULL;
 
-	if (next == NULL || lane->account->rate > 0 || transaction_count(next, OUTCOME_PENDING) == 0)
+	if (next == NULL || lane->account->rate > 0 || transaction_count(next, OUTCOME_PENDING) == 0 ||
+	    !is_fit(lane, lane->works[1]))
 		return false;
 	return lane->account->window == 1 || (lane->link.open && !smtp_may_send_ahead(&lane->link.smtp, next));
 }
@@ -364,12 +416,12 @@ send_first(struct lane *lane, bool last)
 }
 
 static bool
-may_send_ahead(const struct lane *lane)
+may_send_ahead(struct lane *lane)
 {
-	const struct work *work = lane->ahead < lane->count ? lane->works[lane->ahead] : NULL;
+	struct work *work = lane->ahead < lane->count ? lane->works[lane->ahead] : NULL;
 
-	return lane->account->window > 1 && lane->link.open && work != NULL && lane->ahead < lane->account->window &&
-	    transaction_count(&work->delivery.tx, OUTCOME_PENDING) > 0 &&
+	return lane->account->window > 1 && lane->account->rate == 0 && lane->link.open && work != NULL && lane->ahead < lane->account->window &&
+	    transaction_count(&work->delivery.tx, OUTCOME_PENDING) > 0 && is_fit(lane, work) &&
 	    smtp_may_send_ahead(&lane->link.smtp, &work->delivery.tx);
 }
 

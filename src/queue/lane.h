@@ -55,6 +55,11 @@ void lane_finish(struct lane *lane);
 /* The run ends: waits for the answers that are due, and leaves the rest. */
 void lane_stop(struct lane *lane);
 
+/*
+ * The process may end: records who has a message whose attempt goes on, for else they would get it again.  Trouble is told.
+ */
+void lane_save(struct lane *lane);
+
 /* In a child: closes what belongs to the parent (its link, its locks), without a word to anyone. */
 void lane_abandon(struct lane *lane);
 

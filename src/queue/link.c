@@ -244,6 +244,7 @@ link_broke(struct link *link, const struct err *err)
 	if (link->open && link->sent == 0 && may_try_next(err)) {
 		breaker_server_name(link->server, &name);
 		note_failure(link, link->used, &name, err);
+		link->now = false;
 	}
 	buf_release(&name);
 	link_close(link);

@@ -18,7 +18,7 @@ struct link {
 	const struct config *config;	/* where fallback accounts are found; borrowed */
 	const struct account *account;	/* whose mail it is; borrowed */
 	struct store *store;		/* where breakers are; borrowed; may be closed */
-	bool now;			/* breakers are not asked before something is tried */
+	bool now;			/* breakers are not asked until a session broke that had been of no use */
 	const struct stream_watch *watch;	/* or NULL */
 
 	const struct account *used;	/* whose server it is: the account, or a fallback; NULL: none yet */

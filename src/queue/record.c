@@ -105,9 +105,14 @@ static const struct field {
 	{ 12, FORM_NUMBER, offsetof(struct record, code) },
 	{ 13, FORM_NUMBER, offsetof(struct record, at) },
 	{ 14, FORM_NUMBER, offsetof(struct record, length) },
+	{ 15, FORM_NUMBER, offsetof(struct record, deliver_by) },
+	{ 16, FORM_NUMBER, offsetof(struct record, hold_for) },
+	{ 17, FORM_NUMBER, offsetof(struct record, priority) },
 	{ 32, FORM_FLAG, offsetof(struct record, in_doubt) },
 	{ 33, FORM_FLAG, offsetof(struct record, needs_utf8) },
 	{ 34, FORM_FLAG, offsetof(struct record, taken) },
+	{ 35, FORM_FLAG, offsetof(struct record, require_tls) },
+	{ 36, FORM_FLAG, offsetof(struct record, deliver_by_return) },
 	{ 64, FORM_TEXT, offsetof(struct record, recipients) },
 	{ 65, FORM_TEXT, offsetof(struct record, account) },
 	{ 66, FORM_TEXT, offsetof(struct record, sender) },
@@ -256,7 +261,7 @@ static const struct record blank = {
 static bool
 is_known(unsigned char type)
 {
-	return (type >= RECORD_ENVELOPE && type <= RECORD_HEADER) || (type >= RECORD_SENDING && type <= RECORD_BATCH);
+	return (type >= RECORD_ENVELOPE && type <= RECORD_HEADER) || (type >= RECORD_SENDING && type <= RECORD_AT);
 }
 
 enum record_result

@@ -49,7 +49,7 @@ enum block_result block_read(const unsigned char in[static BLOCK_SIZE], struct b
 
 enum record_type {
 	/* head */
-	RECORD_ENVELOPE = 1,	/* time, account, uid, sender, notify, ret, envid, facts, longest lines */
+	RECORD_ENVELOPE = 1,	/* time, account, uid, sender, notify, ret, envid, facts, longest lines, requests */
 	RECORD_RECIPIENT,	/* address, original */
 	RECORD_HEADER,		/* text: the header block */
 	/* tail */
@@ -65,6 +65,7 @@ enum record_type {
 	RECORD_RETRY,		/* uid: a person wants it tried: not failed (nor those refused, if it was), nor to be waited for */
 	/* The store writes it before the records that are appended at once; nobody else does.  See STATES. */
 	RECORD_BATCH,		/* at, length, taken */
+	RECORD_AT,		/* next: not before then, whoever wants it tried, until it is released */
 };
 
 enum notice {			/* what the sender is told */
@@ -89,9 +90,12 @@ struct record {
 	uint64_t code;			/* reply code */
 	uint64_t at;			/* octets of the tail before this record */
 	uint64_t length;		/* octets of the records that were written together with this one, behind it */
+	uint64_t deliver_by, hold_for;	/* requests: seconds, 0: not asked for */
+	uint64_t priority;		/* … from -9 to 9, and 10; 0: not asked for */
 	bool taken;			/* the first since the message was taken: who had it before let go of it */
 	bool in_doubt;
 	bool needs_utf8;
+	bool require_tls, deliver_by_return;	/* requests */
 	struct span recipients;		/* packed ranges, by record_add_range() */
 	struct span account, sender, envid, address, original, server, tls, auth;
 	struct span kind;		/* err_name() */

@@ -120,6 +120,12 @@ is_due(struct run *run, const struct item *item)
 		run->result->idle++;
 		return false;
 	}
+	if (item->not_before_ms > clock_wall_ms()) {
+		run->result->timed++;
+		if (item->not_before_ms < run->result->next_ms)
+			run->result->next_ms = item->not_before_ms;
+		return false;
+	}
 	if (item->failed || run->options->now || settle_is_done(item) || settle_has_news(item, clock_wall_ms()) ||
 	    (run->options->reached && was_not_reached(run, item)) ||
 	    backoff_is_due(item->next_ms, clock_wall_ms(), policy_of(run, item)->retry_max_s))
@@ -493,20 +499,24 @@ run_all(struct run *run, struct err *err)
 		run_ids(run);
 	else
 		run_directory(run, err);
-	for (size_t i = 0; i < run->lane_count; i++) {
+	/* One by one: while a lane comes to its end, a signal looks at those that are left. */
+	for (; run->lane_count > 0; run->lane_count--) {
+		struct lane *lane = run->lanes[run->lane_count - 1];
+
 		if (run->stopped)
-			lane_stop(run->lanes[i]);
-		lane_free(run->lanes[i]);
+			lane_stop(lane);
+		lane_free(lane);
 	}
 	free(run->names);
 }
 
-/* The process ends as the signal would have it. */
+/* The process ends, and leaves nothing unsaid that it knows. */
 static void
-die_of(int signal)
+die_of(struct run *run, int signal)
 {
-	wait_on_signals(NULL, NULL);
-	raise(signal);
+	for (size_t i = 0; i < run->lane_count; i++)
+		lane_save(run->lanes[i]);
+	wait_die_of(signal == SIGALRM ? SIGTERM : signal);
 }
 
 /*
@@ -523,10 +533,8 @@ on_signal(void *arg, int signal)
 		kill(run->workers[i], signal);
 	for (size_t i = 0; i < run->lane_count; i++)
 		in_doubt = in_doubt || lane_is_in_doubt(run->lanes[i]);
-	if (!in_doubt)
-		die_of(signal == SIGALRM ? SIGTERM : signal);
-	if (signal == SIGALRM)
-		die_of(SIGTERM);
+	if (!in_doubt || signal == SIGALRM)
+		die_of(run, signal);
 	run->stopped = true;
 	alarm(STOP_S);
 }
@@ -544,7 +552,7 @@ run_once(struct store *store, const struct config *config, const struct run_opti
 	gather_workers(&run);
 	wait_on_signals(NULL, NULL);
 	if (run.stopped)
-		die_of(SIGTERM);
+		wait_die_of(SIGTERM);
 	if (run.dirty && err->kind == ERR_NONE)
 		store_sync(store, err);
 	return err->kind == ERR_NONE ? 0 : -1;

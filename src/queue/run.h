@@ -61,6 +61,7 @@ struct run_result {
 	unsigned long tried;		/* … were tried, and remain */
 	unsigned long waiting;		/* … are not due yet */
 	unsigned long idle;		/* … are held or failed */
+	unsigned long timed;		/* … are not to be sent yet */
 	unsigned long busy;		/* … were another process's */
 	unsigned long trouble;		/* … cannot be used */
 	int64_t next_ms;		/* when the next is due; INT64_MAX: none */

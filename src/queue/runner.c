@@ -50,6 +50,7 @@ runner_leave_caller(void)
 static void
 detach(int keep)
 {
+	wait_on_signals(NULL, NULL);
 	runner_leave_caller();
 	closelog();
 	if (keep > STDERR_FILENO) {
@@ -178,7 +179,7 @@ run_fresh(const struct runner *runner, struct store *store, const struct run_opt
 static bool
 is_idle(const struct run_result *result)
 {
-	return result->tried + result->waiting + result->busy == 0;
+	return result->tried + result->waiting + result->busy + result->timed == 0;
 }
 
 static void

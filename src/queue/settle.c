@@ -30,7 +30,7 @@ struct settling {
 static bool
 is_expired(const struct item *item, const struct account *account, int64_t now_ms, int64_t times)
 {
-	return now_ms - item->queued_ms > account->expire_s * 1000 * times;
+	return now_ms - item_begin_ms(item) > account->expire_s * 1000 * times;
 }
 
 /* What the person who runs this must mend; it is no news for the sender. */
@@ -239,12 +239,18 @@ write_failed(struct settling *s, const char *text)
 }
 
 static void
-settle_all(struct settling *s)
+begin(struct settling *s)
 {
 	*s->out = (struct settlement){ .next_ms = 0 };
 	buf_init(&s->ranges, RECORD_MAX);
 	if (s->delivery != NULL && !s->delivery->has_dsn)
 		s->out->relay_notice = notice_is_wanted(s->item, NOTICE_RELAYED);
+}
+
+static void
+settle_all(struct settling *s)
+{
+	begin(s);
 	write_outcomes(s);
 	buf_release(&s->ranges);
 	write_attempt(s, NOTICE_NONE);
@@ -266,6 +272,20 @@ settle_attempt(const struct item *item, const struct delivery *d, const struct a
 	    .out = settlement };
 
 	settle_all(&s);
+}
+
+void
+settle_accepted(const struct item *item, const struct delivery *d, int64_t now_ms, struct buf *records)
+{
+	struct settlement settlement;
+	struct settling s = { .item = item, .delivery = d, .now_ms = now_ms, .records = records, .out = &settlement };
+
+	begin(&s);
+	for (size_t i = 0; i < item->envelope.count; i++)
+		if (was_accepted(&s, i) && item->recipients[i].state == ITEM_WAITING)
+			add_to_group(&s, i, ITEM_ACCEPTED, NULL);
+	end_group(&s);
+	buf_release(&s.ranges);
 }
 
 void
@@ -346,7 +366,7 @@ settle_due_notice(const struct item *item, int64_t now_ms)
 		return NOTICE_FAILED;
 	if (concerns_any(item, NOTICE_RELAYED))
 		return NOTICE_RELAYED;
-	if (now_ms - item->queued_ms > DELAY_AFTER_MS && concerns_any(item, NOTICE_DELAYED))
+	if (now_ms - item_begin_ms(item) > DELAY_AFTER_MS && concerns_any(item, NOTICE_DELAYED))
 		return NOTICE_DELAYED;
 	return NOTICE_NONE;
 }

@@ -28,11 +28,17 @@ struct settlement {
 void settle_attempt(const struct item *item, const struct delivery *d, const struct account *account, int64_t now_ms,
     struct buf *records, struct settlement *settlement);
 
-/* The same for an attempt to tell the sender: `item` is the message that the notice is about. */
+/*
+ * Appends what is known for good of an attempt that goes on: who has the message, of those who had not.  For where it may be
+ * cut off: without it, they would get the message again.
+ */
+void settle_accepted(const struct item *item, const struct delivery *d, int64_t now_ms, struct buf *records);
+
+/* As settle_attempt(), for an attempt to tell the sender: `item` is the message that the notice is about. */
 void settle_notice(const struct item *item, const struct delivery *d, const struct account *account, enum notice notice,
     int64_t now_ms, struct buf *records, struct settlement *settlement);
 
-/* For a message that cannot even be tried: a failure that is nobody's but the configuration's. */
+/* The same for a message that cannot even be tried: a failure that is nobody's but the configuration's. */
 void settle_untried(const struct item *item, const struct account *account, const struct err *why, int64_t now_ms,
     struct buf *records, struct settlement *settlement);
 

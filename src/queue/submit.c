@@ -31,6 +31,8 @@ start_runner(struct submission *s, bool now)
 	const struct runner runner = runner_of(s);
 	struct err err;
 
+	if (s->queue_path == NULL)
+		return;
 	err_init(&err);
 	if (runner_start(&runner, now, &err) < 0 && s->watch.trouble != NULL)
 		s->watch.trouble(s->watch.arg, s->queue_path, &err);
@@ -47,8 +49,12 @@ queue_it(struct submission *s, const struct buf *records, struct err *err)
 		.records = records,
 	};
 
+	if (s->queue_path == NULL && s->config->queue_dir != NULL)
+		return err_set(err, ERR_TEMPORARY, "it shall not be queued");
 	if (s->queue_path == NULL)
 		return err_set(err, ERR_CONFIG, "the configuration says: queue_dir none");
+	if (s->commit != NULL && s->commit(s, err) < 0)
+		return -1;
 	if (s->store->dir < 0 && store_open(s->store, s->queue_path, true, err) < 0)
 		return -1;
 	if (store_add(s->store, s->envelope, s->message, &facts, &s->item, err) < 0)
@@ -57,16 +63,35 @@ queue_it(struct submission *s, const struct buf *records, struct err *err)
 	return 0;
 }
 
+/* What keeps it in the queue. */
+static void
+add_stays(const struct submission *s, struct buf *records)
+{
+	const struct record at = { .type = RECORD_AT, .time_ms = clock_wall_ms(), .next_ms = s->not_before_ms };
+	const struct record hold = { .type = RECORD_HOLD, .time_ms = clock_wall_ms(), .uid = getuid() };
+
+	if (s->not_before_ms > 0)
+		record_write(records, &at);
+	if (s->hold)
+		record_write(records, &hold);
+}
+
 static int
 queue_only(struct submission *s, struct err *err)
 {
-	if (queue_it(s, NULL, err) < 0)
+	struct buf records = BUF_INIT(RECORD_MAX);
+	int result;
+
+	add_stays(s, &records);
+	result = queue_it(s, records.len > 0 ? &records : NULL, err);
+	buf_release(&records);
+	if (result < 0)
 		return -1;
 	s->fate = FATE_QUEUED;
 	/* The runner is to find it unlocked. */
 	close(s->item.fd);
 	s->item.fd = -1;
-	if (s->when == DELIVERY_BACKGROUND)
+	if (s->when == DELIVERY_BACKGROUND || s->not_before_ms > 0)
 		start_runner(s, false);
 	return 0;
 }
@@ -143,8 +168,8 @@ settle_fresh(struct submission *s, struct err *err)
 	return 0;
 }
 
-/* The same behind the caller's back: the message is in the queue, and locked. */
-static void
+/* The same where the message is in the queue meanwhile, and locked; mostly behind the caller's back. */
+static int
 settle_queued(struct submission *s)
 {
 	struct buf records = BUF_INIT(STORE_TAIL_MAX);
@@ -167,14 +192,18 @@ settle_queued(struct submission *s)
 	s->item.fd = -1;
 	if (store_has_any(s->store))
 		start_runner(s, s->fate == FATE_SENT);
+	return 0;
 }
 
+/* What is known, before the last octet goes out, or when it did: who has it from a turn before; the others may get it. */
 static void
-add_sending(struct buf *records)
+add_sending(const struct item *item, const struct delivery *d, bool in_doubt, struct buf *records)
 {
 	const struct record record = { .type = RECORD_SENDING, .time_ms = clock_wall_ms(), .attempt = 1 };
 
-	record_write(records, &record);
+	settle_accepted(item, d, clock_wall_ms(), records);
+	if (in_doubt)
+		record_write(records, &record);
 }
 
 /* Before the last octet goes out: only for one that is queued meanwhile. */
@@ -182,27 +211,36 @@ static int
 record_sending(void *arg, struct err *err)
 {
 	struct submission *s = arg;
-	struct buf records = BUF_INIT(RECORD_MAX);
+	struct buf records = BUF_INIT(STORE_TAIL_MAX);
 	int result;
 
 	if (!s->queued)
-		return 0;
-	add_sending(&records);
+		return s->commit != NULL ? s->commit(s, err) : 0;
+	add_sending(&s->item, &s->delivery, true, &records);
 	result = store_append(&s->item, &records, err);
 	buf_release(&records);
 	return result;
 }
 
-/* The process ends as the signal would have it: the message is the caller's. */
-static void
-die_of(int signal)
+/* The message is queued while it is on its way. */
+static int
+queue_meanwhile(struct submission *s, bool in_doubt, struct err *err)
 {
-	wait_on_signals(NULL, NULL);
-	raise(signal);
+	struct buf records = BUF_INIT(STORE_TAIL_MAX);
+	struct item item;
+	int result = fresh_item(s, &item, err);
+
+	if (result == 0) {
+		add_sending(&item, &s->delivery, in_doubt, &records);
+		result = queue_it(s, &records, err);
+	}
+	release_fresh_item(&item);
+	buf_release(&records);
+	return result;
 }
 
-/* A child goes on; true in the child.  Where there is none to be had, this process goes on as before. */
-static bool
+/* A child goes on, and the caller is let go.  Where there is none to be had, this process goes on as before. */
+static void
 go_behind(struct submission *s)
 {
 	pid_t pid = fork();
@@ -210,11 +248,22 @@ go_behind(struct submission *s)
 	if (pid > 0)
 		s->leave(s);
 	if (pid < 0)
-		return false;
+		return;
 	wait_on_signals(NULL, NULL);
 	runner_leave_caller();
 	s->behind = true;
-	return true;
+}
+
+/* Nobody goes on: a run will begin anew.  What may have been sent is left to a later one. */
+static void
+leave_queued(struct submission *s, bool in_doubt)
+{
+	close(s->item.fd);
+	s->item.fd = -1;
+	if (!in_doubt)
+		start_runner(s, false);
+	s->fate = FATE_QUEUED;
+	s->leave(s);
 }
 
 /*
@@ -225,25 +274,21 @@ static void
 on_signal(void *arg, int signal)
 {
 	struct submission *s = arg;
-	struct buf records = BUF_INIT(RECORD_MAX);
-	bool in_doubt = s->delivery.tx.answers_due > 0;
-	int result;
+	bool in_doubt = s->delivery.tx.answers_due > 0, was_queued = s->queued;
 
-	if (s->queued) {
-		buf_release(&records);
-		die_of(signal);
+	/* Nothing is waited for but a goodbye: what it came to is settled in a moment, and told. */
+	if (delivery_undecided(&s->delivery) == 0)
+		return;
+	if (!was_queued && queue_meanwhile(s, in_doubt, &s->queue_err) < 0) {
+		/* The message is the caller's. */
+		if (signal != SIGALRM)
+			wait_die_of(signal);
 		return;
 	}
-	if (in_doubt)
-		add_sending(&records);
-	result = queue_it(s, &records, &s->queue_err);
-	buf_release(&records);
-	if (result < 0 && signal != SIGALRM)
-		die_of(signal);
-	if (result < 0 || ((signal == SIGALRM || in_doubt) && go_behind(s)))
-		return;
-	s->fate = FATE_QUEUED;
-	s->leave(s);
+	if (!was_queued && (signal == SIGALRM || in_doubt))
+		go_behind(s);
+	else
+		leave_queued(s, in_doubt);
 }
 
 static void
@@ -291,7 +336,6 @@ send_now(struct submission *s)
 		transaction_fail(&s->delivery.tx, &err);
 	}
 	set_timer(0);
-	wait_on_signals(NULL, NULL);
 	link_release(&link);
 	err_release(&err);
 }
@@ -299,6 +343,8 @@ send_now(struct submission *s)
 int
 submit(struct submission *s, struct err *err)
 {
+	int result;
+
 	item_init(&s->item);
 	err_init(&s->queue_err);
 	memset(&s->delivery, 0, sizeof(s->delivery));
@@ -312,10 +358,11 @@ submit(struct submission *s, struct err *err)
 	s->delivery.tx.arg = s;
 	if (transaction_count(&s->delivery.tx, OUTCOME_PENDING) > 0)
 		send_now(s);
-	if (!s->behind)
-		return settle_fresh(s, err);
-	settle_queued(s);
-	return 0;
+	result = s->queued ? settle_queued(s) : settle_fresh(s, err);
+	/* A signal that came too late to change anything must not hide what it came to. */
+	wait_deliver();
+	wait_on_signals(NULL, NULL);
+	return result;
 }
 
 void

@@ -32,6 +32,8 @@ struct submission {
 	const char *config_path;	/* for the runner */
 	enum delivery_when when;
 	int64_t wait_ms;		/* until the message is queued and the rest done behind the caller's back; -1: never */
+	int64_t not_before_ms;		/* since 1970, 0: none; with DELIVERY_QUEUE: queued, and no run tries it before then */
+	bool hold;			/* with DELIVERY_QUEUE: it waits until a person releases it */
 	bool mail_refusals;		/* the sender is told by mail of what is refused, too */
 	const struct stream_watch *dialogue;	/* or NULL */
 	struct run_watch watch;		/* for the runner */
@@ -40,7 +42,13 @@ struct submission {
 	 * process end.  Does not return.
 	 */
 	void (*leave)(struct submission *submission);
-	void *arg;			/* for leave() */
+	/*
+	 * Called before the message can be anywhere else than here: before it is queued, and before the last octet of its
+	 * content goes out; often more than once, with the submission.  A failure is that of the delivery, or of queueing.
+	 * NULL: nothing is to be done.
+	 */
+	int (*commit)(void *submission, struct err *err);
+	void *arg;			/* the caller's, for both */
 
 	/* What came of it. */
 	enum fate fate;

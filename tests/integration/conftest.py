@@ -8,9 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from servers import certs as certificates  # noqa: E402
+from servers import certs as certificates, home  # noqa: E402
 from servers.dovecot import Dovecot  # noqa: E402
 from servers.postfix import Postfix  # noqa: E402
+
+home.protect()
 
 
 @pytest.fixture(scope="session")

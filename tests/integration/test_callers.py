@@ -8,6 +8,7 @@ programs themselves, from Debian's packages, with sendmail as they find it.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tomllib
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from servers import unpack
-from servers.client import binary, write_private
+from servers.client import binary
+from servers.place import Place
 
 TABLES = Path(__file__).resolve().parent / "callers"
 TIMEOUT_S = 60
@@ -47,6 +49,9 @@ class Caller:
     fields: list = field(default_factory=list)
     absent: list = field(default_factory=list)
     body: str = None
+    queued: bool = False
+    prints: str = ""
+    stays: bool = False
     exit: int = 0
     says: str = ""
     not_yet: str = ""
@@ -68,34 +73,50 @@ def callers():
             caller = Caller(**entry)
             assert not caller.not_yet or caller.exit == 69, caller.name
             assert (caller.to is None) == (caller.exit != 0), caller.name
+            assert not (caller.queued and caller.stays), caller.name
             yield pytest.param(caller, id=caller.name)
 
 
 @pytest.fixture
 def config(postfix, tmp_path):
-    """A configuration file: everything goes to Postfix."""
-    path = tmp_path / "sendoff.conf"
+    """A configuration file: everything goes to Postfix.  What runs behind a caller's back ends before the test."""
     server = f"server smtp://localhost:{postfix.plain_port}\ntls none\n"
-    write_private(path, f"{server}from {ME}\nlocal_to {ADMIN}\n")
-    return path
+    with Place(tmp_path, f"{server}from {ME}\nlocal_to {ADMIN}\n") as place:
+        yield tmp_path / "config"
+        place.settle()
 
 
 @pytest.mark.parametrize("caller", callers())
 def test_caller(postfix, config, tmp_path, caller):
+    place = Place(tmp_path, None)
     status, stdout, stderr = execute(caller, config, tmp_path)
     said = f"exit {status}\n{stdout}{stderr}"
     assert status == caller.exit, said
-    assert stdout == ""
+    assert stdout == caller.prints
     if caller.exit:
         assert caller.says in stderr
         assert postfix.arrived() == []
         return
     assert stderr == ""
+    check_queue(caller, place)
     messages = postfix.arrived()
     assert len(messages) == (1 if caller.to else 0)
     for message in messages:
         check_envelope(caller, message)
         check_content(caller, message.as_sent())
+
+
+def check_queue(caller, place):
+    """What waits and what runs is what the caller expects; in the end neither is left."""
+    if caller.queued:
+        assert len(place.waiting()) == 1
+        assert place.processes() == []
+        assert place.run("-qf").is_silent
+    if caller.stays:
+        (pid,) = place.processes()
+        os.kill(pid, signal.SIGTERM)
+    place.settle()
+    assert place.waiting() == []
 
 
 def execute(caller, config, folder):
@@ -242,12 +263,15 @@ def test_mutt(postfix, sendmail, program):
     assert body == "größer\n.\nend\n"
 
 
-def test_mutt_names_the_exit_status(postfix, sendmail, program):
+def test_mutt_names_the_exit_status(postfix, sendmail, program, tmp_path):
     settings = ("-n", "-F", "/dev/null", "-e", f"set sendmail='{sendmail} -oem -oi' copy=no sendmail_wait=0")
     status, output = program("mutt", "usr/bin/mutt", *settings, "-s", "hello", "-x", "unknown@example.net", stdin="x\n")
     assert status != 0
     assert "User unknown" in output
-    assert postfix.arrived() == []
+    # Mutt asks for mail about it, too (-oem).
+    Place(tmp_path, None).settle()
+    (notice,) = postfix.arrived()
+    assert (notice.sender, list(notice.recipients)) == ("", [ME])
 
 
 def test_php_mail(postfix, sendmail, program):

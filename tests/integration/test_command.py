@@ -20,6 +20,7 @@ import pytest
 
 from servers.client import PASSED_ON, binary, run_sendmail, write_private
 from servers.dovecot import PASSWORD, USER
+from servers.place import Place, own_home
 
 USAGE, DATAERR, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, TEMPFAIL, CONFIG = 64, 65, 66, 69, 73, 74, 75, 78
 
@@ -45,6 +46,7 @@ class Server:
         self.sizes = []
         self.connections = 0
         self.refusal = "550 5.1.1 no such user here"
+        self.queue = "none"
         self.hold = lambda: None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -60,7 +62,8 @@ class Server:
     @property
     def config(self):
         """The configuration of a client."""
-        return f"server smtp://127.0.0.1:{self.port}\ntls none\nfrom alice@example.org\nlocal_to admin@example.org\n"
+        server = f"server smtp://127.0.0.1:{self.port}\ntls none\nfrom alice@example.org\nlocal_to admin@example.org\n"
+        return f"queue_dir {self.queue}\naccount default\n{server}"
 
     @property
     def recipients(self):
@@ -130,9 +133,13 @@ def server():
 
 @pytest.fixture
 def place(server, tmp_path):
-    """A folder with the configuration for `server`."""
+    """A folder with the configuration for `server`, and a queue.  What runs behind the caller's back ends before the test."""
+    server.queue = tmp_path / "queue"
     write_private(tmp_path / "config", server.config)
-    return tmp_path
+    watched = Place(tmp_path, None)
+    with watched:
+        yield tmp_path
+        watched.settle()
 
 
 def environment(place, **added):
@@ -202,7 +209,6 @@ UNREAD = [
     (["-N", "never\r\nRSET", BOB], "-N takes never"),
     (["-R", "full\r\n", BOB], "-R takes full or hdrs"),
     (["-B", "8BITMIME\r\n", BOB], "-B takes 7BIT or 8BITMIME"),
-    (["-a", "no\x1b[2Jsuch", BOB], "has no account"),
 ]
 
 
@@ -238,11 +244,9 @@ def test_refused_without_reading(server, place, args, text):
         (["undisclosed-recipients:;"], USAGE, "nobody to send to"),
         (["-t"], USAGE, "no recipient in To, Cc or Bcc"),
         (["-bs"], UNAVAILABLE, "not in this version"),
-        (["-bp"], UNAVAILABLE, "no queue in this version"),
         (["-bd"], UNAVAILABLE, "not in this version"),
-        (["-q"], UNAVAILABLE, "no queue in this version"),
-        (["-odq", BOB], UNAVAILABLE, "-odq cannot keep the message"),
-        (["-a", "nosuch", BOB], CONFIG, 'has no account "nosuch"'),
+        (["-a", "nosuch", "-bv", BOB], CONFIG, 'has no account "nosuch"'),
+        (["-a", "no\x1b[2Jsuch", "-bv", BOB], CONFIG, "has no account"),
     ],
 )
 def test_refused(server, place, args, status, text):
@@ -250,14 +254,45 @@ def test_refused(server, place, args, status, text):
     assert result[:2] == (status, "")
     assert result[2].startswith("sendoff: ")
     assert text in result[2]
+    assert re.fullmatch(r"[\n -~]*", result[2])
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("name, status", [("mailq", UNAVAILABLE), ("newaliases", 0)])
-def test_names(server, place, name, status):
-    assert run(place, name=name)[0] == status
-    assert run(place, BOB, name=name)[0] == status
+@needs_root
+@pytest.mark.parametrize("message", [MESSAGE, b"Subject: two\n\nFrom here\n>From there\n"])
+def test_no_account(server, place, message):
+    """A message for which there is no way is kept where its sender will find it, for many callers look at no exit status."""
+    status, stdout, stderr = run(place, "-a", "nosuch", "-f", "carl@example.com", BOB, input_bytes=message, wrapper=own_home(place))
+    assert (status, stdout) == (CONFIG, "")
+    assert 'has no account "nosuch"' in stderr
+    assert stderr.endswith("  message: the message is saved in /root/dead.letter\n")
+    letter = (place / "root" / "dead.letter").read_bytes()
+    separator, _, text = letter.partition(b"\n")
+    assert re.fullmatch(rb"From \S+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}", separator), letter
+    assert text == re.sub(rb"^(>*From )", rb">\1", message, flags=re.MULTILINE) + b"\n"
     assert server.connections == 0
+
+
+@pytest.mark.parametrize("name, says", [("mailq", "Mail queue is empty\n"), ("newaliases", "")])
+def test_names(server, place, name, says):
+    assert run(place, name=name) == (0, says, "")
+    assert run(place, BOB, name=name) == (0, says, "")
+    assert server.connections == 0
+
+
+def test_queue(server, place):
+    """Listed and run by sendmail's options."""
+    assert run(place, "-bp") == (0, "Mail queue is empty\n", "")
+    assert run(place, "-odq", BOB) == (0, "", "")
+    for args, name in (((), "mailq"), (("-bp",), "sendmail")):
+        status, stdout, stderr = run(place, *args, name=name)
+        assert (status, stderr) == (0, "")
+        assert BOB in stdout and "-- 0 Kbytes in 1 Request.\n" in stdout
+    assert server.connections == 0
+    assert run(place, "-q") == (0, "", "")
+    Place(place, None).settle()
+    assert server.recipients == [BOB]
+    assert run(place, "-bp") == (0, "Mail queue is empty\n", "")
 
 
 @pytest.mark.parametrize("args", [["help"], ["--help"], ["-h"], ["version"], ["--version"]])
@@ -345,7 +380,8 @@ def test_nothing_is_left_of_a_killed_call(server, place):
     process.stdin.write(b"Subject: half\n\n" + b"a line\n" * 1000000)
     process.kill()
     process.communicate()
-    assert os.listdir(place) == ["config"]
+    assert sorted(os.listdir(place)) == ["config", "queue"]
+    assert os.listdir(place / "queue") == []
 
 
 # Descriptors that are not there
@@ -427,11 +463,19 @@ def test_empty_environment(place):
     assert (status, stdout, stderr) == (0, "", "")
 
 
+def without_queue(server, place):
+    """Writes the configuration anew."""
+    server.queue = "none"
+    write_private(place / "config", server.config)
+
+
 LARGE = b"Subject: large\n\n" + b"a line of the message\n" * 300000
 
 
 @pytest.mark.parametrize("folder", ["missing", "config", "/proc"])
 def test_no_place_for_a_large_message(server, place, folder):
+    """Without a queue it waits for its end in TMPDIR."""
+    without_queue(server, place)
     status, _, stderr = run(place, BOB, input_bytes=LARGE, env=environment(place, TMPDIR=str(place / folder)))
     assert status == CANTCREAT
     assert f"cannot make a file for the message in {place / folder}" in stderr
@@ -439,11 +483,16 @@ def test_no_place_for_a_large_message(server, place, folder):
 
 
 @needs_root
-def test_full_file_system(server, place):
-    mount = ("sh", "-c", 'mount -t tmpfs -o size=256k none "$TMPDIR" && exec "$@"', "sh")
-    (place / "small").mkdir()
-    env = environment(place, TMPDIR=str(place / "small"))
-    status, _, stderr = run(place, BOB, input_bytes=LARGE, wrapper=("unshare", "--mount", *mount), env=env)
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_full_file_system(server, place, has_queue):
+    """A message that cannot be stored to its end is not sent; with a queue it is stored there."""
+    mount = ("sh", "-c", 'mount -t tmpfs -o mode=700,size=256k none "$1" && shift && exec "$@"', "sh")
+    small = place / "queue" if has_queue else place / "small"
+    small.mkdir(mode=0o700)
+    if not has_queue:
+        without_queue(server, place)
+    env = environment(place, TMPDIR=str(place if has_queue else small))
+    status, _, stderr = run(place, BOB, input_bytes=LARGE, wrapper=("unshare", "--mount", *mount, str(small)), env=env)
     assert status in (CANTCREAT, TEMPFAIL)
     assert "cannot store the message" in stderr
     assert "No space left on device" in stderr
@@ -645,6 +694,7 @@ def test_huge_arguments(server, place, args, statuses):
 @pytest.mark.parametrize("exists", [True, False], ids=["existing", "new"])
 def test_no_argument_names_a_file(place, template, exists):
     target = place / "target"
+    (place / "queue").mkdir(mode=0o700)
     target.write_text(f"#!/bin/sh\ntouch {place}/was-run\n") if exists else None
     target.chmod(0o755) if exists else None
     before = sorted(os.listdir(place))
@@ -683,7 +733,7 @@ def login_config(postfix, certs, password, **settings):
     """A configuration that logs in to Postfix."""
     lines = "".join(f"{key} {value}\n" for key, value in settings.items())
     server = f"server smtps://localhost:{postfix.tls_port}\ntls_trust_file {certs.ca}\n"
-    return f"{server}user {USER}\n{password}\nfrom {USER}\n{lines}"
+    return f"queue_dir none\naccount default\n{server}user {USER}\n{password}\nfrom {USER}\n{lines}"
 
 
 def without_secrets(text):
@@ -858,17 +908,18 @@ def received(log):
 @pytest.mark.parametrize(
     "args, message, priority, expected",
     [
-        ([BOB], MESSAGE, 6, {"result": "sent", "exit": "0", "to": BOB, "recipients": "1", "from": "alice@example.org"}),
+        ([BOB], MESSAGE, 6, {"result": "sent", "exit": None, "to": BOB, "recipients": "1", "from": "alice@example.org"}),
         (["-t", BOB], b"To: root, eve@example.net\n\nx\n", 6, {"result": "sent", "recipients": "3"}),
         (["-f", "", BOB], MESSAGE, 6, {"result": "sent", "from": ""}),
         (["unknown@example.net"], MESSAGE, 3, {"result": "failed", "exit": "67", "code": "550"}),
-        ([BOB, "unknown@example.net"], MESSAGE, 3, {"result": "partly", "exit": "67", "recipients": "2"}),
+        ([BOB, "unknown@example.net"], MESSAGE, 3, {"result": "partly", "exit": None, "recipients": "2"}),
+        (["-odq", BOB], MESSAGE, 6, {"result": "queued", "exit": None, "to": BOB, "recipients": "1"}),
         (["-t"], b"Subject: x\n\nx\n", 3, {"result": "failed", "exit": "64", "error": "no-recipient"}),
         ([BOB], b"", 3, {"result": "failed", "exit": "66", "error": "no-input"}),
         (["-Z"], b"", 3, {"result": "failed", "exit": "64", "error": "usage"}),
-        (["-a", 'x" result="sent', BOB], MESSAGE, 3, {"result": "failed", "exit": "78"}),
+        (["-a", 'x" result="sent', "-bv", BOB], b"", 3, {"result": "failed", "exit": "78"}),
         ([BOB], b"Message-ID: <x y=\"z\" result=sent@example.org>\n\nx\n", 6, {"result": "sent"}),
-        ([BOB], b"Message-ID: <a\\\" exit=\"1>\n\nx\n", 6, {"result": "sent", "exit": "0"}),
+        ([BOB], b"Message-ID: <a\\\" exit=\"1>\n\nx\n", 6, {"result": "sent", "exit": None}),
     ],
 )
 def test_syslog(server, place, syslog, args, message, priority, expected):
@@ -881,6 +932,15 @@ def test_syslog(server, place, syslog, args, message, priority, expected):
     assert int(match[1]) == (2 << 3) + priority
     found = fields(match[2])
     assert {key: found.get(key) for key in expected} == expected
+
+
+@needs_root
+def test_syslog_of_a_message_that_is_saved(place, syslog):
+    wrapper, logged = syslog
+    run(place, "-a", "nosuch", BOB, wrapper=(*own_home(place), *wrapper))
+    failed, saved = (fields(re.sub(r"^.*?: ", "", line)) for line in logged())
+    assert (failed["result"], failed["exit"], failed["error"]) == ("failed", "78", "configuration")
+    assert saved == {"result": "saved", "text": "the message is saved in /root/dead.letter"}
 
 
 def test_log_line_of_a_long_reply(server, place):

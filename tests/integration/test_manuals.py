@@ -19,12 +19,14 @@ PAGE_WIDTH = 80
 # Functions that take a sentence, and where it stands among their arguments; None: anywhere.
 SENTENCE_AT = {
     "err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 4, "set_problem": 3,
+    "damaged": 1, "nonsense": 1, "write_failed": 1,
 }
-TAKES_SENTENCE = r"\b(err_set|err_sys|err_wrap|origin_err|word_err|disagree|set_problem|\w*refuse)\("
+TAKES_SENTENCE = rf"\b({'|'.join(SENTENCE_AT)}|\w*refuse)\("
 STRING = r'"(?:[^"\\]|\\.)*"'
-# Sentences that are data: constants, rows of tables, and what the functions of tables write.
+# Constants; those of one word are names.
+SENTENCE_CONSTANT = rf"^static const char \w+\[\] = ({STRING});"
+# Other sentences that are data: rows of tables, and what the functions of tables write.
 SENTENCE_DATA = (
-    rf"^static const char \w+\[\] = ({STRING});",
     rf"^\t\{{ (?:END|'.{{1,2}}'), ({STRING}) \}},",
     rf"\] = \{{ ({STRING}),$",
     rf"^\t\{{ (?:FIELD_\w+,\s+)+(?:\w+,\s+)?({STRING}(?:\s+{STRING})*) \}},",
@@ -56,7 +58,7 @@ def all_manuals():
 
 
 def test_pages_are_there():
-    assert {"sendoff.1", "sendmail.8", "sendoff.conf.5"} <= {page.name for page in PAGES}
+    assert {"sendoff.1", "sendoff-queue.1", "sendmail.8", "sendoff.conf.5"} <= {page.name for page in PAGES}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -282,6 +284,8 @@ def calls(text):
 
 
 def tables(path, text):
+    for constant in re.findall(SENTENCE_CONSTANT, text, re.M):
+        yield from (one for one in literals(constant) if " " in one)
     for data in SENTENCE_DATA:
         for match in re.finditer(data, text, re.M):
             yield from literals(match[1])
@@ -338,7 +342,8 @@ def test_sentences_are_found():
                      "the server's certificate was revoked by its issuer", "unix: has no TLS",
                      'a "socket" has no TLS', 'LMTP has no port of its own: "port" is missing',
                      'an account has either a proxy or "tunnel_command", not both', 'has "auth" but no "user"',
-                     "the server sent what is no SMTP reply", "nobody to send to"):
+                     "the server sent what is no SMTP reply", "nobody to send to", "is no regular file",
+                     "a record in its tail is damaged", "refused, and there is no sender to tell"):
         assert sentence in found, sentence
 
 

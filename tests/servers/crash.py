@@ -12,12 +12,14 @@ What must hold, whatever happened: see judge().
 
 import concurrent.futures
 import contextlib
+import fcntl
 import json
 import os
 import queue
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 from collections import Counter
@@ -27,17 +29,20 @@ from pathlib import Path
 from . import disk, trace
 from .client import PASSED_ON, binary, write_private
 from .messages import large_body, wire_form
-from .taker import Refusals, Taker
+from .taker import Refusals, Taker, wait_until
 
 # Enough for the slowest machine, little beside a hang.
 PATIENCE_S = 60
 WORKERS = 2
 ERRORS = ("ENOSPC", "EIO", "EINTR")
+TRIES = 3  # to reach a place
 SHOWN = 5  # failures that are told of in full
 
 ALICE = "alice@example.org"
+# Who is refused in the run that is disturbed, and in those that come after it; all others are taken.
 REFUSALS = {"later": b"450 4.2.1 later", "unknown": b"550 5.1.1 unknown"}
 RECOVERY = {"unknown": b"550 5.1.1 unknown"}
+RETURNED = "unknown"  # the sender gets a notice about them
 
 SYSEXITS = range(64, 79)
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
@@ -98,16 +103,18 @@ class Run:
 class Sandbox:
     """A home of its own with a configuration and a queue, and a server of its own."""
 
-    def __init__(self, chunking=False, settings=""):
+    def __init__(self, chunking=False, settings="", window=1):
+        self.window = window
         self.folder = Path(tempfile.mkdtemp(prefix="sendoff-crash-", dir=_fast_folder()))
         # Neither is there at first: the program makes them.
         self.state = self.folder / "state"
         self.queue = self.state / "above" / "queue"
+        self.runner_lock = self.queue / "run" / "lock"
         self.log_file = self.folder / "log"
         self.taker = Taker(chunking=chunking)
         lines = (
             f"server smtp://127.0.0.1:{self.taker.port}", "tls none", f"from {ALICE}", f"queue_dir {self.queue}",
-            "syslog off", f"log_file {self.log_file}", settings,
+            "syslog off", f"log_file {self.log_file}", f"window {window}", settings,
         )  # fmt: skip
         write_private(self.folder / "config", "".join(f"{line}\n" for line in lines if line))
 
@@ -120,8 +127,8 @@ class Sandbox:
         self.taker.__exit__()
         shutil.rmtree(self.folder)
 
-    def run(self, name, *args, wrapper=(), input_bytes=b""):
-        """Runs the program under one of its names."""
+    def run(self, name, *args, wrapper=(), input_bytes=b"", meanwhile=None):
+        """Runs the program under one of its names; meanwhile(process) is called when it is on its way."""
         command = (str(binary(name)), *args)
         process = subprocess.Popen(
             [*wrapper, *command],
@@ -132,7 +139,13 @@ class Sandbox:
             start_new_session=True,
         )
         try:
-            out, complaints = process.communicate(input_bytes, PATIENCE_S)
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(input_bytes)
+                process.stdin.close()
+            process.stdin = None
+            if meanwhile:
+                meanwhile(process)
+            out, complaints = process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -140,13 +153,13 @@ class Sandbox:
             complaints += b"\nTIMEOUT: it did not end"
         return Run(command, process.returncode, out.decode(errors="replace"), complaints.decode(errors="replace"))
 
-    def send(self, mail, *args, wrapper=()):
+    def send(self, mail, *args, **options):
         """Gives it to sendmail."""
-        return self.run("sendmail", *args, "-i", *mail.recipients, wrapper=wrapper, input_bytes=mail.text)
+        return self.run("sendmail", *args, "-i", *mail.recipients, input_bytes=mail.text, **options)
 
-    def flush(self, wrapper=()):
+    def flush(self, **options):
         """One run over the whole queue."""
-        return self.run("sendmail", "-qf", wrapper=wrapper)
+        return self.run("sendmail", "-qf", **options)
 
     def listing(self):
         """What `sendoff queue list --json` says, one dictionary a message."""
@@ -233,6 +246,9 @@ class Scenario:
     mail: Mail = None  # what is sent; None: a run over the queue
     args: tuple = ()
     prepare: object = None  # called with the sandbox, between the two
+    puts_off_notices: bool = False  # the server takes them later
+    holds_runner: bool = False  # another process seems to be the queue's runner, so that none is started
+    lacks_unnamed: bool = False  # the file system seems to have no O_TMPFILE
 
     @property
     def mails(self):
@@ -247,14 +263,39 @@ class Scenario:
             assert done.status == 0, str(done)
         if self.prepare:
             self.prepare(sandbox)
+        if self.holds_runner:
+            sandbox.runner_lock.parent.mkdir(mode=0o700, parents=True)
+            sandbox.runner_lock.touch(0o600)
         return sandbox.snapshot()
 
-    def run(self, sandbox, wrapper=()):
+    def run(self, sandbox, **options):
         """The command itself."""
-        sandbox.taker.manners = Refusals(REFUSALS)
-        if self.mail:
-            return sandbox.send(self.mail, *self.args, wrapper=wrapper)
-        return sandbox.flush(wrapper=wrapper)
+        sandbox.taker.manners = Refusals({**REFUSALS, "alice": b"450 4.2.1 later"} if self.puts_off_notices else REFUSALS)
+        with locked(sandbox.runner_lock) if self.holds_runner else contextlib.nullcontext():
+            if self.mail:
+                return sandbox.send(self.mail, *self.args, **options)
+            return sandbox.flush(**options)
+
+    def standing_faults(self, calls):
+        """Options for strace: what fails in every run, found in the calls of one without faults."""
+        if not self.lacks_unnamed:
+            return ()
+        numbers = [call.nth for call in calls if call.name == "openat" and "O_TMPFILE" in call.text]
+        assert len(numbers) == 1, f"one unnamed file is expected, not {len(numbers)}"
+        return ("-e", f"inject=openat:error=EOPNOTSUPP:when={numbers[0]}")
+
+    def traced(self, sandbox):
+        """Runs undisturbed but for the standing faults; returns those, the run, and its calls."""
+        log, faults = sandbox.folder / "trace", ()
+        while True:
+            run = self.run(sandbox, wrapper=(*trace.TRACE, *faults, "-o", str(log)))
+            check_run(run)
+            sandbox.taker.settle()
+            calls = trace.read(log)
+            if faults or not self.standing_faults(calls):
+                return faults, run, calls
+            faults = self.standing_faults(calls)
+            self.set_up(sandbox)
 
 
 class Broken(AssertionError):
@@ -290,8 +331,16 @@ def notice_of(mail):
     return f"notice {mail.message_id}"
 
 
-def recover(sandbox, findings):
-    """What people and timers do afterwards: they look, and start two runs.  The server now takes what it put off."""
+def subject(mail, recipient):
+    """What has to be delivered because of a recipient: the message, or a notice."""
+    return notice_of(mail) if recipient.startswith(RETURNED) else mail.message_id
+
+
+def recover(sandbox, findings, may_leave_temporary=False):
+    """What people and timers do afterwards: they look, and start two runs.  The server now takes what it put off.
+
+    may_leave_temporary: a file in tmp/ that nobody reads is no fault.
+    """
     sandbox.taker.settle()
     findings.taken_before = list(sandbox.taker.taken)
     findings.files = sandbox.snapshot()
@@ -304,7 +353,8 @@ def recover(sandbox, findings):
             raise Broken(f"the run that recovers failed: {done}")
     sandbox.taker.settle()
     findings.taken = list(sandbox.taker.taken)
-    left = {path: octets for path, octets in sandbox.snapshot().items() if octets is not None and "run" not in path.parts}
+    folders = {"run", "tmp"} if may_leave_temporary else {"run"}
+    left = {path: octets for path, octets in sandbox.snapshot().items() if octets is not None and not folders & {*path.parts}}
     if sandbox.queue.exists() and sandbox.listing():
         raise Broken(f"the queue is not empty after two runs: {sandbox.listing()}")
     if left:
@@ -342,19 +392,20 @@ def _check_notice(message, mails):
     return about[0]
 
 
-def judge(scenario, status, complaint, findings):
+def judge(scenario, status, complaint, findings, window):
     """Fails where something is lost, torn, delivered twice without a word, or delivered although it was refused.
 
     A status of 0: the message arrives.  Another: nobody has it, or the complaint says who.  A kill: all of it or nothing.
     """
     found, before = counts(findings.taken, scenario.mails), counts(findings.taken_before, scenario.mails)
     doubts = findings.doubts(scenario.mails)
+    check_doubts(doubts, window)
     for mail in scenario.mails:
         ours = mail in scenario.queued or status == 0
         if not ours and "-odq" in scenario.args and len({found[mail.message_id, to] > 0 for to in mail.recipients}) > 1:
             raise Broken(f"{mail.name} arrived in part: {dict(found)}")
         for recipient in mail.recipients:
-            name = notice_of(mail) if recipient.startswith("unknown") else mail.message_id
+            name = subject(mail, recipient)
             number = found[name, recipient]
             if ours and number == 0:
                 raise Broken(f"{name} to {recipient} is lost")
@@ -366,9 +417,15 @@ def judge(scenario, status, complaint, findings):
     strangers = {key for key in found if not any(key[1] in mail.recipients for mail in scenario.mails)}
     if strangers:
         raise Broken(f"recipients that nobody named: {strangers}")
-    refused = {key for key in found if key[1].startswith("unknown") and not key[0].startswith("notice")}
+    refused = {key for key in found if key[1].startswith(RETURNED) and not key[0].startswith("notice")}
     if refused:
         raise Broken(f"the server took what it refuses: {refused}")
+
+
+def check_doubts(doubts, window):
+    """Only so many messages at a time are on their way without an answer."""
+    if len(doubts) > window:
+        raise Broken(f"more messages than {window} are in doubt: {doubts}")
 
 
 @dataclass(frozen=True)
@@ -377,14 +434,19 @@ class Point:
 
     call: trace.Call
     fault: str  # "signal=KILL" or "error=…"
+    and_later: bool = False  # all later calls of that name fail too
 
-    def wrapper(self, log):
-        """The program that does it."""
-        fault = f"inject={self.call.name}:{self.fault}:when={self.call.nth}"
-        return ("strace", "-f", "-qq", "-e", "signal=none", "-o", str(log), "-e", f"trace={self.call.name}", "-e", fault)
+    def wrapper(self, log, faults):
+        """The program that does it, together with the standing faults."""
+        fault = f"inject={self.call.name}:{self.fault}:when={self.call.nth}{'+' if self.and_later else ''}"
+        # A fault is had for a call only that is traced; without BPF, under which no signal could be sent.
+        names = f"trace={self.call.name}" + (",openat" if faults else "")
+        signals = ("-e", "signal=STOP") if self.fault.endswith("STOP") else ("-e", "signal=none")
+        return ("strace", "-f", "-qq", *signals, "-e", names, *faults, "-e", fault, "-o", str(log))
 
     def __str__(self):
-        return f"{self.fault} at call {self.call.nth} of {self.call.name}: {self.call.readable()}"
+        later = " and all later ones" if self.and_later else ""
+        return f"{self.fault} at call {self.call.nth}{later} of {self.call.name}: {self.call.readable()}"
 
 
 class Trial:
@@ -394,25 +456,34 @@ class Trial:
         self.scenario = scenario
         self._pool = pool
         self.failures = []
-        self.kills = self.errors = self.missed = self.twice = 0
+        self.kills = self.errors = self.races = self.missed = self.twice = 0
         with pool.sandbox() as sandbox:
             self._before = scenario.set_up(sandbox)
-            sandbox.restore(self._before)
-            log = sandbox.folder / "trace"
-            self.run = scenario.run(sandbox, (*trace.TRACE, "-o", str(log)))
-            self.calls = trace.read(log)
+            sandbox.taker.clear()
+            self._faults, self.run, self.calls = scenario.traced(sandbox)
             self._state = sandbox.state
             recover(sandbox, findings := Findings())
-            judge(scenario, self.run.status, self.run.stderr, findings)
+            judge(scenario, self.run.status, self.run.stderr, findings, sandbox.window)
 
     def kill_everywhere(self):
         """Kills before and after each call that changes the queue, or moves octets to or from the server."""
-        self._disturb([Point(call, "signal=KILL") for call in self.places_to_kill()])
+        self._disturb([Point(call, "signal=KILL") for call in self.places_to_kill() if self._is_free(call)])
 
     def fail_everywhere(self, errors=ERRORS):
-        """Has each call that touches the queue fail once."""
-        calls = [call for call in self.calls if call.touches(self._state) and call.name != "execve"]
+        """Has each call that touches the queue fail, once, and those that change it for good too."""
+        calls = [call for call in self.calls if call.touches(self._state) and call.name != "execve" and self._is_free(call)]
         self._disturb([Point(call, f"error={error}") for call in calls for error in errors])
+        # A disk that stays as it is: what was to be put right cannot be.
+        self._disturb([Point(call, "error=EIO", and_later=True) for call in calls if call.name not in IDLE])
+
+    def race_everywhere(self):
+        """Stops the run behind each of its calls on the queue, while another goes from its beginning to its end."""
+        calls = [call for call in self.calls if call.touches(self._state) and call.name != "execve"]
+        self._disturb([Point(call, "signal=STOP") for call in calls])
+
+    def _is_free(self, call):
+        """Only one fault can be had for the calls of one name."""
+        return not any(f"inject={call.name}:" in fault for fault in self._faults)
 
     def places_to_kill(self):
         """The calls at whose entry something is different from what it was at the place before."""
@@ -432,19 +503,42 @@ class Trial:
             text = "\n\n".join(self.failures[:SHOWN])
             raise Broken(f"{len(self.failures)} of {self.summary()}\n\n{text}")
         # Which calls are made may differ a little from run to run, but not so much that nothing is tested.
-        if self.missed * 10 > self.kills + self.errors:
+        if self.missed * 5 > self.total:
             raise Broken(f"too many places were never reached: {self.summary()}")
+
+    @property
+    def total(self):
+        """How often the scenario was disturbed."""
+        return self.kills + self.errors + self.races
 
     def summary(self):
         """In a line."""
         return (
-            f"{self.scenario.name}: {self.kills + self.errors} runs, {self.kills} killed, {self.errors} with an error, "
+            f"{self.scenario.name}: {self.total} runs, {self.kills} killed, {self.errors} with an error, {self.races} raced, "
             f"{self.missed} not reached, {self.twice} delivered twice and said to be in doubt"
         )
 
+    def _race(self, sandbox, point, log, findings):
+        """The run is stopped, another comes and goes, and it goes on.  Returns it, and whether it was stopped."""
+        log.unlink(missing_ok=True)
+        other = []
+
+        def meanwhile(process):
+            if wait_until(lambda: _stopped(log) or process.poll() is not None) and _stopped(log):
+                other.append(sandbox.flush())
+                os.kill(_stopped(log), signal.SIGCONT)
+
+        run = self.scenario.run(sandbox, wrapper=point.wrapper(log, self._faults), meanwhile=meanwhile)
+        for done in (run, *other):
+            if done.status != 0 or done.stderr:
+                raise Broken(f"a run failed because of another: {done}")
+        recover(sandbox, findings)
+        return run, bool(other)
+
     def _disturb(self, points):
         for point, failure, findings, hit in self._pool.map(self._try, points):
-            self.kills += point.fault.startswith("signal")
+            self.kills += point.fault.endswith("KILL")
+            self.races += point.fault.endswith("STOP")
             self.errors += point.fault.startswith("error")
             self.missed += not hit
             self.twice += findings.twice
@@ -452,23 +546,54 @@ class Trial:
                 self.failures.append(failure)
 
     def _try(self, sandbox, point):
+        # How often a program waits for its server may differ, and so the number of the call that is meant.
+        for _ in range(TRIES):
+            result = self._try_once(sandbox, point)
+            if result[-1] or result[1]:
+                break
+        return result
+
+    def _try_once(self, sandbox, point):
         findings, run, hit = Findings(), None, False
         sandbox.restore(self._before)
         log = sandbox.folder / "injected"
         try:
-            run = self.scenario.run(sandbox, point.wrapper(log))
-            hit = run.status == -signal.SIGKILL if "KILL" in point.fault else "(INJECTED)" in log.read_text("latin-1")
+            if point.fault == "signal=STOP":
+                run, hit = self._race(sandbox, point, log, findings)
+                judge(self.scenario, run.status, run.stderr, findings, sandbox.window)
+                return point, None, findings, hit
+            run = self.scenario.run(sandbox, wrapper=point.wrapper(log, self._faults))
+            hit = run.status == -signal.SIGKILL if "KILL" in point.fault else was_injected(log, point.call.name)
             check_run(run)
-            recover(sandbox, findings)
-            judge(self.scenario, run.status, run.stderr, findings)
+            recover(sandbox, findings, run.status < 0 and self.scenario.lacks_unnamed)
+            judge(self.scenario, run.status, run.stderr, findings, sandbox.window)
         except Broken as broken:
             return point, explain(self.scenario.name, point, broken, run, findings, sandbox), findings, hit
         return point, None, findings, hit
 
 
-def check_run(run):
-    """Fails where the program crashed, hung, or was told of by a sanitizer."""
-    if run.status not in (0, -signal.SIGKILL, *SYSEXITS) or SANITIZER.search(run.stderr) or "TIMEOUT" in run.stderr:
+def was_injected(log, name):
+    """Whether strace had a call of that name fail."""
+    return re.search(rf"\b{name}\b.*\(INJECTED\)", log.read_text("latin-1")) is not None
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Holds a lock on a file, as the program takes it."""
+    with open(path, "r+b") as file:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        yield
+
+
+def _stopped(log):
+    """The process that strace saw stop, or None."""
+    found = re.search(r"^(\d+) --- stopped by SIGSTOP", log.read_text("latin-1"), re.MULTILINE) if log.exists() else None
+    return int(found.group(1)) if found else None
+
+
+def check_run(run, signals=(signal.SIGKILL,)):
+    """Fails where the program crashed, hung, or was told of by a sanitizer; these signals may have ended it."""
+    if run.status not in (0, *(-number for number in signals), *SYSEXITS) or SANITIZER.search(run.stderr) or "TIMEOUT" in run.stderr:
         raise Broken(f"the program crashed or hung: {run}")
 
 

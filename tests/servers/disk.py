@@ -8,17 +8,19 @@
             write_state(state, elsewhere)
 
 Since the last fsync(2) or fdatasync(2) of a file, what was written to it may be there, or not, or in part: cut at a block's
-end, or with a block of zeros in it.  Since the last fsync(2) of a directory, what was done to its names may have happened or
+end or amid it, or with a block of zeros in it.  Since the last fsync(2) of a directory, what was done to its names may have happened or
 not, each for itself.  A file that has no name is gone.
 """
 
 import itertools
 import os
 import random
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 BLOCK = 512
+PROC = re.compile(rb"/proc/self/fd/(\d+)")
 
 # What neither changes a file nor the names in a folder.
 HARMLESS = {
@@ -60,6 +62,7 @@ class File:
         for begin, end in _blocks(start, len(whole)):
             found.append(whole[:begin] + bytes(end - begin) + whole[end:])
             found.append(whole[:end])
+            found.append(whole[: (begin + end) // 2])
         if len(whole) > start:
             found.append(whole[:start] + bytes(len(whole) - start))
         return list(dict.fromkeys(found))
@@ -169,6 +172,11 @@ class Disk:
 
     def _do_openat(self, call, argument=0):
         self._open.pop((call.process, call.result), None)
+        if (again := PROC.fullmatch(call.strings()[0])) is not None:
+            # The file behind a descriptor, opened anew: with an offset of its own.
+            if (handle := self._open.get((call.process, int(again.group(1))))) is not None:
+                self._open[call.process, call.result] = [handle[0], 0, False]
+            return
         flags = call.words()[argument + 2].split("|")
         place = self._place(call, 0, argument)
         if place is None and Path(call.strings()[0].decode()) != self.root:
@@ -270,8 +278,8 @@ class Disk:
         place = self._place(call, 1, 2)
         if place is None:
             return
-        if source.startswith(b"/proc/self/fd/"):
-            thing = self._open[call.process, int(source.rpartition(b"/")[2])][0]
+        if (descriptor := PROC.fullmatch(source)) is not None:
+            thing = self._open[call.process, int(descriptor.group(1))][0]
         elif source == b"":
             thing = self._handle(call)[0]
         else:

@@ -10,8 +10,8 @@ at each point is worked out from strace's log.
 
 from dataclasses import dataclass, field
 
-from . import disk, trace
-from .crash import SHOWN, Broken, Findings, check_run, counts, explain, notice_of, recover
+from . import disk
+from .crash import SHOWN, Broken, Findings, check_doubts, counts, explain, recover, subject
 
 STATES_MAX = 16  # for each point
 
@@ -73,15 +73,13 @@ class Outage:
         self.scenario = scenario
         self._pool = pool
         with pool.sandbox() as sandbox:
+            self._window = sandbox.window
             scenario.set_up(sandbox)
             sandbox.taker.clear()
             certain = disk.Disk(sandbox.state)
-            log = sandbox.folder / "trace"
-            self.run = scenario.run(sandbox, (*trace.TRACE, "-o", str(log)))
-            check_run(self.run)
-            sandbox.taker.settle()
+            _, self.run, calls = scenario.traced(sandbox)
             self.taken = list(sandbox.taker.taken)
-            self.moments = self._find_moments(certain, trace.read(log), Talk(sandbox.taker.port, self.taken), states_max)
+            self.moments = self._find_moments(certain, calls, Talk(sandbox.taker.port, self.taken), states_max)
         self.failures = []
         self.twice = 0
 
@@ -120,7 +118,7 @@ class Outage:
         findings = Findings()
         sandbox.restore(moment.state)
         try:
-            recover(sandbox, findings)
+            recover(sandbox, findings, self.scenario.lacks_unnamed and not moment.has_ended)
             self._judge(moment, findings)
         except Broken as broken:
             return explain(self.scenario.name, moment, broken, self.run, findings, sandbox), 0
@@ -132,6 +130,8 @@ class Outage:
         out = counts([self.taken[i] for i in moment.out], mails)
         answered = counts([self.taken[i] for i in moment.answered], mails)
         doubts = findings.doubts(mails)
+        # SENDING that is durable while the content is not out yet is a doubt that costs nothing.
+        check_doubts({name for name in doubts if any(key[0] == name for key in out)}, self._window)
         if moment.has_ended and doubts:
             raise Broken(f"the run has ended, and still there is doubt: {doubts}")
         for mail in mails:
@@ -139,7 +139,7 @@ class Outage:
             if not ours and "-odq" in self.scenario.args and len({found[mail.message_id, to] for to in mail.recipients}) > 1:
                 raise Broken(f"{mail.name} arrived in part: {dict(found)}")
             for recipient in mail.recipients:
-                name = notice_of(mail) if recipient.startswith("unknown") else mail.message_id
+                name = subject(mail, recipient)
                 key = name, recipient
                 allowed = _allowed(ours, out[key], answered[key], name in doubts)
                 if found[key] not in allowed:

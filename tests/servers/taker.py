@@ -110,8 +110,8 @@ class Taker:
         self.taken = []
         self._connections = 0
 
-    def record(self, taken):
-        """Called with each message that is taken, before that is said."""
+    def record(self, taken, silent):  # pylint: disable=unused-argument
+        """Called with each message that is taken, before that is said; silent: it will not be said."""
         self.taken.append(taken)
 
     def _accept(self):
@@ -222,7 +222,7 @@ class _Session:
         answer = self._server.manners.to_content(message)
         self._sender, self._recipients, self._chunks = None, [], b""
         if answer is None or answer.startswith(b"250"):
-            self._server.record(message)
+            self._server.record(message, answer is None)
         if answer is None:
             raise Hangup
         self._reply(reply if answer.startswith(b"250") else answer)

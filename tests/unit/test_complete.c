@@ -157,7 +157,7 @@ static const struct {
 	{ "root (Cron Daemon)", "\"root (Cron Daemon)\"" },
 	{ "a \"b\" \\ c", "\"a \\\"b\\\" \\\\ c\"" },
 	{ "x@y, <z>", "\"x@y, <z>\"" },
-	{ "=?utf-8?Q?x?=", "\"=?utf-8?Q?x?=\"" },
+	{ "=?utf-8?Q?x?=", "=?utf-8?B?PT91dGYtOD9RP3g/PQ==?=" },
 	{ "A\r\nBcc: x@y", "\"A  Bcc: x@y\"" },
 	{ "A\nB", "A B" },
 	{ "A\x7f\x01" "B", "A  B" },
@@ -167,8 +167,8 @@ static const struct {
 	{ "012345678901234567890123456789012345678901234567890123456789",
 	  "012345678901234567890123456789012345678901234567890123456789" },
 	{ "012345678901234567890123456789012345678901234567890123456789x",
-	  "=?utf-8?B?MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1?=\r\n"
-	  " =?utf-8?B?Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5eA==?=" },
+	  "=?utf-8?Q?012345678901234567890123456789012345678901234567890?=\r\n"
+	  " =?utf-8?Q?123456789x?=" },
 	{ "x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
 	  "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
 	  "=?utf-8?B?eMOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6k=?=\r\n =?utf-8?B?w6k=?=" },

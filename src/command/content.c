@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+#include "command/content.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum { CHUNK = 64 * 1024 };	/* octets of the body that are read at once */
+
+/* Lines end in LF, as files have them: in wire form no CR is without LF.  To a terminal goes nothing that could control it. */
+static void
+print_content(FILE *out, struct span text, bool terminal)
+{
+	struct buf shown = BUF_INIT(SIZE_MAX);
+
+	while (text.len > 0) {
+		struct span run = span_cut(&text, '\r');
+
+		if (terminal)
+			text_printable(&shown, run, true);
+		else
+			buf_add(&shown, run.data, run.len);
+	}
+	fwrite(shown.data, 1, shown.len, out);
+	buf_release(&shown);
+}
+
+/* To the last line end that text has, so that no character is cut in two where lines are not too long for that. */
+static size_t
+whole_lines(struct span text)
+{
+	const char *end = memrchr(text.data, '\n', text.len);
+
+	return end != NULL ? (size_t)(end - text.data) + 1 : text.len;
+}
+
+static int
+print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
+{
+	static char scratch[CHUNK];
+	uint64_t offset = 0;
+
+	while (offset < body->size && !ferror(out)) {
+		struct span text;
+
+		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) < 0)
+			return -1;
+		if (text.len == 0)
+			return err_set(err, ERR_IO, "the stored message is shorter than it was");
+		text.len = whole_lines(text);
+		print_content(out, text, terminal);
+		offset += text.len;
+	}
+	return 0;
+}
+
+int
+content_print(FILE *out, const struct message *message, struct err *err)
+{
+	bool terminal = isatty(fileno(out));
+
+	print_content(out, (struct span){ message->header.data, message->header.len }, terminal);
+	fputc('\n', out);
+	return print_body(out, &message->body, terminal, err);
+}

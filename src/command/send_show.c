@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+#include "command/send_show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command/content.h"
+#include "command/json.h"
+#include "command/view.h"
+#include "queue/delivery.h"
+
+enum { TEXT_MAX = 8192 };
+
+/* "host:port", or the socket's path. */
+static void
+add_server(const struct account *account, struct buf *out)
+{
+	const struct server *server = &account->servers[0];
+
+	buf_adds(out, server->host);
+	if (server->port != 0)
+		buf_addf(out, ":%u", server->port);
+}
+
+static void
+print_line(const char *label, const char *text)
+{
+	printf("%-11s ", label);
+	view_print_text(stdout, text);
+	putchar('\n');
+}
+
+static void
+print_envelope(const struct envelope *envelope)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	print_line("sender", envelope->sender[0] != '\0' ? envelope->sender : "<> (the null sender)");
+	for (size_t i = 0; i < envelope->count; i++) {
+		const struct recipient *r = &envelope->recipients[i];
+
+		buf_clear(&text);
+		buf_adds(&text, r->address);
+		if (r->original != NULL)
+			buf_addf(&text, ", given as %s", r->original);
+		print_line("recipient", text.data);
+	}
+	buf_release(&text);
+}
+
+static void
+print_route(const struct job *job, uint64_t size)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	print_line("account", job->account->name);
+	add_server(job->account, &text);
+	print_line("server", text.data);
+	buf_clear(&text);
+	buf_addf(&text, "%" PRIu64 " octets", size);
+	print_line("size", text.data);
+	buf_clear(&text);
+	if (job->not_before_ms > 0) {
+		view_time(job->not_before_ms, &text);
+		print_line("not before", text.data);
+	}
+	if (job->hold)
+		print_line("held", "until it is released");
+	putchar('\n');
+	buf_release(&text);
+}
+
+static void
+print_json(const struct job *job, const struct delivery *d)
+{
+	struct json json = { stdout, false };
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	json_begin(&json, NULL, '{');
+	json_text(&json, "sender", d->envelope.sender);
+	json_begin(&json, "recipients", '[');
+	for (size_t i = 0; i < d->envelope.count; i++) {
+		json_begin(&json, NULL, '{');
+		json_text(&json, "address", d->envelope.recipients[i].address);
+		json_text(&json, "original", d->envelope.recipients[i].original);
+		json_end(&json, '}');
+	}
+	json_end(&json, ']');
+	json_text(&json, "account", job->account->name);
+	add_server(job->account, &text);
+	json_text(&json, "server", text.data);
+	buf_clear(&text);
+	message_id(&d->message, &text);
+	json_text(&json, "message_id", text.data);
+	json_number(&json, "size", (int64_t)message_size(&d->message));
+	if (job->not_before_ms > 0)
+		json_number(&json, "not_before", job->not_before_ms / 1000);
+	json_bool(&json, "hold", job->hold);
+	json_end(&json, '}');
+	putchar('\n');
+	buf_release(&text);
+}
+
+static int
+write_file(const char *path, const struct message *message, struct err *err)
+{
+	FILE *file = fopen(path, "we");
+	int result;
+
+	if (file == NULL)
+		return err_sys(err, ERR_CANT_CREATE, "cannot write %s", path);
+	result = content_print(file, message, err);
+	if (fclose(file) != 0 && result == 0)
+		result = err_sys(err, ERR_CANT_CREATE, "cannot write %s", path);
+	return result;
+}
+
+static int
+show(const struct job *job, const struct send_options *o, const struct delivery *d, struct err *err)
+{
+	bool to_file = o->output != NULL && strcmp(o->output, "-") != 0;
+
+	if (o->dry_run && o->json) {
+		print_json(job, d);
+	} else if (o->dry_run) {
+		print_envelope(&d->envelope);
+		print_route(job, message_size(&d->message));
+	}
+	if (to_file)
+		return write_file(o->output, &d->message, err);
+	return o->json && o->output == NULL ? 0 : content_print(stdout, &d->message, err);
+}
+
+int
+send_show(const struct job *job, const struct send_options *options, struct err *err)
+{
+	struct delivery d;
+	int result = delivery_init(&d, job->account, &job->envelope, &job->message, err);
+
+	if (result == 0)
+		result = show(job, options, &d, err);
+	delivery_release(&d);
+	return result;
+}

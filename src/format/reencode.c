@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+#include "format/reencode.h"
+
+#include <string.h>
+
+#include "format/encode.h"
+
+static bool
+is_base64_octet(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '+' || c == '/' || c == '=';
+}
+
+void
+reencode_base64(struct reencode *r, struct span piece)
+{
+	for (size_t i = 0; i < piece.len;) {
+		size_t n = 0;
+
+		while (i + n < piece.len && r->column + n < ENCODE_COLUMNS && is_base64_octet(piece.data[i + n]))
+			n++;
+		buf_add(r->out, piece.data + i, n);
+		r->column += n;
+		i += n;
+		if (r->column == ENCODE_COLUMNS)
+			reencode_end_base64(r);
+		else if (i < piece.len)
+			i++;
+	}
+}
+
+void
+reencode_end_base64(struct reencode *r)
+{
+	if (r->column > 0)
+		buf_adds(r->out, "\r\n");
+	r->column = 0;
+}
+
+static bool
+is_hex(char c)
+{
+	return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+static void
+add_line_end(struct reencode *r, const char *end)
+{
+	buf_adds(r->out, end);
+	r->column = 0;
+}
+
+/* A token that goes out as it is, or its one octet as =HH; where the line is full, on the next one. */
+static void
+add_token(struct reencode *r, struct span token, bool encode)
+{
+	size_t width = encode ? 3 : token.len;
+
+	if (r->column + width >= ENCODE_COLUMNS) {
+		add_line_end(r, "=\r\n");
+		/* What follows may be a boundary, which was none amid a line. */
+		encode = encode || token.data[0] == '-';
+	}
+	if (encode)
+		buf_addf(r->out, "=%02X", (unsigned char)token.data[0]);
+	else
+		buf_add(r->out, token.data, token.len);
+	r->column += encode ? 3 : token.len;
+}
+
+/* Writes what text begins with; returns how many octets that was. */
+static size_t
+qp_step(struct reencode *r, struct span text)
+{
+	const char *p = text.data;
+	size_t len = 1;
+
+	if (text.len > 1 && memcmp(p, "\r\n", 2) == 0) {
+		add_line_end(r, "\r\n");
+		return 2;
+	}
+	if (text.len > 2 && memcmp(p, "=\r\n", 3) == 0) {
+		add_line_end(r, "=\r\n");
+		return 3;
+	}
+	if (text.len > 2 && *p == '=' && is_hex(p[1]) && is_hex(p[2]))
+		len = 3;
+	add_token(r, (struct span){ p, len }, is_8bit(*p) || *p == '\0');
+	return len;
+}
+
+/* Takes octets to those that are held until what is held can be written. */
+static void
+take_up(struct reencode *r, struct span *piece)
+{
+	while (r->held_len > 0 && piece->len > 0) {
+		char text[2 * sizeof(r->held)];
+		size_t more = piece->len < sizeof(r->held) ? piece->len : sizeof(r->held), done;
+
+		memcpy(text, r->held, r->held_len);
+		memcpy(text + r->held_len, piece->data, more);
+		if (r->held_len + more < sizeof(r->held)) {
+			memcpy(r->held, text, r->held_len + more);
+			r->held_len += more;
+			piece->len = 0;
+			return;
+		}
+		done = qp_step(r, (struct span){ text, r->held_len + more });
+		if (done < r->held_len) {
+			r->held_len -= done;
+			memmove(r->held, r->held + done, r->held_len);
+			continue;
+		}
+		piece->data += done - r->held_len;
+		piece->len -= done - r->held_len;
+		r->held_len = 0;
+	}
+}
+
+void
+reencode_qp(struct reencode *r, struct span piece)
+{
+	take_up(r, &piece);
+	while (piece.len >= sizeof(r->held)) {
+		size_t done = qp_step(r, piece);
+
+		piece.data += done;
+		piece.len -= done;
+	}
+	/* Nothing is held where octets are left here. */
+	if (piece.len > 0) {
+		memcpy(r->held, piece.data, piece.len);
+		r->held_len = piece.len;
+	}
+}
+
+void
+reencode_end_qp(struct reencode *r)
+{
+	for (size_t at = 0; at < r->held_len;)
+		at += qp_step(r, (struct span){ r->held + at, r->held_len - at });
+	r->held_len = 0;
+}

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: ISC
+"""A queue that cannot be used: mail goes out all the same, where it can; else its caller learns of it, and it is kept."""
+
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+from servers.client import write_private
+from servers.host import Host
+from servers.place import MESSAGE, Place, has_namespaces, own_home
+
+BOB = "bob@example.net"
+LATER = "450 4.2.1 come again"
+CANTCREAT, TEMPFAIL, PERMISSION, CONFIG = 73, 75, 77, 78
+
+pytestmark = pytest.mark.skipif(not has_namespaces(), reason="no private mount namespace: not root")
+
+
+@dataclass(frozen=True)
+class Day:
+    """What is wrong: what was done to the folder $queue, and what is said of it."""
+
+    name: str
+    script: str
+    status: int  # where the message is only to be queued
+    text: str
+    wrapper: tuple = ()
+
+    def __str__(self):
+        return self.name
+
+
+FULL = 'mount -t tmpfs -o mode=700,size=64k none "$queue" && ! head -c 64k /dev/zero >"$queue/filling" 2>/dev/null || true'
+
+DAYS = [
+    Day("a file", 'echo x >"$queue"', CONFIG, "is no folder"),
+    Day("another's", 'mkdir -m 700 "$queue" && chown 12345 "$queue"', PERMISSION, "belongs to"),
+    Day("group-writable", 'mkdir "$queue" && chmod 770 "$queue"', CONFIG, "others can write"),
+    Day("read-only", 'mkdir -m 700 "$queue" && mount -t tmpfs -o ro,mode=700 none "$queue"', CANTCREAT, "Read-only"),
+    Day("full", f'mkdir -m 700 "$queue" && {FULL}', TEMPFAIL, "No space left on device"),
+    Day(
+        "no inodes",
+        'mkdir -m 700 "$queue" && mount -t tmpfs -o mode=700,nr_inodes=1 none "$queue"',
+        TEMPFAIL,
+        "No space left on device",
+    ),
+    Day(
+        "not writable",
+        'mkdir -m 500 "$queue"',
+        CANTCREAT,
+        "Permission denied",
+        ("setpriv", "--bounding-set", "-dac_override"),
+    ),
+    Day(
+        "not to be made",
+        'above=${queue%/*} && mount --bind -o ro "$above" "$above" && mount -o remount,bind,ro "$above"',
+        CANTCREAT,
+        "Read-only",
+    ),
+]
+
+# A folder stands in for /root, so that dead.letter can be looked at; the queue is looked at where it was mounted.
+TRY = """\
+queue=$1
+mount --bind "$2" /root && eval "$3" || exit 99
+shift 3
+"$@"
+status=$?
+test ! -d "$queue" || find "$queue" -type f -not -name filling -not -path '*/run/*' >&3
+exit $status
+"""
+
+
+@pytest.fixture
+def host():
+    """A server that takes everything."""
+    with Host() as host:
+        yield host
+
+
+@pytest.fixture
+def attempt(host, tmp_path):
+    """Runs sendmail on such a day: its result, and the dead.letter it leaves."""
+    above = tmp_path / "above"
+    home = tmp_path / "home"
+    above.mkdir(mode=0o700)
+    home.mkdir(mode=0o700)
+    with Place(tmp_path, host.config) as place:
+        place.queue = above / "queue"
+
+        def run(day, *args, config=""):
+            place.configure(f"{host.config}{config}")
+            left = tmp_path / "left"
+            script = ("unshare", "--mount", "sh", "-c", f"exec 3>{left}\n{TRY}", "sh")
+            wrapper = (*script, str(place.queue), str(home), day.script, *day.wrapper)
+            result = place.send(*args, wrapper=wrapper)
+            place.settle()
+            assert left.read_text() == "", f"files are left in the queue: {left.read_text()}"
+            letter = home / "dead.letter"
+            return result, letter.read_text() if letter.exists() else None
+
+        yield run
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_it_goes_out(host, attempt, day):
+    """Nobody needs the queue where the server takes the message."""
+    result, letter = attempt(day, BOB)
+    assert result.status == 0 and result.is_silent, str(result)
+    assert len(host.arrivals) == 1
+    assert letter is None
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+@pytest.mark.parametrize("settings", ["", "wait 1s\n"])
+def test_it_can_neither_go_out_nor_be_queued(host, attempt, day, settings):
+    """Its caller is to try again, learns of both reasons, and has it in dead.letter, too."""
+    host.replies["RCPT"] = LATER
+    result, letter = attempt(day, BOB, config=settings)
+    assert result.status == TEMPFAIL, str(result)
+    assert result.stdout == ""
+    assert f"  server: {LATER}\n" in result.stderr
+    assert day.text in result.stderr, str(result)
+    assert re.search(r"^  message: the message is saved in /root/dead\.letter$", result.stderr, re.MULTILINE), str(result)
+    assert letter.startswith("From alice@example.org ") and letter.endswith("\n\nhello\n\n"), letter
+    assert host.connections == 1
+
+
+@pytest.mark.parametrize("option", ["-odq", "-odb"])
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_it_cannot_be_queued(host, attempt, day, option):
+    """It was not to be sent while the caller waits: he learns why it cannot be kept."""
+    result, letter = attempt(day, option, BOB)
+    assert result.status == day.status, str(result)
+    assert result.stdout == ""
+    assert day.text in result.stderr, str(result)
+    assert "/root/dead.letter" in result.stderr
+    assert letter.endswith("\n\nhello\n\n")
+    assert host.connections == 0
+
+
+def test_missing(host, tmp_path):
+    """The folder is made, and those above it; nobody else can look in."""
+    with Place(tmp_path, host.config) as place:
+        place.queue = tmp_path / "one" / "two" / "queue"
+        place.configure(host.config)
+        assert place.mailq() == "Mail queue is empty\n"
+        assert place.run("-qf").is_silent
+        assert not place.queue.exists()
+        assert place.send("-odq", BOB).status == 0
+        assert len(place.waiting()) == 1
+        assert place.queue.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def spoiled(host, tmp_path):
+    """A place whose queue cannot be used any more once a message is on its way."""
+    with Place(tmp_path, f"{host.config}wait 1s\n") as place:
+        place.queue.mkdir()
+        place.queue.chmod(0o770)
+        yield place
+
+
+def test_the_wait_goes_on(host, spoiled):
+    """What cannot be queued is waited for."""
+    with host.holding():
+        process = spoiled.start(BOB)
+        process.stdin.write(MESSAGE)
+        process.stdin.close()
+        process.stdin = None
+        host.wait_for_content()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+    result = spoiled.finish(process, None)
+    assert result.status == 0 and result.is_silent, str(result)
+    assert len(host.arrivals) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_told_to_end(host, spoiled, number):
+    """What cannot be queued is the caller's, who sees what ended the program."""
+    with host.holding():
+        process = spoiled.start(BOB)
+        process.stdin.write(MESSAGE)
+        process.stdin.close()
+        process.stdin = None
+        host.wait_for_content()
+        process.send_signal(number)
+        assert spoiled.finish(process, None).status == -number
+
+
+def test_no_queue(host, tmp_path):
+    """queue_dir none: then there is no dead.letter either, for who wants none has his own ways."""
+    with Place(tmp_path, host.config) as place:
+        place.configure(host.config)
+        config = (tmp_path / "config").read_text().replace(str(place.queue), "none")
+        write_private(tmp_path / "config", config)
+        host.replies["RCPT"] = LATER
+        result = place.send(BOB, wrapper=own_home(tmp_path))
+        assert result.status == TEMPFAIL, str(result)
+        assert result.stderr.endswith("  message: not sent and not queued: send it again later\n")
+        result = place.send("-odq", BOB, wrapper=own_home(tmp_path))
+        assert result.status == CONFIG
+        assert "the configuration says: queue_dir none" in result.stderr
+        assert place.mailq() == "Mail queue is empty\n"

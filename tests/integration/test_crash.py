@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: ISC
+"""The program is killed before and after each step, and each of its system calls on the queue fails once: no mail is lost,
+torn, or delivered twice without a word (see servers/crash.py).  The summaries are shown by pytest -s."""
+
+import pytest
+
+from servers.crash import LARGE, SMALL, Mail, Pool, Refusals, Sandbox, Scenario, Trial
+
+BOB, LATER, UNKNOWN = "bob@example.net", "later@example.net", "unknown@example.net"
+
+
+def tear_tail(sandbox):
+    """An attempt is recorded, but its last octets never came to the disk."""
+    sandbox.taker.manners = Refusals({"": b"450 4.2.1 later"})
+    sandbox.flush()
+    (file,) = (path for path in sandbox.queue.iterdir() if path.is_file())
+    file.write_bytes(file.read_bytes()[:-7])
+
+
+SCENARIOS = [
+    # Queueing.
+    Scenario("enqueue", mail=SMALL, args=("-odq",)),
+    Scenario("enqueue large", mail=LARGE, args=("-odq",)),
+    Scenario("enqueue without unnamed files", mail=SMALL, args=("-odq",), lacks_unnamed=True),
+    Scenario("partly accepted", mail=Mail("partly", (BOB, LATER)), holds_runner=True),
+    # Runs.
+    Scenario("deliver", queued=(SMALL,)),
+    Scenario("deliver large", queued=(LARGE,)),
+    Scenario("deliver three", queued=(Mail("one"), Mail("two"), Mail("three"))),
+    Scenario("deliver mixed", queued=(Mail("mixed", (BOB, LATER, UNKNOWN)),)),
+    Scenario("deliver torn", queued=(Mail("torn", (BOB, LATER)),), prepare=tear_tail),
+    Scenario("bounce put off", queued=(Mail("off", (BOB, UNKNOWN)),), puts_off_notices=True),
+    Scenario("bounce", queued=(Mail("bounce", (UNKNOWN, "unknown.too@example.net")),)),
+]
+
+
+WAYS = {
+    # Content comes in a flight of its own.
+    "data": lambda: Sandbox(),
+    # It comes with the envelope, and before the message ahead of it is answered.
+    "ahead": lambda: Sandbox(chunking=True, window=3),
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(request):
+    """How messages go to the server."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def pool(way):
+    """Sandboxes for that."""
+    with Pool(WAYS[way]) as sandboxes:
+        yield sandboxes
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "_"))
+def test_killed_and_failed(scenario, pool, way):
+    trial = Trial(scenario, pool)
+    trial.kill_everywhere()
+    # What fails has nothing to do with how content goes to the server.
+    if way == "data":
+        trial.fail_everywhere()
+    trial.check()
+
+
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.mail], ids=lambda scenario: scenario.name.replace(" ", "_"))
+def test_raced(scenario, pool, way):
+    trial = Trial(scenario, pool)
+    trial.race_everywhere()
+    trial.check()

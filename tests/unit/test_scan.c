@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "message/scan.h"
+
+#define TEXT(s) { (s), sizeof(s) - 1 }
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum { HAS_8BIT = 1, NOT_UTF8 = 2, HAS_NUL = 4, HAS_CONTROL = 8, BARE_CR = 16 };
+
+static const struct {
+	struct span octets;
+	unsigned facts;
+	uint64_t line_max;
+} rows[] = {
+	{ TEXT(""), 0, 0 },
+	{ TEXT("hello\nyou\n"), 0, 5 },
+	{ TEXT("hello\r\nyou\r\n"), 0, 5 },
+	{ TEXT("you\nhello"), 0, 5 },
+	{ TEXT("a\tb\f"), 0, 4 },
+	{ TEXT("\n\r\n"), 0, 0 },
+	{ TEXT("a\rb\n"), BARE_CR, 3 },
+	{ TEXT("a\r"), BARE_CR, 2 },
+	{ TEXT("a\r\r\n"), BARE_CR, 2 },
+	{ TEXT("\r"), BARE_CR, 1 },
+	{ TEXT("a\0b"), HAS_NUL | HAS_CONTROL, 3 },
+	{ TEXT("abcdefgh\x1b"), HAS_CONTROL, 9 },
+	{ TEXT("abcdefg\x7f"), HAS_CONTROL, 8 },
+	{ TEXT("abcdefgh\x1f" "bcdefgh"), HAS_CONTROL, 16 },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e"), HAS_8BIT, 7 },
+	{ TEXT("12345678\xf0\x9f\x93\x8e" "12345678"), HAS_8BIT, 20 },
+	{ TEXT("\xe6\x97\xa5\xe6\x9c\xac"), HAS_8BIT, 6 },
+	{ TEXT("\xfc"), HAS_8BIT | NOT_UTF8, 1 },
+	{ TEXT("M\xfcller M\xfcller"), HAS_8BIT | NOT_UTF8, 13 },
+	{ TEXT("\xc3"), HAS_8BIT | NOT_UTF8, 1 },
+	{ TEXT("\xc3\n\xa9"), HAS_8BIT | NOT_UTF8, 1 },
+	{ TEXT("\xf0\x9f\x93"), HAS_8BIT | NOT_UTF8, 3 },
+	{ TEXT("\xf0\x9f\x93" "a"), HAS_8BIT | NOT_UTF8, 4 },
+	{ TEXT("\xed\xa0\x80"), HAS_8BIT | NOT_UTF8, 3 },
+	{ TEXT("\xc0\x80"), HAS_8BIT | NOT_UTF8, 2 },
+	{ TEXT("\x80"), HAS_8BIT | NOT_UTF8, 1 },
+	{ TEXT("\xff\xfe" "a\0"), HAS_8BIT | NOT_UTF8 | HAS_NUL | HAS_CONTROL, 4 },
+};
+
+static unsigned
+facts_of(const struct scan *s)
+{
+	return (s->has_8bit ? HAS_8BIT : 0u) | (s->not_utf8 ? NOT_UTF8 : 0u) | (s->has_nul ? HAS_NUL : 0u) |
+	    (s->has_control ? HAS_CONTROL : 0u) | (s->bare_cr ? BARE_CR : 0u);
+}
+
+/* However they are cut. */
+static void
+sees_what_octets_hold(void **state)
+{
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t step = 1; step <= 22; step++) {
+			struct span rest = rows[i].octets;
+			struct scan scan = { 0 };
+
+			while (rest.len > 0) {
+				size_t len = rest.len < step ? rest.len : step;
+
+				scan_add(&scan, (struct span){ rest.data, len });
+				rest.data += len;
+				rest.len -= len;
+			}
+			scan_end(&scan);
+			if (facts_of(&scan) == rows[i].facts && scan.line_max == rows[i].line_max)
+				continue;
+			print_error("row %zu, step %zu: facts %u, longest line %u\n", i, step, facts_of(&scan),
+			    (unsigned)scan.line_max);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* Where a line stands is known before its end. */
+static void
+counts_the_last_line(void **state)
+{
+	struct scan scan = { 0 };
+
+	(void)state;
+	scan_add(&scan, span_of("ab\ncde"));
+	assert_int_equal(scan.line, 3);
+	assert_int_equal(scan.line_max, 2);
+	scan_add(&scan, span_of("f\r"));
+	assert_int_equal(scan.line, 5);
+	scan_add(&scan, span_of("\n"));
+	assert_int_equal(scan.line, 0);
+	assert_int_equal(scan.line_max, 4);
+	assert_false(scan.bare_cr);
+}
+
+static bool
+finds(const char *needle, const char *text, size_t step)
+{
+	struct search search = { .needle = span_of(needle) };
+	struct span rest = span_of(text);
+
+	while (rest.len > 0) {
+		size_t len = rest.len < step ? rest.len : step;
+
+		search_add(&search, (struct span){ rest.data, len });
+		rest.data += len;
+		rest.len -= len;
+	}
+	return search.found;
+}
+
+static void
+finds_what_is_searched(void **state)
+{
+	static const struct {
+		const char *needle, *text;
+		bool found;
+	} searched[] = {
+		{ "abc", "abc", true },
+		{ "abc", "xxabcxx", true },
+		{ "abc", "ababc", true },
+		{ "abc", "ab", false },
+		{ "abc", "abab", false },
+		{ "abc", "", false },
+		{ "a", "xa", true },
+		{ "a", "x", false },
+		{ "aaaaaab", "aaaaaaaaaaaaab", true },
+		{ "aaaaaab", "aaaaabaaaaab", false },
+		{ "0123456789012345678901234567890123456789012345678901234567890123456789012345678X",
+		  "x0123456789012345678901234567890123456789012345678901234567890123456789012345678Xx", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(searched); i++)
+		for (size_t step = 1; step <= 90; step++)
+			assert_int_equal(finds(searched[i].needle, searched[i].text, step), searched[i].found);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sees_what_octets_hold),
+		cmocka_unit_test(counts_the_last_line),
+		cmocka_unit_test(finds_what_is_searched),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
