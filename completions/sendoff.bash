@@ -44,7 +44,7 @@ _sendoff() {
     while IFS= read -r line; do
         if [[ $line == :files ]]; then
             # Where bash does not split words at "=", $2 has the option, too.
-            [[ $2 == --config=* ]] && option=--config=
+            [[ $2 == --*=* ]] && option=${2%%=*}=
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -P "$option" -f -- "${2#"$option"}")
             return 0

@@ -17,8 +17,8 @@ function __sendoff_complete
     or set -p words -i
     set -l lines ($program __complete $words </dev/null 2>/dev/null)
     if contains -- :files $lines
-        set -l option (string match -r -- '^--config=' (commandline -ct))
-        __fish_complete_path (string replace -r -- '^--config=' '' (commandline -ct)) | string replace -r -- '^' "$option"
+        set -l option (string match -r -- '^--[a-z-]+=' (commandline -ct))
+        __fish_complete_path (string replace -r -- '^--[a-z-]+=' '' (commandline -ct)) | string replace -r -- '^' "$option"
     else
         string join -- \n $lines
     end

@@ -18,6 +18,7 @@
 #include "command/option.h"
 #include "command/queue.h"
 #include "command/report.h"
+#include "command/send.h"
 #include "command/sendmail.h"
 
 static const char *
@@ -83,17 +84,38 @@ run_queue_command(int argc, char **argv, struct err *err)
 	return queue_command(config_path, argc - at, argv + at, err);
 }
 
+static int
+run_send_command(int argc, char **argv, struct err *err)
+{
+	const char *config_path;
+	int at = 2 + config_words(argc, argv, &config_path);
+
+	return send_command(config_path, argc - at, argv + at, err);
+}
+
 /* `sendoff COMMAND`. */
 static const struct command {
 	const char *name;
+	bool takes_config;	/* -C FILE may stand before it */
 	int (*run)(int argc, char **argv, struct err *err);
 } commands[] = {
-	{ "help", run_help },
-	{ "version", run_version },
-	{ "queue", run_queue_command },
-	{ "-h", run_help },
-	{ "__complete", run_complete },
+	{ "help", false, run_help },
+	{ "version", false, run_version },
+	{ "send", true, run_send_command },
+	{ "queue", true, run_queue_command },
+	{ "-h", false, run_help },
+	{ "__complete", false, run_complete },
 };
+
+/* The command of that name; NULL: none. */
+static const struct command *
+command_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
 
 /*
  * Under its own name the program takes commands; sendmail's grammar is meant where the first argument begins with '-' or
@@ -102,17 +124,17 @@ static const struct command {
 static const struct command *
 find_command(int argc, char **argv, struct err *err)
 {
-	static const struct command help = { "help", run_help }, queue = { "queue", run_queue_command };
 	const char *config_path;
 	int skipped = config_words(argc, argv, &config_path);
+	const struct command *command;
 
 	if (argc < 2)
-		return isatty(STDIN_FILENO) ? &help : NULL;
+		return isatty(STDIN_FILENO) ? command_named("help") : NULL;
+	command = command_named(argv[1 + skipped]);
 	if (skipped > 0)
-		return strcmp(argv[1 + skipped], queue.name) == 0 ? &queue : NULL;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0 && (argv[1][0] != '-' || argc == 2))
-			return &commands[i];
+		return command != NULL && command->takes_config ? command : NULL;
+	if (command != NULL && (argv[1][0] != '-' || argc == 2))
+		return command;
 	if (argv[1][0] != '-' && strchr(argv[1], '@') == NULL) {
 		err_set(err, ERR_USAGE, "there is no command \"%s\"", argv[1]);
 		err_hint(err, "sendoff help; to send to a local name: sendoff -- %s", argv[1]);

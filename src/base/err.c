@@ -186,6 +186,15 @@ err_exit_status(enum err_kind kind)
 	return kinds[kind].exit_status;
 }
 
+enum err_kind
+err_kind_for(int exit_status)
+{
+	for (unsigned kind = ERR_NONE; kind < ERR_KINDS; kind++)
+		if (kinds[kind].exit_status == exit_status)
+			return (enum err_kind)kind;
+	return ERR_BUG;
+}
+
 const char *
 err_name(enum err_kind kind)
 {

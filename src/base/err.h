@@ -84,6 +84,7 @@ int err_memory(struct err *e);
 
 /* By the table of kinds. */
 int err_exit_status(enum err_kind kind);	/* sysexits.h; 0 for ERR_NONE */
+enum err_kind err_kind_for(int exit_status);	/* one that has it; ERR_BUG for a status that none has */
 const char *err_name(enum err_kind kind);	/* one word for the log: "login" */
 enum err_kind err_kind_named(struct span name);	/* the reverse; ERR_TEMPORARY for a word that is none */
 bool err_is_temporary(enum err_kind kind);	/* trying again later may help */

@@ -6,6 +6,7 @@
 
 #include "command/option.h"
 #include "command/queue.h"
+#include "command/send_option.h"
 #include "config/account.h"
 #include "queue/open.h"
 
@@ -95,12 +96,20 @@ offer_options(FILE *out, const char *typed, bool first)
 	}
 }
 
+/* Those that "-C FILE" can stand before. */
+static void
+offer_configured_commands(FILE *out, const char *typed)
+{
+	offer(out, "send", "make a message, and send it", typed);
+	offer(out, "queue", "the messages that wait", typed);
+}
+
 static void
 offer_commands(FILE *out, const char *typed)
 {
 	offer(out, "help", "show the options", typed);
 	offer(out, "version", "show the version", typed);
-	offer(out, "queue", "the messages that wait", typed);
+	offer_configured_commands(out, typed);
 }
 
 /* `sendoff queue …` */
@@ -179,6 +188,109 @@ offer_queue(FILE *out, const char *config, int count, char **words)
 		offer_messages(out, config, row, count, words);
 }
 
+/* `sendoff send …` */
+
+/* The row whose argument stands behind the word; NULL: none's does. */
+static const struct send_row *
+send_awaiting(const char *before)
+{
+	size_t len = strlen(before);
+
+	for (size_t i = 0; send_row(i) != NULL && len > 1; i++) {
+		const struct send_row *row = send_row(i);
+
+		if (row->arity != ARITY_ARGUMENT)
+			continue;
+		if (row->name != NULL && starts(before, "--") && strcmp(before + 2, row->name) == 0)
+			return row;
+		if (before[0] == '-' && before[1] != '-' && row->letter != '\0' && before[len - 1] == row->letter)
+			return row;
+	}
+	return NULL;
+}
+
+/* The row whose "--name=" the word begins with; *prefix: the octets of that. */
+static const struct send_row *
+send_begun(const char *typed, size_t *prefix)
+{
+	*prefix = strcspn(typed, "=") + 1;
+	for (size_t i = 0; send_row(i) != NULL && starts(typed, "--") && strchr(typed, '=') != NULL; i++) {
+		const struct send_row *row = send_row(i);
+
+		if (row->name != NULL && row->arity != ARITY_NONE && strlen(row->name) + 3 == *prefix &&
+		    strncmp(typed + 2, row->name, *prefix - 3) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* What the row's argument can be, behind the first octets of the word. */
+static void
+offer_send_values(FILE *out, const char *config, const struct send_row *row, const char *typed, size_t prefix)
+{
+	struct buf text = BUF_INIT(256);
+	char before[64] = "";
+
+	if (prefix < sizeof(before))
+		memcpy(before, typed, prefix);
+	if (row->words == send_files)
+		fputs(":files\n", out);
+	else if (row->words == send_accounts)
+		offer_accounts(out, config, before, typed);
+	for (size_t i = 0; row->words != NULL && row->words[i] != NULL; i++) {
+		buf_clear(&text);
+		buf_addf(&text, "%s%s", before, row->words[i]);
+		offer(out, text.data, "", typed);
+	}
+	buf_release(&text);
+}
+
+static void
+offer_send_option(FILE *out, const struct send_row *row, const char *typed)
+{
+	struct buf text = BUF_INIT(64);
+
+	if (row->letter != '\0') {
+		buf_addf(&text, "-%c", row->letter);
+		offer(out, text.data, row->what, typed);
+	}
+	if (row->name != NULL && row->arity != ARITY_ARGUMENT) {
+		buf_clear(&text);
+		buf_addf(&text, "--%s", row->name);
+		offer(out, text.data, row->what, typed);
+	}
+	/* -r is -f by another letter. */
+	if (row->name != NULL && row->arity != ARITY_NONE && row->letter != 'r') {
+		buf_clear(&text);
+		buf_addf(&text, "--%s=", row->name);
+		offer(out, text.data, row->what, typed);
+	}
+	buf_release(&text);
+}
+
+static void
+offer_send(FILE *out, const char *config, int count, char **words)
+{
+	const char *typed = words[count - 1];
+	const struct send_row *row;
+	size_t prefix = 0;
+
+	for (int i = 0; i < count - 1; i++)
+		if (strcmp(words[i], "--") == 0)
+			return;
+	row = count > 1 ? send_awaiting(words[count - 2]) : NULL;
+	if (row == NULL)
+		row = send_begun(typed, &prefix);
+	else
+		prefix = 0;
+	if (row != NULL) {
+		offer_send_values(out, config, row, typed, prefix);
+		return;
+	}
+	for (size_t i = 0; typed[0] == '-' && send_row(i) != NULL; i++)
+		offer_send_option(out, send_row(i), typed);
+}
+
 /* The option whose argument the last word is; 0: it is none's. */
 static char
 awaiting(const char *before)
@@ -221,7 +333,9 @@ complete_print(FILE *out, int count, char **words)
 	int taken;
 	const char *config = named_config(count, words, &taken);
 
-	if (count > taken + 1 && strcmp(words[taken], "queue") == 0)
+	if (count > taken + 1 && strcmp(words[taken], "send") == 0)
+		offer_send(out, config, count - taken - 1, words + taken + 1);
+	else if (count > taken + 1 && strcmp(words[taken], "queue") == 0)
 		offer_queue(out, config, count - taken - 1, words + taken + 1);
 	else if (option == 'C' || (count == 1 && starts(word, "--config=")))
 		fputs(":files\n", out);
@@ -236,5 +350,5 @@ complete_print(FILE *out, int count, char **words)
 	else if (count <= 1)
 		offer_commands(out, word);
 	else if (count == taken + 1)
-		offer(out, "queue", "the messages that wait", word);
+		offer_configured_commands(out, word);
 }

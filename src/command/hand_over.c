@@ -127,7 +127,7 @@ verdict(const struct job *job, const struct submission *s, struct err *err)
 		return 0;
 	err->kind = delivery_verdict(&s->delivery);
 	/* It could not be queued either: whatever it was, the caller is to try again. */
-	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_CONFIG)
+	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_NONE && s->queue_err.kind != ERR_CONFIG)
 		err->kind = ERR_TEMPORARY;
 	return -1;
 }

@@ -4,6 +4,9 @@
 #include "base/buf.h"
 #include "command/option.h"
 #include "command/queue.h"
+#include "command/send_option.h"
+
+enum { SEND_COLUMN = 28 };	/* octets before what an option of `sendoff send` means */
 
 static void
 add_option(struct buf *out, const struct option_row *row)
@@ -71,6 +74,7 @@ help_print(FILE *out)
 	fputs("usage: sendmail [OPTION...] [--] [RECIPIENT...] < message\n"
 	    "       sendmail -t [OPTION...] < message\n"
 	    "       sendoff [-C FILE] [OPTION...] [--] RECIPIENT... < message\n"
+	    "       sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
 	    "       sendoff [-C FILE] queue COMMAND [OPTION] [ID...]\n"
 	    "       sendoff help | version\n"
 	    "\n"
@@ -79,8 +83,45 @@ help_print(FILE *out)
 	print_options(out);
 	fputs("  -C FILE, --config=FILE    the configuration; only for sendoff, only as first argument\n\n", out);
 	print_ignored(out);
+	fputs("\nsendoff send makes a message of text and files, and sends it: sendoff send --help\n", out);
 	print_queue_commands(out);
-	fputs("\nManuals: sendoff(1), sendoff-queue(1), sendoff.conf(5), sendmail(8)\n", out);
+	fputs("\nManuals: sendoff(1), sendoff-send(1), sendoff-queue(1), sendoff.conf(5), sendmail(8)\n", out);
+}
+
+static void
+add_send_option(struct buf *out, const struct send_row *row)
+{
+	const char *argument = row->argument != NULL ? row->argument : "";
+
+	if (row->letter != '\0')
+		buf_addf(out, "-%c%s", row->letter, row->name != NULL ? ", " : "");
+	else
+		buf_adds(out, "    ");
+	if (row->name != NULL && row->arity == ARITY_ATTACHED)
+		buf_addf(out, "--%s[=%s]", row->name, argument);
+	else if (row->name != NULL)
+		buf_addf(out, "--%s%s%s", row->name, argument[0] != '\0' ? "=" : "", argument);
+}
+
+void
+help_print_send(FILE *out)
+{
+	struct buf text = BUF_INIT(256);
+
+	fputs("usage: sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
+	    "\n"
+	    "Makes a message of text and files, and sends it. Options may stand behind recipients.\n"
+	    "\n", out);
+	for (size_t i = 0; send_row(i) != NULL; i++) {
+		buf_clear(&text);
+		add_send_option(&text, send_row(i));
+		if (text.len > SEND_COLUMN)
+			fprintf(out, "  %s\n  %-*s  %s\n", text.data, SEND_COLUMN, "", send_row(i)->what);
+		else
+			fprintf(out, "  %-*s  %s\n", SEND_COLUMN, text.data, send_row(i)->what);
+	}
+	fputs("\nManual: sendoff-send(1)\n", out);
+	buf_release(&text);
 }
 
 void

@@ -10,4 +10,7 @@
 void help_print(FILE *out);
 void help_version(FILE *out);
 
+/* The options of `sendoff send`. */
+void help_print_send(FILE *out);
+
 #endif

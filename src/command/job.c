@@ -133,7 +133,7 @@ who_calls(struct buf *login, struct buf *full_name)
 static const char *
 from_address(const struct job *job)
 {
-	return job->envelope.sender[0] != '\0' ? job->envelope.sender : job->author.sender;
+	return job->envelope.sender[0] != '\0' && !job->sender_apart ? job->envelope.sender : job->author.sender;
 }
 
 static const char *

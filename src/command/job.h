@@ -29,6 +29,7 @@ struct job {
 	bool tells_success;		/* a line on a terminal says that it was sent */
 	bool patient;			/* delivery takes as long as it takes */
 	bool no_queue;
+	bool sender_apart;		/* the envelope's sender says nothing about who the message is from */
 	int64_t not_before_ms;		/* as in struct submission */
 	bool hold;
 	const struct stream_watch *dialogue;	/* who watches the dialogue where it is not to be shown; or NULL */

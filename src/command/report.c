@@ -86,6 +86,24 @@ print_fate(FILE *out, const struct delivery *d)
 	}
 }
 
+/* It is in the queue because it was to be: until when. */
+static void
+print_kept(FILE *out, const struct submission *s)
+{
+	char when[64] = "?";
+	time_t at = (time_t)(s->not_before_ms / 1000);
+	struct tm local;
+
+	if (s->hold) {
+		fprintf(out, "queued as %s, and held until: sendoff queue release %s\n", s->item.id, s->item.id);
+		return;
+	}
+	if (localtime_r(&at, &local) != NULL)
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z", &local);
+	fprintf(out, "queued as %s, to be sent at %s; it needs a run of the queue then: the runner waits for it\n", s->item.id,
+	    when);
+}
+
 /* The message is in the queue: where to look, and when it goes on. */
 static void
 print_queued(FILE *out, const struct submission *s)
@@ -94,6 +112,10 @@ print_queued(FILE *out, const struct submission *s)
 	time_t next = (time_t)(s->item.next_ms / 1000);
 	struct tm local;
 
+	if (s->hold || s->not_before_ms > 0) {
+		print_kept(out, s);
+		return;
+	}
 	if (s->item.next_ms > 0 && localtime_r(&next, &local) != NULL)
 		strftime(when, sizeof(when), "%H:%M", &local);
 	if (s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0)
@@ -123,14 +145,39 @@ print_failures(FILE *out, const struct account *account, const struct delivery *
 			report_error(out, account->name, &d->tx.outcomes[i].err);
 }
 
+/* All is well: the server's words, on one line. */
+static void
+print_success(FILE *out, const struct submission *s)
+{
+	struct span rest = { s->delivery.tx.acceptance.data, s->delivery.tx.acceptance.len };
+	size_t count = s->envelope->count;
+
+	if (count == 1)
+		fprintf(out, "sent to %s:", s->envelope->recipients[0].address);
+	else
+		fprintf(out, "sent to %zu recipients:", count);
+	while (rest.len > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		fprintf(out, " %.*s", (int)line.len, line.data);
+	}
+	fputc('\n', out);
+}
+
 void
 report_submission(FILE *out, const struct account *account, const struct submission *s)
 {
+	if (s->fate == FATE_SENT) {
+		print_success(out, s);
+		return;
+	}
 	if (s->tried)
 		print_failures(out, account, &s->delivery);
 	if (s->fate == FATE_UNSENT && s->queue_err.what.len > 0)
 		report_error(out, NULL, &s->queue_err);
-	if (s->queued)
+	if (s->queued && s->fate == FATE_REFUSED)
+		fprintf(out, "  message: not sent; a notice about it goes out as %s\n", s->item.id);
+	else if (s->queued)
 		print_queued(out, s);
 	else
 		print_fate(out, &s->delivery);

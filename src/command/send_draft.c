@@ -13,9 +13,9 @@
 enum { FIELD_MAX = 1024 * 1024 };	/* octets of a header: what is more is no header */
 
 void
-draft_init(struct draft *draft, struct send_options *options)
+send_draft_init(struct send_draft *draft, struct send_options *options)
 {
-	*draft = (struct draft){ .options = options, .compose = { .text_fd = -1, .html_fd = -1 } };
+	*draft = (struct send_draft){ .options = options, .compose = { .text_fd = -1, .html_fd = -1 } };
 	buf_init(&draft->to, FIELD_MAX);
 	buf_init(&draft->cc, FIELD_MAX);
 	buf_init(&draft->in_reply_to, FIELD_MAX);
@@ -24,7 +24,7 @@ draft_init(struct draft *draft, struct send_options *options)
 }
 
 void
-draft_release(struct draft *draft)
+send_draft_release(struct send_draft *draft)
 {
 	for (size_t i = 0; i < draft->file_count; i++)
 		if (draft->files[i] >= 0)
@@ -39,7 +39,7 @@ draft_release(struct draft *draft)
 }
 
 bool
-draft_wants_stdin(const struct send_options *options)
+send_draft_wants_stdin(const struct send_options *options)
 {
 	if (options->raw || options->body != NULL || options->body_file != NULL || options->html_file != NULL ||
 	    (options->text_file != NULL && !options->html))
@@ -52,7 +52,7 @@ draft_wants_stdin(const struct send_options *options)
 
 /* Opens a file with text; standard input stays what it is. */
 static int
-open_text(struct draft *draft, const char *path, int *fd, struct err *err)
+open_text(struct send_draft *draft, const char *path, int *fd, struct err *err)
 {
 	struct stat st;
 
@@ -72,7 +72,7 @@ open_text(struct draft *draft, const char *path, int *fd, struct err *err)
 
 /* Where the images are that the HTML names: beside its file. */
 static int
-set_html_dir(struct draft *draft, const char *path, struct err *err)
+set_html_dir(struct send_draft *draft, const char *path, struct err *err)
 {
 	const char *slash = path != NULL && !send_path_is_stdin(path) ? strrchr(path, '/') : NULL;
 
@@ -86,7 +86,7 @@ set_html_dir(struct draft *draft, const char *path, struct err *err)
 
 /* The text, or with --html the HTML: what was given, a file, or standard input. */
 static int
-open_body(struct draft *draft, struct err *err)
+open_body(struct send_draft *draft, struct err *err)
 {
 	const struct send_options *o = draft->options;
 	int *fd = o->html ? &draft->compose.html_fd : &draft->compose.text_fd;
@@ -99,14 +99,14 @@ open_body(struct draft *draft, struct err *err)
 	}
 	if (o->body_file != NULL)
 		return open_text(draft, o->body_file, fd, err);
-	draft->reads_stdin = draft_wants_stdin(o);
+	draft->reads_stdin = send_draft_wants_stdin(o);
 	if (draft->reads_stdin)
 		*fd = STDIN_FILENO;
 	return 0;
 }
 
 static int
-open_texts(struct draft *draft, struct err *err)
+open_texts(struct send_draft *draft, struct err *err)
 {
 	const struct send_options *o = draft->options;
 
@@ -140,7 +140,7 @@ add_ids(struct buf *out, const char *option, const char *text, struct err *err)
 }
 
 static int
-set_thread(struct draft *draft, struct err *err)
+set_thread(struct send_draft *draft, struct err *err)
 {
 	const struct send_options *o = draft->options;
 	const char *references = o->references != NULL ? o->references : o->in_reply_to;
@@ -165,7 +165,7 @@ join(struct buf *out, const struct word_list *list)
 
 /* A message as it is names its recipients itself. */
 static int
-set_headers(struct draft *draft, struct err *err)
+set_headers(struct send_draft *draft, struct err *err)
 {
 	const struct send_options *o = draft->options;
 	struct compose *c = &draft->compose;
@@ -188,7 +188,7 @@ set_headers(struct draft *draft, struct err *err)
 }
 
 int
-draft_open(struct draft *draft, struct err *err)
+send_draft_open(struct send_draft *draft, struct err *err)
 {
 	struct send_options *o = draft->options;
 
@@ -200,7 +200,7 @@ draft_open(struct draft *draft, struct err *err)
 }
 
 int
-draft_read_base(struct draft *draft, const struct spool_place *place, struct err *err)
+send_draft_read_base(struct send_draft *draft, const struct spool_place *place, struct err *err)
 {
 	const struct message_input input = { .fd = STDIN_FILENO, .place = *place };
 
@@ -210,7 +210,7 @@ draft_read_base(struct draft *draft, const struct spool_place *place, struct err
 
 /* Nothing is added to the message as it is. */
 static bool
-is_base_alone(const struct draft *draft)
+is_base_alone(const struct send_draft *draft)
 {
 	const struct compose *c = &draft->compose;
 
@@ -219,7 +219,7 @@ is_base_alone(const struct draft *draft)
 }
 
 int
-draft_make(struct draft *draft, const struct spool_place *place, struct message *message, struct err *err)
+send_draft_make(struct send_draft *draft, const struct spool_place *place, struct message *message, struct err *err)
 {
 	if (!is_base_alone(draft))
 		return compose_message(&draft->compose, place, message, err);

@@ -2,7 +2,7 @@
 /*
  * From what was asked for to the message: files are opened, standard input is read, the message is made.
  *
- * Lifetime: draft_init(), draft_open(), draft_read_base(), draft_make(), draft_release(), which may follow any of them.
+ * Lifetime: send_draft_init(), send_draft_open(), send_draft_read_base(), send_draft_make(), send_draft_release(), which may follow any of them.
  */
 #ifndef SENDOFF_COMMAND_SEND_DRAFT_H
 #define SENDOFF_COMMAND_SEND_DRAFT_H
@@ -15,7 +15,7 @@
 
 enum { DRAFT_FILES = 3 };	/* text, HTML, and the text beside it */
 
-struct draft {
+struct send_draft {
 	struct send_options *options;	/* borrowed; its parts are opened */
 	struct compose compose;
 	int files[DRAFT_FILES];		/* -1: none, or standard input */
@@ -27,25 +27,25 @@ struct draft {
 	bool reads_stdin;		/* the text is what a person may be typing */
 };
 
-void draft_init(struct draft *draft, struct send_options *options);
-void draft_release(struct draft *draft);
+void send_draft_init(struct send_draft *draft, struct send_options *options);
+void send_draft_release(struct send_draft *draft);
 
 /* True where the text comes from standard input because nothing else was named. */
-bool draft_wants_stdin(const struct send_options *options);
+bool send_draft_wants_stdin(const struct send_options *options);
 
 /*
  * Opens every file, so that nothing is sent where one of them is missing.
  * Errors: ERR_NO_INPUT (a file), ERR_USAGE (ids that are none), ERR_SYSTEM.
  */
-int draft_open(struct draft *draft, struct err *err);
+int send_draft_open(struct send_draft *draft, struct err *err);
 
 /* Reads the message that is the base.  Errors: those of message_read(). */
-int draft_read_base(struct draft *draft, const struct spool_place *place, struct err *err);
+int send_draft_read_base(struct send_draft *draft, const struct spool_place *place, struct err *err);
 
 /*
  * Makes the message (message_init()ed): without Date and Message-ID, and without From where none was given.
  * Errors: those of compose_message().
  */
-int draft_make(struct draft *draft, const struct spool_place *place, struct message *message, struct err *err);
+int send_draft_make(struct send_draft *draft, const struct spool_place *place, struct message *message, struct err *err);
 
 #endif

@@ -99,7 +99,7 @@ read_text(struct buf *out, const struct send_options *o, struct err *err)
 	}
 	if (path == NULL && o->text_file != NULL && !o->html)
 		path = o->text_file;
-	if (path == NULL && (!draft_wants_stdin(o) || isatty(STDIN_FILENO)))
+	if (path == NULL && (!send_draft_wants_stdin(o) || isatty(STDIN_FILENO)))
 		return 0;
 	if (path == NULL || send_path_is_stdin(path))
 		return read_all(STDIN_FILENO, "standard input", out, err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "command/send_once.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -69,15 +68,18 @@ once_digest(struct once *once, const struct job *job, struct err *err)
 	return result;
 }
 
-static int
-name_of(const char *key, char name[DIGEST_HEX_LEN + 1], struct err *err)
+int
+once_name(struct once *once, const char *key, struct err *err)
 {
 	struct digest digest;
 
 	if (digest_begin(&digest, err) < 0)
 		return -1;
 	digest_add(&digest, key, strlen(key));
-	return digest_end(&digest, name, err);
+	if (digest_end(&digest, once->name, err) < 0)
+		return -1;
+	memcpy(once->seed, once->name, sizeof(once->seed) - 1);
+	return 0;
 }
 
 /* The process that had it is gone: it may have been sent, or not. */
@@ -119,7 +121,6 @@ use(struct once *once, enum key_result result, const char *key, struct err *err)
 int
 once_take(struct once *once, struct job *job, const struct send_options *options, struct err *err)
 {
-	char name[DIGEST_HEX_LEN + 1];
 	struct buf id = BUF_INIT(1000);
 	int result;
 
@@ -127,11 +128,9 @@ once_take(struct once *once, struct job *job, const struct send_options *options
 		return err_set(err, ERR_CONFIG, "an idempotency key is kept with the queue, and the configuration says: queue_dir none");
 	if (job->store.dir < 0 && store_open(&job->store, job->config.queue_dir, true, err) < 0)
 		return -1;
-	if (name_of(options->key, name, err) < 0)
-		return -1;
 	message_id(&job->message, &id);
 	once->met = true;
-	result = use(once, key_take(&once->key, &job->store, name, once->content, id.data, clock_wall_ms(), err), options->key,
+	result = use(once, key_take(&once->key, &job->store, once->name, once->content, id.data, clock_wall_ms(), err), options->key,
 	    err);
 	buf_release(&id);
 	return result;

@@ -16,12 +16,17 @@
 
 struct once {
 	struct key key;
+	char name[DIGEST_HEX_LEN + 1];	/* of the key's file */
+	char seed[17];		/* for compose.h */
 	char content[DIGEST_HEX_LEN + 1];
 	bool met;		/* key is to be released */
 	bool taken;		/* it is ours */
 };
 
-/* Lifetime: all zeros, once_digest(), once_take(), once_told() or none, once_release(). */
+/* Lifetime: all zeros, once_name(), once_digest(), once_take(), once_told() or none, once_release(). */
+
+/* What the key is called on disk, and in the message: the same each time.  Errors: ERR_SYSTEM. */
+int once_name(struct once *once, const char *key, struct err *err);
 
 /* What is to be sent, in short: before Date and Message-ID are added.  Errors: ERR_SYSTEM, ERR_IO. */
 int once_digest(struct once *once, const struct job *job, struct err *err);

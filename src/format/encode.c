@@ -149,13 +149,38 @@ qp_take_up(struct qp *qp, struct span *piece)
 	}
 }
 
+/*
+ * Writes the octets that text begins with and which need no second look, amid a line; returns how many.  That is what most
+ * text is made of.
+ */
+static size_t
+qp_run(struct qp *qp, struct span text)
+{
+	size_t room = qp->column > 0 && qp->column < ENCODE_COLUMNS ? ENCODE_COLUMNS - 1 - qp->column : 0, n = 0;
+
+	if (room > text.len - 1)
+		room = text.len - 1;
+	while (n < room) {
+		unsigned char c = (unsigned char)text.data[n];
+
+		if (c < ' ' || c >= 127 || c == '=' || (c == ' ' && (unsigned char)text.data[n + 1] < ' '))
+			break;
+		n++;
+	}
+	buf_add(qp->out, text.data, n);
+	qp->column += n;
+	return n;
+}
+
 void
 qp_add(struct qp *qp, struct span piece)
 {
 	qp_take_up(qp, &piece);
 	while (piece.len >= QP_LOOK_AHEAD) {
-		size_t done = qp_step(qp, piece);
+		size_t done = qp_run(qp, piece);
 
+		if (done == 0)
+			done = qp_step(qp, piece);
 		piece.data += done;
 		piece.len -= done;
 	}

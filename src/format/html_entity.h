@@ -31,10 +31,10 @@ bool html_is_soft(uint32_t code);
 struct span html_trim(struct span text);
 
 /*
- * Takes the next character off *text, which is not empty: a code point, never a surrogate, never over 0x10ffff; each octet
- * that is no UTF-8 is HTML_REPLACEMENT.  Entities are those of HTML 4, and decimal and hexadecimal ones; without a
- * semicolon where HTML 5 takes them so.  What is no entity is an ampersand.  Looks at a bounded number of octets behind
- * those that it takes.
+ * Takes the next character off *text, which is not empty: a code point, never a surrogate, never over 0x10ffff; each
+ * octet that is no UTF-8 is HTML_REPLACEMENT.  Entities are those of HTML 4, and decimal and hexadecimal ones; without
+ * a semicolon where HTML 5 takes them so.  What is no entity is an ampersand.  Looks at a bounded number of octets
+ * behind those that it takes.
  */
 uint32_t html_take(struct span *text, enum html_place place);
 

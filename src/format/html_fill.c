@@ -43,6 +43,7 @@ begin_line(struct fill *f)
 	memcpy(f->first, f->prefix, f->prefix_len);
 	f->column = f->shared_len = f->prefix_len;
 	f->owed = 0;
+	f->begun++;
 	f->any = true;
 	f->space = false;
 }
@@ -54,12 +55,6 @@ clear_word(struct fill *f)
 	f->width = f->seen = f->seen_len = 0;
 	f->last = 0;
 	f->address = false;
-}
-
-bool
-fill_is_within_line(const struct fill *f)
-{
-	return f->word.len > 0 || (f->any && f->owed == 0);
 }
 
 /* Puts the word on this line or the next. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Text in lines: words come character by character, and are filled into lines of 76 columns behind what each line begins
- * with (quotation marks, the room of list items).  Words are never broken, but where Chinese and Japanese break theirs.
+ * Text in lines: words come character by character, and are filled into lines of 76 columns behind what each line
+ * begins with (quotation marks, the room of list items).  Words are never broken, but where Chinese and Japanese break
+ * theirs.
  *
- * Line ends are owed, not written, until there is a word for the next line: so none stand at the begin, and one at the end.
+ * Line ends are owed, not written, until there is a word for the next line: so none stand at the begin, and one at the
+ * end.
  */
 #ifndef SENDOFF_FORMAT_HTML_FILL_H
 #define SENDOFF_FORMAT_HTML_FILL_H
@@ -31,6 +33,7 @@ struct fill {
 	bool blank;			/* the line has nothing but no-break spaces so far */
 	bool any;			/* out has something of this text */
 	size_t column;			/* on the line, its prefix counted */
+	size_t begun;			/* lines that were begun; who wants to count sets it to 0 */
 	size_t owed;			/* line ends before the next word */
 	size_t prefix_len, shared_len;	/* octets of the prefix; least of them since the last word */
 	char prefix[FILL_PREFIX_MAX];	/* what lines begin with … */
@@ -49,12 +52,10 @@ void fill_space(struct fill *f);
 void fill_lines(struct fill *f, size_t lines);
 /* A line break: those that follow one another leave empty lines. */
 void fill_break(struct fill *f);
-/* Words may still be joined to the line that is begun. */
-bool fill_is_within_line(const struct fill *f);
 
 /*
- * From now on lines begin with `mark` too (ASCII), which stands on the first line alone where once is true: spaces stand in
- * its place on the others.  Line ends must be owed.  Gives what fill_pop() wants, which takes it away.
+ * From now on lines begin with `mark` too (ASCII), which stands on the first line alone where once is true: spaces
+ * stand in its place on the others.  Line ends must be owed.  Gives what fill_pop() wants, which takes it away.
  */
 size_t fill_push(struct fill *f, const char *mark, bool once);
 void fill_pop(struct fill *f, size_t before);

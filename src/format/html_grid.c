@@ -179,6 +179,7 @@ static void
 put_open(const struct grid *g, struct fill *f, struct span text)
 {
 	fill_lines(f, 1);
+	f->begun = 0;
 	put_text(f, text);
 	if (g->owed > 0)
 		fill_lines(f, g->owed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A table whose cells may fit side by side: they are kept until it ends, or until it is clear that they do not fit.  Then
- * they go to the fill, one a line, and so do those that follow, without the grid.
+ * A table whose cells may fit side by side: they are kept until it ends, or until it is clear that they do not fit.
+ * Then they go to the fill, one a line, and so do those that follow, without the grid.
  *
  * Only the innermost table is kept: there is never more than one.
  */
@@ -23,7 +23,7 @@ enum {
 
 /* Small: there may be one for every five octets of HTML. */
 struct grid_cell {
-	unsigned short len;		/* octets of its text, which stands in grid.text behind those of the cells before */
+	unsigned short len;		/* octets of its text, which stands in grid.text behind those before */
 	unsigned char width;		/* columns of the text */
 	unsigned char column, span;
 	bool header;			/* <th> */
@@ -34,9 +34,9 @@ struct grid_cell {
 struct grid {
 	bool active;			/* a table is kept */
 	bool in_cell;			/* and what comes belongs to a cell */
-	struct buf text;		/* of the cells, words with single spaces between them, no-break spaces as they are */
+	struct buf text;		/* of the cells: words with single spaces between them */
 	struct buf cells;		/* struct grid_cell, one after the other */
-	struct grid_cell open;		/* the cell that is read: len and width go up to its last character that is seen */
+	struct grid_cell open;		/* the cell that is read; len, width: up to its last character that is seen */
 	size_t begin, width;		/* where its text begins; columns of all of it */
 	bool space;			/* white space stands behind them */
 	size_t owed;			/* and line ends, as in struct fill */
@@ -53,7 +53,7 @@ void grid_release(struct grid *g);
 void grid_begin(struct grid *g);
 /* The table ends: its rows go to the fill, side by side where that fits. */
 void grid_end(struct grid *g, struct fill *f);
-/* It does not fit: all that is kept goes to the fill, one cell a line; the open cell's text last, without a line end. */
+/* It does not fit: all that is kept goes to the fill, one cell a line; the open one last, without a line end. */
 void grid_spill(struct grid *g, struct fill *f);
 
 /* A cell begins in this row.  False where there is no room for its columns: spill. */

@@ -68,8 +68,8 @@ put_space(struct page *p)
 /* Links. */
 
 /*
- * The address stands on the line below where its words ended theirs, not a paragraph away: what is owed now is owed behind
- * it.  Where it has no words, it stands where they would.
+ * The address stands on the line below where its words ended theirs, not a paragraph away: what is owed now is owed
+ * behind it.  Where it has no words, it stands where they would.
  */
 static size_t
 draw_near(struct page *p)
@@ -380,16 +380,21 @@ page_cell_begin(struct page *p, unsigned span, unsigned rows, bool header, bool 
 		return;
 	grid_spill(&p->grid, &p->fill);
 	fill_lines(&p->fill, 1);
+	p->fill.begun = 0;
 }
 
 void
 page_cell_end(struct page *p)
 {
 	settle_link(p);
-	if (p->grid.active)
+	if (p->grid.active) {
 		grid_cell_end(&p->grid);
-	else
-		fill_lines(&p->fill, 1);
+		return;
+	}
+	fill_lines(&p->fill, 1);
+	/* A cell of several lines stands apart from the next. */
+	if (p->fill.begun > 1)
+		fill_lines(&p->fill, 2);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where the text of HTML goes: to the fill, or to the grid as long as there is one; and what becomes of the addresses of
- * links: they come behind their words, but not before it is clear that the link ends there.
+ * Where the text of HTML goes: to the fill, or to the grid as long as there is one; and what becomes of the addresses
+ * of links: they come behind their words, but not before it is clear that the link ends there.
  */
 #ifndef SENDOFF_FORMAT_HTML_PAGE_H
 #define SENDOFF_FORMAT_HTML_PAGE_H

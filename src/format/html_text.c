@@ -10,7 +10,7 @@
 #include "format/html_token.h"
 
 enum {
-	DEPTH_MAX = 256,	/* elements within one another that matter; what is nested deeper has no effect but lines */
+	DEPTH_MAX = 256,	/* elements within one another that matter; what is deeper has no effect but lines */
 	NUMBER_MAX = 9999999,
 	SPAN_MAX = 1000,	/* columns or rows of a cell (HTML, attributes of table cells) */
 };
@@ -98,10 +98,11 @@ is_hidden(struct span attributes)
 
 /* The stack. */
 
+/* The innermost element; there is one. */
 static struct open *
 top(struct walk *w)
 {
-	return w->depth > 0 ? &w->stack[w->depth - 1] : NULL;
+	return &w->stack[w->depth - 1];
 }
 
 static bool
@@ -130,7 +131,7 @@ is_barrier(const struct html_element *element, const struct html_element *e)
 	return element->role == HTML_TABLE || (element->role == HTML_CELL && e->role != HTML_TABLE && e->role != HTML_ROW);
 }
 
-/* The depth below the innermost element of that role, and of that very name where e has one; or the whole depth. */
+/* The depth below the innermost element of that name; or the whole depth, where there is none that an end tag reaches. */
 static unsigned
 find(const struct walk *w, const struct html_element *e)
 {
@@ -260,7 +261,8 @@ begin_input(struct walk *w, struct open *open, struct span attributes)
 		page_image(&w->page, html_value(attributes, "alt"));
 	else if (span_is_nocase(type, "submit") || span_is_nocase(type, "button") || span_is_nocase(type, "reset"))
 		page_image(&w->page, html_value(attributes, "value"));
-	else if (!span_is_nocase(type, "hidden") && !span_is_nocase(type, "password") && !span_is_nocase(type, "file"))
+	else if (!span_is_nocase(type, "hidden") && !span_is_nocase(type, "password") &&
+	    !span_is_nocase(type, "file"))
 		page_text(&w->page, html_value(attributes, "value"), HTML_IN_VALUE);
 }
 

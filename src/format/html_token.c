@@ -29,6 +29,12 @@ is_at(struct span text, size_t at, char c)
 	return at < text.len && text.data[at] == c;
 }
 
+static bool
+is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
 /* Passes all up to and with the first c; false, and nothing is passed, where there is none. */
 static bool
 pass(struct span *text, char c)
@@ -58,7 +64,7 @@ take_name(struct span *text)
 	/* What begins with '=' is a name, however odd. */
 	do
 		name.len++;
-	while (name.len < text->len && !is_space_at(*text, name.len) && memchr("/>=", text->data[name.len], 3) == NULL);
+	while (name.len < text->len && !is_space_at(*text, name.len) && !is_one_of(text->data[name.len], "/>="));
 	advance(text, name.len);
 	return name;
 }
@@ -128,8 +134,8 @@ html_value(struct span attributes, const char *name)
 /* Tags. */
 
 /*
- * The name of a tag, at text.  Names that HTML would take, but nobody gives to elements, are none: so that "<me@example.org>"
- * and "<https://example.org/>" are seen.
+ * The name of a tag, at text.  Names that HTML would take, but nobody gives to elements, are none: so that
+ * "<me@example.org>" and "<https://example.org/>" are seen.
  */
 static size_t
 name_length(struct span text)
@@ -139,7 +145,7 @@ name_length(struct span text)
 	if (text.len == 0 || !ascii_is_alpha(text.data[0]))
 		return 0;
 	while (n < text.len && (ascii_is_alpha(text.data[n]) || ascii_is_digit(text.data[n]) ||
-	    memchr("-:_.", text.data[n], 4) != NULL))
+	    is_one_of(text.data[n], "-:_.")))
 		n++;
 	if (n == text.len || text.data[n - 1] == ':')
 		return 0;
@@ -222,7 +228,7 @@ pass_other(struct html_reader *reader)
 {
 	struct span text = reader->rest;
 
-	if (text.len < 2 || memchr("!?/", text.data[1], 3) == NULL)
+	if (text.len < 2 || !is_one_of(text.data[1], "!?/"))
 		return false;
 	if (text.data[1] == '/' && is_at(text, 2, '<'))
 		return false;

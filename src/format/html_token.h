@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * HTML in pieces: text, and tags with their attributes.  Comments, the doctype, processing instructions and CDATA sections
- * are passed over.
+ * HTML in pieces: text, and tags with their attributes.  Comments, the doctype, processing instructions and CDATA
+ * sections are passed over.
  *
  * Any octets are read.  A '<' that begins no tag is text; so is all from a tag that never ends, and so are addresses in
  * angle brackets.  What is given points into the HTML.  All of a document is read in time linear in its length.
@@ -17,7 +17,7 @@ enum html_kind {
 	HTML_TEXT,
 	HTML_START,
 	HTML_END,
-	HTML_CONTENT,	/* all that stands in an element in which no tags are read: script, style, title, textarea and such */
+	HTML_CONTENT,	/* all that stands in an element in which no tags are read: script, title, textarea and such */
 };
 
 struct html_token {

@@ -47,10 +47,20 @@ add_quoted(struct buf *out, struct span text)
 	buf_addc(out, '"');
 }
 
+/* Of letters, digits and what makes file names: other tokens need no quotes either, but some readers think so. */
+static bool
+is_simple(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!ascii_is_alpha(text.data[i]) && !ascii_is_digit(text.data[i]) && strchr("-._+", text.data[i]) == NULL)
+			return false;
+	return is_token(text);
+}
+
 static void
 add_value(struct buf *out, struct span text)
 {
-	if (is_token(text))
+	if (is_simple(text))
 		buf_add(out, text.data, text.len);
 	else
 		add_quoted(out, text);

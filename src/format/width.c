@@ -98,5 +98,6 @@ width_of(uint32_t code)
 bool
 width_may_break(uint32_t before, uint32_t after)
 {
-	return after >= words[0].first && IN(before, words) && IN(after, words) && !IN(before, opening) && !IN(after, closing);
+	return after >= words[0].first && IN(before, words) && IN(after, words) &&
+	    !IN(before, opening) && !IN(after, closing);
 }

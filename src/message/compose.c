@@ -90,6 +90,15 @@ composer_check_root(struct composer *w, const struct search *root)
 }
 
 void
+composer_add_name(struct composer *w, struct buf *out)
+{
+	if (w->compose->seed == NULL)
+		unique_add(out);
+	else
+		buf_addf(out, "%s%u", w->compose->seed, w->names++);
+}
+
+void
 composer_add_boundary(struct composer *w, struct buf *out)
 {
 	buf_addf(out, "%s_%u", w->root.data, w->boundaries++);
@@ -412,7 +421,7 @@ compose_message(const struct compose *compose, const struct spool_place *place, 
 
 	spool_init(&message->body, place);
 	buf_adds(&w.root, "=_");
-	unique_add(&w.root);
+	composer_add_name(&w, &w.root);
 	rc = make(&w);
 	buf_release(&w.wire);
 	buf_release(&w.root);

@@ -12,7 +12,7 @@
  *	                            added to the one it is
  *
  * Text goes as it is (7bit, or 8bit in UTF-8) where its lines allow it, else in quoted-printable or base64, whichever is
- * shorter; a reader gets its lines, whatever ended them.  Attachments give back the very octets: all of them are base64,
+ * shorter; a reader gets its lines, whatever ended them, the last one with an end.  Attachments give back the very octets: all of them are base64,
  * those with text, too.  Messages as attachments (message/…) are no more than 7bit or 8bit can be, as RFC 2046 section
  * 5.2.1 wants: they get CRLF line ends; where they have NULs, lone CRs, lines over 998 octets or no header, or are
  * attached inline in 8bit, they go as application/octet-stream in base64.
@@ -86,6 +86,11 @@ struct compose {
 	const struct message *base;
 	const struct compose_part *parts;
 	size_t part_count;
+	/*
+	 * What boundaries and Content-IDs are made of, letters and digits, at most 32: the same parts come to the same message
+	 * then.  NULL: names that occur once in the world.
+	 */
+	const char *seed;
 };
 
 /*

@@ -11,13 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unique.h"
 #include "format/html_text.h"
 #include "message/compose_work.h"
 
 enum {
 	IMAGES_MAX = 500,	/* each is an open file */
 	SOURCE_MAX = 4096,	/* octets of a src */
+	ID_MAX = 64,		/* … of a Content-ID that is made here */
 };
 
 static void
@@ -94,33 +94,42 @@ take_component(struct span *path, struct buf *component)
 
 /*
  * Opens what lies below dir, component by component: no symbolic link is followed, so that nothing can lead out of it.
- * A FIFO or device is none; -1 then, and where there is nothing, by errno.
+ * -1 with ELOOP or ENOTDIR where something else than a file in folders is there.
  */
 static int
-open_below(const char *dir, struct span path)
+open_below(int dir, struct span path)
 {
 	struct buf component = BUF_INIT(SOURCE_MAX);
-	int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), next;
-	struct stat st;
+	int at = dir;
+	bool good = true;
 
-	while (at >= 0 && path.len > 0) {
-		bool good = take_component(&path, &component);
+	while (good && at >= 0 && path.len > 0) {
+		int last = at;
 
-		next = -1;
-		errno = ELOOP;
-		if (good)
-			next = openat(at, component.data, O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
-			    (path.len > 0 ? O_PATH | O_DIRECTORY : O_RDONLY));
-		close(at);
-		at = next;
+		good = take_component(&path, &component) && buf_ok(&component);
+		at = good ? openat(last, component.data, O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+		    (path.len > 0 ? O_PATH | O_DIRECTORY : O_RDONLY)) : -1;
+		if (last != dir)
+			close(last);
 	}
 	buf_release(&component);
-	if (at >= 0 && (fstat(at, &st) != 0 || !S_ISREG(st.st_mode))) {
-		close(at);
+	if (!good)
 		errno = ELOOP;
-		return -1;
-	}
 	return at;
+}
+
+/* The same, of regular files alone. */
+static int
+open_file_below(int dir, struct span path)
+{
+	int fd = open_below(dir, path);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = ELOOP;
+	return -1;
 }
 
 static struct image *
@@ -141,12 +150,12 @@ add_image(struct images *images)
 
 /* A Content-ID that occurs once in the world: no one but this HTML refers to it. */
 static char *
-make_id(void)
+make_id(struct composer *w)
 {
-	struct buf id = BUF_INIT(UNIQUE_LEN + 16);
+	struct buf id = BUF_INIT(ID_MAX);
 	char *copy;
 
-	unique_add(&id);
+	composer_add_name(w, &id);
 	buf_adds(&id, "@image");
 	copy = buf_ok(&id) ? span_dup((struct span){ id.data, id.len }) : NULL;
 	buf_release(&id);
@@ -154,13 +163,13 @@ make_id(void)
 }
 
 static int
-refuse_image(const struct buf *path, struct err *err)
+refuse_image(const char *path, struct err *err)
 {
 	int saved = errno;
-	struct buf shown = compose_shown(path->data);
+	struct buf shown = compose_shown(path);
 
 	errno = saved;
-	err_sys(err, ERR_NO_INPUT, "cannot take along the image %s of the HTML", shown.data);
+	err_sys(err, ERR_NO_INPUT, "cannot take along %s, which the HTML shows", shown.data);
 	buf_release(&shown);
 	return -1;
 }
@@ -178,13 +187,13 @@ find_image(const struct images *images, const struct buf *path)
 static int
 open_image(struct composer *w, struct images *images, const struct buf *path, struct image **found)
 {
-	int fd = open_below(w->compose->html_dir, (struct span){ path->data, path->len });
+	int fd = open_file_below(images->dir, (struct span){ path->data, path->len });
 	struct image image = { .part = { .role = PART_INLINE, .fd = fd } };
 
 	if (fd < 0)
-		return errno == ELOOP ? 0 : refuse_image(path, w->err);
+		return errno == ELOOP || errno == ENOTDIR ? 0 : refuse_image(path->data, w->err);
 	image.part.path = image.path = span_dup((struct span){ path->data, path->len });
-	image.part.content_id = image.content_id = make_id();
+	image.part.content_id = image.content_id = make_id(w);
 	if (image.path != NULL && image.content_id != NULL && images->count < IMAGES_MAX)
 		*found = add_image(images);
 	if (*found != NULL) {
@@ -209,7 +218,7 @@ look_up(struct composer *w, struct images *images, const struct buf *reference, 
 	src = span_trim(src);
 	if (is_relative(src))
 		add_path(&path, src);
-	if (buf_ok(&path) && path.len > 0 && memchr(path.data, '\0', path.len) == NULL) {
+	if (buf_ok(&path) && path.len > 0 && path.data[0] != '/' && memchr(path.data, '\0', path.len) == NULL) {
 		*image = find_image(images, &path);
 		if (*image == NULL)
 			rc = open_image(w, images, &path, image);
@@ -218,10 +227,11 @@ look_up(struct composer *w, struct images *images, const struct buf *reference, 
 	return rc;
 }
 
-int
-compose_images(struct composer *w, struct buf *html, struct images *images)
+/* The HTML, with other references. */
+static int
+replace_references(struct composer *w, const struct buf *html, struct images *images, struct buf *out)
 {
-	struct buf out = BUF_INIT(html->max), reference = BUF_INIT(html->max);
+	struct buf reference = BUF_INIT(html->max);
 	struct span rest = { html->data, html->len }, at;
 	const char *done = html->data;
 	int rc = 0;
@@ -233,14 +243,26 @@ compose_images(struct composer *w, struct buf *html, struct images *images)
 		buf_clear(&reference);
 		if (rc != 0 || image == NULL)
 			continue;
-		buf_add(&out, done, (size_t)(at.data - done));
-		buf_addf(&out, "cid:%s", image->content_id);
+		buf_add(out, done, (size_t)(at.data - done));
+		buf_addf(out, "cid:%s", image->content_id);
 		done = at.data + at.len;
 	}
-	buf_add(&out, done, (size_t)(html->data + html->len - done));
-	if (rc == 0 && !buf_ok(&out))
-		rc = err_memory(w->err);
+	buf_add(out, done, (size_t)(html->data + html->len - done));
 	buf_release(&reference);
+	return rc == 0 && !buf_ok(out) ? err_memory(w->err) : rc;
+}
+
+int
+compose_images(struct composer *w, struct buf *html, struct images *images)
+{
+	struct buf out = BUF_INIT(html->max);
+	int rc;
+
+	images->dir = open(w->compose->html_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (images->dir < 0)
+		return refuse_image(w->compose->html_dir, w->err);
+	rc = replace_references(w, html, images, &out);
+	close(images->dir);
 	if (rc != 0) {
 		buf_release(&out);
 		return rc;

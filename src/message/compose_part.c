@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/unique.h"
+#include "format/codec.h"
 #include "format/header.h"
 #include "format/media.h"
 #include "format/parameter.h"
@@ -96,7 +96,7 @@ add_made_id(struct composer *w, const struct compose_part *part, struct buf *out
 	if (!is_id_taken(w, out))
 		return;
 	buf_addc(out, '@');
-	unique_add(out);
+	composer_add_name(w, out);
 }
 
 int
@@ -379,11 +379,13 @@ write_base64(struct file *f)
 	struct buf *wire = &f->w->wire, *block = &f->source.block;
 
 	while (block->len > 0) {
+		uint64_t longest = block->len < BASE64_LINE ? base64_length(block->len) : ENCODE_COLUMNS;
+
 		buf_clear(wire);
 		base64_add_lines(wire, (struct span){ block->data, block->len });
 		if (!buf_ok(wire))
 			return err_memory(f->w->err);
-		if (composer_put_known(f->w, (struct span){ wire->data, wire->len }, ENCODE_COLUMNS) != 0)
+		if (composer_put_known(f->w, (struct span){ wire->data, wire->len }, longest) != 0)
 			return -1;
 		if (source_read(&f->source) != 0)
 			return -1;

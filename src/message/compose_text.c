@@ -66,6 +66,15 @@ convert(struct composer *w, struct span text, struct buf *out)
 	return charset_guessed_to_utf8(text, out, w->err);
 }
 
+/* As everywhere, a last line without an end gets one: in base64 nothing else would. */
+static int
+end_line(struct text_part *text, struct err *err)
+{
+	if (text->octets.len > 0 && text->octets.data[text->octets.len - 1] != '\n')
+		buf_addc(&text->octets, '\n');
+	return buf_ok(&text->octets) ? 0 : err_memory(err);
+}
+
 int
 text_part_read(struct composer *w, struct text_part *text, const char *subtype, int fd, struct span given)
 {
@@ -82,6 +91,8 @@ text_part_read(struct composer *w, struct text_part *text, const char *subtype, 
 		rc = refuse_size(subtype, w->err);
 	if (rc == 0)
 		rc = convert(w, given, &text->octets);
+	if (rc == 0)
+		rc = end_line(text, w->err);
 	buf_release(&raw);
 	return rc;
 }

@@ -38,7 +38,7 @@ struct composer {
 	struct buf wire;		/* a block on its way to the spool */
 	/* All boundaries are "=_" and this, a '_' and a digit: what goes out unencoded must not have it. */
 	struct buf root;
-	unsigned boundaries;		/* how many were made */
+	unsigned names, boundaries;	/* how many were made */
 	struct span foreign;		/* the boundary of a base that gets more parts: "--" and it; or empty */
 	bool multipart;			/* the message is one */
 	bool binary;			/* the base says that of itself */
@@ -55,6 +55,8 @@ int composer_put_lines(struct composer *w, struct span lines, struct search *roo
 /* Fails where the root was found. */
 int composer_check_root(struct composer *w, const struct search *root);
 
+/* A name that nothing else has: letters and digits. */
+void composer_add_name(struct composer *w, struct buf *out);
 /* A boundary of its own. */
 void composer_add_boundary(struct composer *w, struct buf *out);
 
@@ -124,6 +126,7 @@ struct image {
 struct images {
 	struct image *items;
 	size_t count, cap;
+	int dir;		/* open while they are looked for */
 };
 
 /* Lifetime: all zeros, compose_images(), which replaces the HTML; images_release(). */

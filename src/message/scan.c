@@ -8,19 +8,15 @@
 /* Classes of octets: a bit each. */
 enum { CLASS_8BIT = 1, CLASS_CONTROL = 2, CLASS_NUL = 4, CLASS_CR = 8 };
 
-static unsigned
-class_of(unsigned char c)
-{
-	if (c >= 0x80)
-		return CLASS_8BIT;
-	if (c == '\0')
-		return CLASS_NUL | CLASS_CONTROL;
-	if (c == '\r')
-		return CLASS_CR;
-	if (c == '\t' || c == '\n' || c == '\f')
-		return 0;
-	return c < ' ' || c == 0x7f ? CLASS_CONTROL : 0;
-}
+static const unsigned char class_of[256] = {
+	[0x00] = CLASS_NUL | CLASS_CONTROL,
+	[0x01 ... '\t' - 1] = CLASS_CONTROL,
+	['\v'] = CLASS_CONTROL,
+	['\r'] = CLASS_CR,
+	['\r' + 1 ... 0x1f] = CLASS_CONTROL,
+	[0x7f] = CLASS_CONTROL,
+	[0x80 ... 0xff] = CLASS_8BIT,
+};
 
 /* Eight octets at a time that are nothing but 0x20 to 0x7E, which most are: 0x7F is looked at closer. */
 static bool
@@ -46,7 +42,7 @@ classes_in(struct span piece)
 			continue;
 		}
 		for (size_t end = piece.len - i < 8 ? piece.len : i + 8; i < end; i++)
-			all |= class_of((unsigned char)piece.data[i]);
+			all |= class_of[(unsigned char)piece.data[i]];
 	}
 	return all;
 }

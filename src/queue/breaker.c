@@ -214,9 +214,9 @@ take_place(int fd, int64_t step_ms, int64_t now_ms, int64_t most_ms, int64_t *at
 	if (next - now_ms > (most_ms < AHEAD_MAX_MS ? most_ms : AHEAD_MAX_MS))
 		return false;
 	len = snprintf(text, sizeof(text), "%20" PRIdMAX "\n", next + step_ms);
-	if (pwrite(fd, text, (size_t)len, 0) != len)
-		return false;
-	*at_ms = next;
+	/* What cannot be written keeps nobody waiting. */
+	if (pwrite(fd, text, (size_t)len, 0) == len)
+		*at_ms = next;
 	return true;
 }
 

@@ -72,13 +72,21 @@ tell(const struct work *work, const struct err *err, bool removed)
 		watch->attempt(watch->arg, &attempt);
 }
 
-/* A queue file that could not be written: told, and the message left as it is. */
+int64_t
+lane_next_ms(const struct lane *lane)
+{
+	return lane->link.until_ms > 0 ? lane->link.until_ms : clock_wall_ms() + lane->account->retry_min_s * 1000;
+}
+
+/* A queue file that could not be written: told, and the message left as it is, for a disk that has room again. */
 static void
 tell_trouble(const struct work *work, const struct err *err)
 {
 	const struct run_watch *watch = work->lane->watch;
 
 	work->lane->result->trouble++;
+	work->lane->result->waiting++;
+	run_result_due(work->lane->result, lane_next_ms(work->lane));
 	if (watch->trouble != NULL)
 		watch->trouble(watch->arg, work->item.id, err);
 }
@@ -130,6 +138,17 @@ record_sending(void *arg, struct err *err)
 	return result;
 }
 
+/* A sender of this host is told where mail to him goes; where there is no such place, the server will say so. */
+static void
+route_notice(struct work *work)
+{
+	struct err nowhere;
+
+	err_init(&nowhere);
+	route_recipients(&work->envelope, work->lane->account, &nowhere);
+	err_release(&nowhere);
+}
+
 static int
 prepare_notice(struct work *work, struct err *err)
 {
@@ -146,6 +165,8 @@ prepare_notice(struct work *work, struct err *err)
 	route_host_name(&host);
 	facts.host = host.data;
 	result = notice_make(&work->item, work->notice, &facts, &work->envelope, &work->message, err);
+	if (result == 0)
+		route_notice(work);
 	buf_release(&host);
 	return result;
 }
@@ -281,8 +302,8 @@ count_left(struct run_result *result, const struct item *item)
 		result->idle++;
 	else
 		result->tried++;
-	if (!item->held && !item->failed && item->next_ms < result->next_ms)
-		result->next_ms = item->next_ms;
+	if (!item->held && !item->failed)
+		run_result_due(result, item->next_ms);
 }
 
 /* A work has its outcome. */
@@ -342,8 +363,7 @@ die(struct lane *lane)
 		struct work *work = shift(lane);
 
 		lane->result->waiting++;
-		if (lane->link.until_ms > 0 && lane->link.until_ms < lane->result->next_ms)
-			lane->result->next_ms = lane->link.until_ms;
+		run_result_due(lane->result, lane_next_ms(lane));
 		work_free(work);
 	}
 }

@@ -49,6 +49,9 @@ void lane_release(struct lane *lane);
  */
 void lane_push(struct lane *lane, struct item *item);
 
+/* When what is left in the queue for now is to be tried again, since 1970. */
+int64_t lane_next_ms(const struct lane *lane);
+
 /* Sends all that is in the lane, and says goodbye to the server. */
 void lane_finish(struct lane *lane);
 

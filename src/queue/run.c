@@ -25,6 +25,7 @@ enum {
 	WORKERS_MAX = 20,	/* `connections` cannot be more */
 	LONG_QUEUE = 50,	/* names left in a batch that are worth another connection */
 	WORKER_MS = 20,		/* how often is looked whether a worker has ended */
+	SHORTAGE_MS = 60000,	/* when to look again after memory, descriptors or the like ran out */
 	STOP_S = 10,		/* how long a server's answer is waited for when the run is told to end */
 };
 
@@ -122,8 +123,7 @@ is_due(struct run *run, const struct item *item)
 	}
 	if (item->not_before_ms > clock_wall_ms()) {
 		run->result->timed++;
-		if (item->not_before_ms < run->result->next_ms)
-			run->result->next_ms = item->not_before_ms;
+		run_result_due(run->result, item->not_before_ms);
 		return false;
 	}
 	if (item->failed || run->options->now || settle_is_done(item) || settle_has_news(item, clock_wall_ms()) ||
@@ -131,8 +131,7 @@ is_due(struct run *run, const struct item *item)
 	    backoff_is_due(item->next_ms, clock_wall_ms(), policy_of(run, item)->retry_max_s))
 		return true;
 	run->result->waiting++;
-	if (item->next_ms < run->result->next_ms)
-		run->result->next_ms = item->next_ms;
+	run_result_due(run->result, item->next_ms);
 	return false;
 }
 
@@ -142,6 +141,17 @@ tell_trouble(struct run *run, const char *name, const struct err *err)
 	run->result->trouble++;
 	if (run->options->watch.trouble != NULL)
 		run->options->watch.trouble(run->options->watch.arg, name, err);
+}
+
+/* A message that cannot be used; perhaps for a want that passes. */
+static void
+tell_unusable(struct run *run, const char *id, const struct err *err)
+{
+	tell_trouble(run, id, err);
+	if (err->kind != ERR_TEMPORARY && err->kind != ERR_SYSTEM)
+		return;
+	run->result->waiting++;
+	run_result_due(run->result, clock_wall_ms() + SHORTAGE_MS);
 }
 
 static void
@@ -194,9 +204,12 @@ leave_untried(struct run *run, struct item *item)
 	attempt.err = &why;
 	if (run->options->watch.attempt != NULL)
 		run->options->watch.attempt(run->options->watch.arg, &attempt);
-	run->result->tried++;
-	if (settlement.next_ms > 0 && settlement.next_ms < run->result->next_ms)
-		run->result->next_ms = settlement.next_ms;
+	if (settlement.failed)
+		run->result->idle++;
+	else
+		run->result->tried++;
+	if (settlement.next_ms > 0)
+		run_result_due(run->result, settlement.next_ms);
 	buf_release(&records);
 	err_release(&why);
 	err_release(&err);
@@ -232,13 +245,12 @@ revive(struct item *item, struct err *err)
 	return result;
 }
 
-/* Its server was tried in this run already, and is not to be had. */
+/* Its server was tried in this run already, and is not to be had.  lane: NULL where there is no memory for one. */
 static void
 leave_waiting(struct run *run, const struct lane *lane)
 {
 	run->result->waiting++;
-	if (lane != NULL && lane->link.until_ms > 0 && lane->link.until_ms < run->result->next_ms)
-		run->result->next_ms = lane->link.until_ms;
+	run_result_due(run->result, lane != NULL ? lane_next_ms(lane) : clock_wall_ms() + SHORTAGE_MS);
 }
 
 /* A locked item whose turn it is. */
@@ -299,7 +311,7 @@ look_is_due(struct run *run, const char *id, struct err *err)
 		break;
 	case STORE_DAMAGED:
 	case STORE_FAILED:
-		tell_trouble(run, id, err);
+		tell_unusable(run, id, err);
 		break;
 	default:
 		break;
@@ -325,7 +337,7 @@ take_item(struct run *run, const char *id, struct err *err)
 		break;
 	case STORE_DAMAGED:
 	case STORE_FAILED:
-		tell_trouble(run, id, err);
+		tell_unusable(run, id, err);
 		break;
 	default:
 		break;
@@ -399,7 +411,7 @@ work(struct run *parent, struct run_result *result)
 static void
 start_workers(struct run *run, unsigned count)
 {
-	void *memory = mmap(NULL, count * sizeof(*run->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, WORKERS_MAX * sizeof(*run->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return;
@@ -446,11 +458,10 @@ gather_workers(struct run *run)
 			wait_poll(NULL, 0, deadline_in(WORKER_MS));
 		run->result->removed += run->shared[i].removed;
 		run->result->tried += run->shared[i].tried;
-		if (run->shared[i].next_ms < run->result->next_ms)
-			run->result->next_ms = run->shared[i].next_ms;
+		run_result_due(run->result, run->shared[i].next_ms);
 	}
 	if (run->shared != NULL)
-		munmap(run->shared, run->worker_count * sizeof(*run->shared));
+		munmap(run->shared, WORKERS_MAX * sizeof(*run->shared));
 }
 
 static void

@@ -67,6 +67,14 @@ struct run_result {
 	int64_t next_ms;		/* when the next is due; INT64_MAX: none */
 };
 
+/* Something is due then. */
+static inline void
+run_result_due(struct run_result *result, int64_t at_ms)
+{
+	if (at_ms < result->next_ms)
+		result->next_ms = at_ms;
+}
+
 /*
  * Runs once.  What becomes of single messages is told to the watch and is no error here.
  * Errors: ERR_IO (the directory cannot be read).

@@ -24,13 +24,13 @@
 
 enum {
 	NAP_MIN_MS = 1000,
-	NAP_BUSY_MS = 60 * 1000,	/* where another process works on a message */
+	NAP_BUSY_MS = 60 * 1000,	/* where another process works on a message, or nothing would wake us */
 	NETWORK_MS = 3000,		/* from a new address to a network that works */
 };
 
-#define LOCK_NAME "run/lock"
-#define NOTE_NAME "run/note"		/* there is something new */
-#define NOTE_REACHED_NAME "run/note-reached"	/* a server, or the network, is there (again) */
+#define LOCK_NAME STORE_RUN "/lock"
+#define NOTE_NAME STORE_RUN "/note"		/* there is something new */
+#define NOTE_REACHED_NAME STORE_RUN "/note-reached"	/* a server, or the network, is there (again) */
 
 void
 runner_leave_caller(void)
@@ -61,21 +61,23 @@ detach(int keep)
 	}
 }
 
-/* The lock, held by us: its descriptor; -1: another has it; -2: there is none to be had. */
+enum { LOCK_TAKEN = -1, LOCK_NONE = -2 };
+
+/* The lock, held by us: its descriptor; LOCK_TAKEN: another has it; LOCK_NONE: there is none to be had (errno). */
 static int
 take_lock(const struct store *store)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd;
 
-	mkdirat(store->dir, "run", 0700);
+	mkdirat(store->dir, STORE_RUN, 0700);
 	fd = openat(store->dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return -2;
+		return LOCK_NONE;
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return fd;
 	close(fd);
-	return errno == EAGAIN || errno == EACCES ? -1 : -2;
+	return errno == EAGAIN || errno == EACCES ? LOCK_TAKEN : LOCK_NONE;
 }
 
 static void
@@ -105,10 +107,12 @@ alarm_init(struct alarm_clock *clock, const char *queue_path)
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
 	struct buf path = BUF_INIT(ERR_TEXT_MAX);
 
-	buf_addf(&path, "%s/run", queue_path);
+	buf_addf(&path, "%s/" STORE_RUN, queue_path);
 	clock->notes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (clock->notes >= 0)
-		inotify_add_watch(clock->notes, path.data, IN_CREATE);
+	if (clock->notes >= 0 && inotify_add_watch(clock->notes, path.data, IN_CREATE) < 0) {
+		close(clock->notes);
+		clock->notes = -1;
+	}
 	clock->network = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (clock->network >= 0 && bind(clock->network, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		close(clock->network);
@@ -135,13 +139,18 @@ drain(int fd)
 		;
 }
 
-/* Sleeps until then, or until something wakes us.  True where the network has changed. */
+/*
+ * Sleeps until then, or until something wakes us; where the system has no watch left for us, until it is time to look.  True
+ * where the network has changed.
+ */
 static bool
 alarm_sleep(struct alarm_clock *clock, int64_t deadline)
 {
 	struct pollfd polls[] = { { clock->notes, POLLIN, 0 }, { clock->network, POLLIN, 0 } };
 	bool network;
 
+	if (clock->notes < 0)
+		deadline = deadline_min(deadline, deadline_in(NAP_BUSY_MS));
 	wait_poll(polls, 2, deadline);
 	network = (polls[1].revents & POLLIN) != 0;
 	drain(clock->notes);
@@ -262,10 +271,12 @@ runner_start(const struct runner *runner, bool reached, struct err *err)
 	if (store_open(&store, runner->queue_path, false, err) < 0)
 		return -1;
 	lock = take_lock(&store);
-	if (lock == -1) {
+	if (lock == LOCK_TAKEN) {
 		leave_note(&store, reached ? NOTE_REACHED_NAME : NOTE_NAME);
 		lock = take_lock(&store);
 	}
+	if (lock == LOCK_NONE)
+		result = err_sys(err, ERR_SYSTEM, "nobody sees to the queue: cannot lock %s/" LOCK_NAME, store.path);
 	store_close(&store);
 	if (lock >= 0) {
 		result = fork_runner(runner, reached, lock, err);
@@ -305,6 +316,8 @@ runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 	struct alarm_clock clock;
 	int status = store_open(&store, runner->queue_path, true, err);
 
+	if (status == 0)
+		mkdirat(store.dir, STORE_RUN, 0700);
 	alarm_init(&clock, runner->queue_path);
 	while (status == 0) {
 		int64_t until = deadline_in(interval_ms);

@@ -22,7 +22,7 @@ struct runner {
  * The runner: a process of its own that empties the queue, waiting for what is not due, and ends when nothing is left that
  * it could send.  There is at most one for a queue; where there is one already it is woken.  `reached`: a server was
  * just reached (run.h).  Returns at once; the runner keeps none of the caller's descriptors.
- * Errors: ERR_SYSTEM (fork).
+ * Errors: ERR_SYSTEM (fork; the lock that it needs), those of store_open().
  */
 int runner_start(const struct runner *runner, bool reached, struct err *err);
 

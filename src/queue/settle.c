@@ -9,7 +9,10 @@
 #include "queue/failure.h"
 #include "queue/notice.h"
 
-enum { DELAY_AFTER_MS = 4 * 3600 * 1000 };	/* when a delay is worth a notice */
+enum {
+	DELAY_AFTER_MS = 4 * 3600 * 1000,	/* when a delay is worth a notice */
+	TAIL_SHARE = 64,	/* an attempt's reasons take so much of what is left of the tail, so that there is always some */
+};
 
 /* One attempt on its way into records. */
 struct settling {
@@ -23,6 +26,8 @@ struct settling {
 	/* Recipients that ended alike, one after the other: they share a record. */
 	enum item_state state;
 	const struct err *err;			/* NULL: accepted, or no group yet */
+	bool brief;				/* its reasons are not told in full */
+	size_t full_until;			/* octets of `records` from which on they are not */
 	struct buf ranges;
 	uint32_t first, count;
 };
@@ -107,11 +112,38 @@ count(struct settlement *out, enum item_state state)
 
 /* What is said of one who is given up because his time is over. */
 static void
-tell_expired(const struct settling *s, const struct err *last, struct err *err)
+tell_expired(const struct settling *s, struct err *err)
 {
-	err_copy(err, last);
 	err_wrap(err, "not delivered within %" PRId64 " hours", s->account->expire_s / 3600);
 	memcpy(err->enhanced, "4.4.7", sizeof("4.4.7"));
+}
+
+/*
+ * A thousand refusals, each in the server's words, attempt by attempt, would fill the tail; and what cannot be recorded is
+ * sent again.
+ */
+static bool
+is_brief(const struct settling *s)
+{
+	return s->records->len >= s->full_until;
+}
+
+/* What is said of a group: its first one's failure. */
+static void
+tell_failure(const struct settling *s, struct err *err)
+{
+	bool expired = s->state != ITEM_WAITING && err_is_temporary(s->err->kind);
+
+	if (s->brief) {
+		err_set(err, s->err->kind, "it failed, like others: their reasons are too many to be kept");
+		err->reply_code = s->err->reply_code;
+		err->in_doubt = s->err->in_doubt;
+		memcpy(err->enhanced, s->err->enhanced, sizeof(err->enhanced));
+	} else {
+		err_copy(err, s->err);
+	}
+	if (expired)
+		tell_expired(s, err);
 }
 
 /* Writes the record of the group that has come to its end. */
@@ -119,7 +151,6 @@ static void
 end_group(struct settling *s)
 {
 	struct record record = { .type = RECORD_OUTCOME, .time_ms = s->now_ms, .state = s->state };
-	bool expired = s->err != NULL && s->state != ITEM_WAITING && err_is_temporary(s->err->kind);
 	struct err err;
 
 	if (s->count > 0)
@@ -128,12 +159,12 @@ end_group(struct settling *s)
 	if (s->ranges.len == 0)
 		return;
 	err_init(&err);
-	if (expired)
-		tell_expired(s, s->err, &err);
-	if (s->err != NULL)
-		failure_write(&record, expired ? &err : s->err);
-	else if (s->out->relay_notice)
+	if (s->err != NULL) {
+		tell_failure(s, &err);
+		failure_write(&record, &err);
+	} else if (s->out->relay_notice) {
 		record.notice = NOTICE_RELAYED;
+	}
 	record.recipients = (struct span){ s->ranges.data, s->ranges.len };
 	record_write(s->records, &record);
 	err_release(&err);
@@ -141,10 +172,12 @@ end_group(struct settling *s)
 }
 
 static bool
-same_failure(const struct err *a, const struct err *b)
+same_failure(const struct err *a, const struct err *b, bool brief)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
+	if (brief)
+		return a->kind == b->kind && a->in_doubt == b->in_doubt && a->reply_code == b->reply_code;
 	return a->kind == b->kind && a->in_doubt == b->in_doubt && strcmp(a->what.data, b->what.data) == 0 &&
 	    strcmp(a->reply.data, b->reply.data) == 0;
 }
@@ -152,10 +185,13 @@ same_failure(const struct err *a, const struct err *b)
 static void
 add_to_group(struct settling *s, size_t i, enum item_state state, const struct err *err)
 {
-	if ((s->count > 0 || s->ranges.len > 0) && (s->state != state || !same_failure(s->err, err)))
+	if ((s->count > 0 || s->ranges.len > 0) && (s->state != state || !same_failure(s->err, err, s->brief)))
 		end_group(s);
-	s->state = state;
-	s->err = err;
+	if (s->count == 0 && s->ranges.len == 0) {
+		s->state = state;
+		s->err = err;
+		s->brief = is_brief(s);
+	}
 	if (s->count > 0 && s->first + s->count == i) {
 		s->count++;
 		return;
@@ -193,8 +229,10 @@ write_outcomes(struct settling *s)
 		if (err == NULL)
 			continue;
 		state = state_after(s, i, err);
-		add_to_group(s, i, state, err);
 		count(s->out, state);
+		/* Of one who goes on waiting, the attempt itself says enough. */
+		if (!is_brief(s) || state != ITEM_WAITING || err->in_doubt)
+			add_to_group(s, i, state, err);
 	}
 	end_group(s);
 }
@@ -242,6 +280,7 @@ static void
 begin(struct settling *s)
 {
 	*s->out = (struct settlement){ .next_ms = 0 };
+	s->full_until = s->records->len + (STORE_TAIL_MAX - s->item->tail.len) / TAIL_SHARE;
 	buf_init(&s->ranges, RECORD_MAX);
 	if (s->delivery != NULL && !s->delivery->has_dsn)
 		s->out->relay_notice = notice_is_wanted(s->item, NOTICE_RELAYED);
@@ -324,25 +363,36 @@ fail_notice(struct settling *s, const struct err *err)
 	buf_release(&text);
 }
 
+/* A sender of this host may be several people: one who is told is enough. */
+static const struct outcome *
+best_outcome(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->tx.envelope->count; i++)
+		if (d->tx.outcomes[i].state == OUTCOME_ACCEPTED)
+			return &d->tx.outcomes[i];
+	return &d->tx.outcomes[0];
+}
+
 void
 settle_notice(const struct item *item, const struct delivery *d, const struct account *account, enum notice notice,
     int64_t now_ms, struct buf *records, struct settlement *settlement)
 {
 	struct settling s = { .item = item, .account = account, .delivery = d, .now_ms = now_ms, .records = records,
 	    .out = settlement };
-	const struct outcome *outcome = &d->tx.outcomes[0];
+	const struct outcome *outcome = best_outcome(d);
+	bool given_up;
 
 	*settlement = (struct settlement){ .next_ms = 0 };
 	for (size_t i = 0; i < item->envelope.count; i++)
 		count(settlement, item->recipients[i].state);
-	if (outcome->state == OUTCOME_ACCEPTED || (notice != NOTICE_FAILED && delivery_is_final(d, 0)))
+	given_up = outcome->state != OUTCOME_ACCEPTED && (delivery_is_final(d, 0) || is_expired(item, account, now_ms, 2));
+	/* What tells of no failure is not worth a person's time. */
+	if (outcome->state == OUTCOME_ACCEPTED || (given_up && notice != NOTICE_FAILED))
 		write_notice(&s, notice);
 	write_attempt(&s, notice);
-	if (outcome->state == OUTCOME_ACCEPTED)
-		return;
-	if (notice == NOTICE_FAILED && (delivery_is_final(d, 0) || is_expired(item, account, now_ms, 2)))
+	if (given_up && notice == NOTICE_FAILED)
 		fail_notice(&s, &outcome->err);
-	else
+	else if (outcome->state != OUTCOME_ACCEPTED)
 		write_next(&s);
 }
 

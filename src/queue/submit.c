@@ -132,7 +132,8 @@ is_sent(const struct settlement *settled)
 static void
 queue_rest(struct submission *s, const struct buf *records)
 {
-	if (queue_it(s, records, &s->queue_err) < 0)
+	/* Without a queue nothing went wrong with it. */
+	if (s->config->queue_dir == NULL || queue_it(s, records, &s->queue_err) < 0)
 		return;
 	close(s->item.fd);
 	s->item.fd = -1;
@@ -254,18 +255,6 @@ go_behind(struct submission *s)
 	s->behind = true;
 }
 
-/* Nobody goes on: a run will begin anew.  What may have been sent is left to a later one. */
-static void
-leave_queued(struct submission *s, bool in_doubt)
-{
-	close(s->item.fd);
-	s->item.fd = -1;
-	if (!in_doubt)
-		start_runner(s, false);
-	s->fate = FATE_QUEUED;
-	s->leave(s);
-}
-
 /*
  * While the delivery waits: the caller has waited long enough (SIGALRM), or the process shall end.  What has gone out as a
  * whole is waited for by the child even then, for without the answer it would have to be sent again.
@@ -285,10 +274,12 @@ on_signal(void *arg, int signal)
 			wait_die_of(signal);
 		return;
 	}
-	if (!was_queued && (signal == SIGALRM || in_doubt))
+	if (!was_queued && (signal == SIGALRM || in_doubt)) {
 		go_behind(s);
-	else
-		leave_queued(s, in_doubt);
+		return;
+	}
+	s->fate = FATE_QUEUED;
+	s->leave(s);
 }
 
 static void

@@ -129,6 +129,16 @@ def test_it_can_neither_go_out_nor_be_queued(host, attempt, day, settings):
     assert host.connections == 1
 
 
+def test_a_refused_login_and_no_room(host, attempt):
+    """Whatever it was: the caller is to try again."""
+    host.features = (*host.features, "AUTH PLAIN")
+    host.replies["AUTH"] = "535 5.7.8 wrong"
+    (day,) = (day for day in DAYS if day.name == "full")
+    result, letter = attempt(day, BOB, config='user alice\npassword "sesam"\ninsecure_auth yes\n')
+    assert result.status == TEMPFAIL, str(result)
+    assert letter
+
+
 @pytest.mark.parametrize("option", ["-odq", "-odb"])
 @pytest.mark.parametrize("day", DAYS, ids=str)
 def test_it_cannot_be_queued(host, attempt, day, option):

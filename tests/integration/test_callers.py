@@ -54,6 +54,7 @@ class Caller:
     stays: bool = False
     exit: int = 0
     says: str = ""
+    told: bool = False
     not_yet: str = ""
 
     def expected_body(self):
@@ -95,7 +96,9 @@ def test_caller(postfix, config, tmp_path, caller):
     assert stdout == caller.prints
     if caller.exit:
         assert caller.says in stderr
-        assert postfix.arrived() == []
+        place.settle()
+        told = [(message.sender, list(message.recipients)) for message in postfix.arrived()]
+        assert told == [("", [caller.sender])] * caller.told
         return
     assert stderr == ""
     check_queue(caller, place)

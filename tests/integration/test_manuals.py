@@ -407,7 +407,7 @@ def test_map_has_real_functions():
 
 def test_readme_names_real_pages():
     text = (ROOT / "README").read_text(encoding="utf-8")
-    named = set(re.findall(r"\b([a-z.]+)\((\d)\)", text))
+    named = set(re.findall(r"\b([a-z.-]+)\((\d)\)", text))
     assert named and all((MAN / f"{name}.{section}").exists() for name, section in named), named
 
 

@@ -334,18 +334,22 @@ def test_run_told_to_end_within_a_message(host, place, number):
 
 
 def test_run_told_to_end_with_workers(host, place):
-    """All of its processes end."""
+    """All of its processes end, each with the answer that it waits for."""
     place.configure(f"{host.config}connections 3\n")
     for number in range(120):
         place.queued(input_bytes=subject(number))
-    host.replies["CONTENT"] = lambda _: time.sleep(0.01) or OK
+    gate = threading.Event()
+    host.replies["CONTENT"] = lambda _: OK if not host.arrivals else gate.wait(60) and OK
     process = place.start("-qf")
-    assert wait_until(lambda: host.most_open == 3)
+    host.wait_for_content(1 + 3)
     process.terminate()
+    time.sleep(0.2)
+    gate.set()
     result = place.finish(process, b"")
     assert result.status == -signal.SIGTERM and result.is_silent, str(result)
     place.settle()
     assert len(place.waiting()) + len(host.arrivals) == 120
+    assert len(place.waiting()) > 60
     assert len(set(host.subjects)) == len(host.subjects)
     assert not any(entry["in_doubt"] for entry in place.listing().values())
 

@@ -587,7 +587,7 @@ def locked(path):
 
 def _stopped(log):
     """The process that strace saw stop, or None."""
-    found = re.search(r"^(\d+) --- stopped by SIGSTOP", log.read_text("latin-1"), re.MULTILINE) if log.exists() else None
+    found = re.search(r"^(\d+) +--- stopped by SIGSTOP", log.read_text("latin-1"), re.MULTILINE) if log.exists() else None
     return int(found.group(1)) if found else None
 
 

@@ -25,7 +25,7 @@ static const struct row values[] = {
 	{ "a b.txt", "; filename=\"a b.txt\"" },
 	{ "a\"b\\c", "; filename=\"a\\\"b\\\\c\"" },
 	{ "a;b=c", "; filename=\"a;b=c\"" },
-	{ "it's*100%", "; filename=it's*100%" },
+	{ "it's*100%", "; filename=\"it's*100%\"" },
 	{ "M\xc3\xbcller.pdf", "; filename*=UTF-8''M%C3%BCller.pdf" },
 	{ "\xc3\xbc '*%()<>@,;:\\\"/[]?=!#$&+-.^_`{|}~",
 	  ";\r\n filename*0*=UTF-8''%C3%BC%20%27%2A%25%28%29%3C%3E%40%2C%3B%3A%5C%22%2F%5B%5D;\r\n"

@@ -64,12 +64,13 @@ static const struct row texts[] = {
 	{ "a " X60 "123456789012345678",
 	  " a =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxxxx123456789012345678?=" },
 	/* Characters of two to four octets are not split. */
-	{ X60 "\xf0\x9f\x93\x8e\xf0\x9f\x93\x8e\xf0\x9f\x93\x8e",
-	  " =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n"
-	  " =?utf-8?Q?xxxxxx=F0=9F=93=8E=F0=9F=93=8E=F0=9F=93=8E?=" },
+	{ X10 X10 X10 X10 X10 "\xf0\x9f\x93\x8e\xc3\xa9",
+	  " =?utf-8?Q?" X10 X10 X10 X10 X10 "?=\r\n =?utf-8?Q?=F0=9F=93=8E=C3=A9?=" },
+	{ X10 X10 X10 X10 "xxx\xf0\x9f\x93\x8e\xc3\xa9",
+	  " =?utf-8?Q?" X10 X10 X10 X10 "xxx=F0=9F=93=8E?=\r\n =?utf-8?Q?=C3=A9?=" },
 	{ "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"
 	  "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac",
-	  " =?utf-8?B?5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel5pys?=\r\n =?utf-8?B?6Kqe5pel5pys?=" },
+	  " =?utf-8?B?5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel?=\r\n =?utf-8?B?5pys?=" },
 };
 
 /* The same for a name in front of an address. */

@@ -1,0 +1,1237 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/unique.h"
+#include "format/encode.h"
+#include "message/compose.h"
+#include "message/compose_work.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TEXT(s) { (s), sizeof(s) - 1 }
+#define X10 "xxxxxxxxxx"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+
+static const struct spool_place place = { .dir = "/tmp" };
+static struct err err;
+static char folder[] = "/tmp/sendoff-compose-XXXXXX";
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	err_init(&err);
+	return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	err_release(&err);
+	return rmdir(folder);
+}
+
+static struct compose
+nothing(void)
+{
+	return (struct compose){ .text_fd = -1, .html_fd = -1 };
+}
+
+/* A file of its own for the part; it is named "file" unless the part has a name. */
+static void
+fill_part(struct compose_part *part, struct span content)
+{
+	part->fd = memfd_create("file", MFD_CLOEXEC);
+	assert_true(part->fd >= 0);
+	if (part->path == NULL)
+		part->path = "some/file";
+	assert_int_equal(write(part->fd, content.data, content.len), (ssize_t)content.len);
+}
+
+/* The whole, and what its facts should be. */
+static void
+read_back(const struct message *m, struct buf *out)
+{
+	static char scratch[SPOOL_MEMORY_MAX];
+	struct scan scan = { 0 };
+	const char *data;
+	size_t got;
+
+	buf_add(out, m->header.data, m->header.len);
+	buf_adds(out, "\r\n");
+	for (uint64_t at = 0; at < m->body.size; at += got) {
+		assert_int_equal(spool_read(&m->body, at, scratch, sizeof(scratch), &data, &got, &err), 0);
+		scan_add(&scan, (struct span){ data, got });
+		buf_add(out, data, got);
+	}
+	scan_end(&scan);
+	assert_int_equal(m->body_8bit, scan.has_8bit);
+	assert_int_equal(m->body_utf8, !scan.not_utf8);
+	assert_int_equal(m->body_nul, scan.has_nul);
+	assert_int_equal(m->body_line_max, scan.line_max);
+	assert_false(scan.bare_cr);
+	assert_int_equal(m->header_8bit, span_has_8bit((struct span){ m->header.data, m->header.len }));
+	assert_true(m->header_line_max <= MESSAGE_LINE_MAX);
+	assert_true(m->body.size == 0 || out->data[out->len - 1] == '\n');
+}
+
+/* Makes the message; what differs with each, the root of its boundaries, becomes "=_B"; CRLF becomes LF. */
+static void
+make(const struct compose *c, struct buf *out)
+{
+	struct message m;
+	char *root, *cr;
+
+	message_init(&m);
+	if (compose_message(c, &place, &m, &err) != 0)
+		fail_msg("%s", err.what.data);
+	read_back(&m, out);
+	message_release(&m);
+	root = strstr(out->data, "boundary=\"=_");
+	if (root != NULL) {
+		char *copy = strndup(root + strlen("boundary=\"=_"), UNIQUE_LEN), *at;
+
+		assert_non_null(copy);
+		while ((at = strstr(out->data, copy)) != NULL)
+			buf_splice(out, (size_t)(at - out->data), UNIQUE_LEN, "B", 1);
+		free(copy);
+	}
+	while ((cr = strstr(out->data, "\r\n")) != NULL)
+		buf_splice(out, (size_t)(cr - out->data), 1, "", 0);
+	assert_true(buf_ok(out));
+}
+
+static void
+check(const struct compose *c, const char *wanted)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	make(c, &out);
+	assert_string_equal(out.data, wanted);
+	buf_release(&out);
+}
+
+/* The message holds that text. */
+static void
+check_has(const struct compose *c, const char *wanted)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	make(c, &out);
+	if (strstr(out.data, wanted) == NULL)
+		fail_msg("\"%s\" is not in:\n%s", wanted, out.data);
+	buf_release(&out);
+}
+
+static void
+check_fails(const struct compose *c, enum err_kind kind, const char *sentence)
+{
+	struct message m;
+
+	message_init(&m);
+	assert_int_equal(compose_message(c, &place, &m, &err), -1);
+	if (strstr(err.what.data, sentence) == NULL)
+		fail_msg("\"%s\" is not \"%s\"", err.what.data, sentence);
+	assert_int_equal(err.kind, kind);
+	message_release(&m);
+}
+
+/* Text. */
+
+static void
+writes_text(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} rows[] = {
+		{ "", "us-ascii\nContent-Transfer-Encoding: 7bit\n\n" },
+		{ "hello\nyou\n", "us-ascii\nContent-Transfer-Encoding: 7bit\n\nhello\nyou\n" },
+		{ "hello\r\nyou", "us-ascii\nContent-Transfer-Encoding: 7bit\n\nhello\nyou\n" },
+		{ "Gr\xc3\xbc\xc3\x9f" "e", "utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f" "e\n" },
+		{ "\xef\xbb\xbf" "a", "us-ascii\nContent-Transfer-Encoding: 7bit\n\na\n" },
+		{ "Gr\xfc\xdf" "e", "utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f" "e\n" },
+		{ "a\rb", "us-ascii\nContent-Transfer-Encoding: quoted-printable\n\na=0Db\n" },
+		{ "a\n\r", "us-ascii\nContent-Transfer-Encoding: quoted-printable\n\na\n=0D\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compose c = nothing();
+		struct buf wanted = BUF_INIT(1000);
+
+		buf_addf(&wanted, "MIME-Version: 1.0\nContent-Type: text/plain; charset=%s", rows[i].wanted);
+		c.text = span_of(rows[i].text);
+		check(&c, wanted.data);
+		buf_release(&wanted);
+	}
+}
+
+/* 998 octets to a line are text as it is, 999 are not; a NUL is not. */
+static void
+encodes_what_cannot_go_as_it_is(void **state)
+{
+	struct buf text = BUF_INIT(10000);
+	struct compose c = nothing();
+
+	(void)state;
+	while (text.len < MESSAGE_LINE_MAX)
+		buf_addc(&text, 'x');
+	c.text = (struct span){ text.data, text.len };
+	check_has(&c, "Content-Transfer-Encoding: 7bit\n");
+	buf_addc(&text, 'x');
+	c.text = (struct span){ text.data, text.len };
+	check_has(&c, "Content-Transfer-Encoding: quoted-printable\n");
+	buf_clear(&text);
+	while (text.len < MESSAGE_LINE_MAX + 1)
+		buf_adds(&text, "\xe6\x97\xa5");
+	c.text = (struct span){ text.data, text.len };
+	check_has(&c, "charset=utf-8\nContent-Transfer-Encoding: base64\n\n5pel5pel");
+	c.text = (struct span){ "a\0b", 3 };
+	check_has(&c, "Content-Transfer-Encoding: quoted-printable\n\na=00b\n");
+	/* Line ends of text are CRLF in base64, too. */
+	c.text = (struct span){ "\0\n\0\r\n\0", 6 };
+	check_has(&c, "Content-Transfer-Encoding: base64\n\nAA0KAA0KAA0K\n");
+	buf_release(&text);
+}
+
+static void
+converts_text(void **state)
+{
+	struct compose c = nothing();
+
+	(void)state;
+	c.charset = "KOI8-R";
+	c.text = span_of("\xf0\xd2");
+	check_has(&c, "charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xd0\x9f\xd1\x80\n");
+	c.charset = "UTF-8";
+	check_fails(&c, ERR_MESSAGE, "the text is not in UTF-8: octet 0xF0 in line 1");
+	c.charset = "nonsense";
+	check_fails(&c, ERR_MESSAGE, "the charset \"nonsense\" is not known");
+}
+
+static void
+reads_text_from_a_descriptor(void **state)
+{
+	struct compose_part file = { .path = "x" };
+	struct compose c = nothing();
+
+	(void)state;
+	fill_part(&file, span_of("hello\n"));
+	lseek(file.fd, 0, SEEK_SET);
+	c.text_fd = file.fd;
+	check_has(&c, "\n\nhello\n");
+	close(file.fd);
+	c.text_fd = open("/", O_RDONLY | O_CLOEXEC);
+	check_fails(&c, ERR_NO_INPUT, "cannot read the text: Is a directory");
+	close(c.text_fd);
+}
+
+/* Headers. */
+
+static void
+writes_headers(void **state)
+{
+	static const char *const headers[] = {
+		"X-Mailer:  sendoff ", "Sender: J\xc3\xb6rg <j@x>", "X-Name: J\xc3\xb6rg", "X-Encoded: =?utf-8?Q?x?=", "X-Empty:",
+		"Content-Language: de", NULL,
+	};
+	struct compose c = nothing();
+
+	(void)state;
+	c.from = "Bob M\xc3\xbcller <bob@example.org>";
+	c.to = "a@b, c@d";
+	c.cc = "";
+	c.reply_to = "r@s";
+	c.subject = "=?x?= Gr\xc3\xbc\xc3\x9f" "e";
+	c.in_reply_to = "<1@x>";
+	c.references = "<0@x> <1@x>";
+	c.priority = 1;
+	c.headers = headers;
+	check(&c,
+	    "From: =?utf-8?Q?Bob_M=C3=BCller?= <bob@example.org>\n"
+	    "To: a@b, c@d\n"
+	    "Reply-To: r@s\n"
+	    "Subject: =?utf-8?B?PT94Pz0gR3LDvMOfZQ==?=\n"
+	    "In-Reply-To: <1@x>\n"
+	    "References: <0@x> <1@x>\n"
+	    "X-Priority: 1 (Highest)\n"
+	    "Importance: high\n"
+	    "X-Mailer: sendoff\n"
+	    "Sender: =?utf-8?B?SsO2cmc=?= <j@x>\n"
+	    "X-Name: =?utf-8?B?SsO2cmc=?=\n"
+	    "X-Encoded: =?utf-8?Q?x?=\n"
+	    "X-Empty:\n"
+	    "Content-Language: de\n"
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: text/plain; charset=us-ascii\n"
+	    "Content-Transfer-Encoding: 7bit\n\n");
+	c.priority = 5;
+	check_has(&c, "X-Priority: 5 (Lowest)\nImportance: low\n");
+}
+
+static void
+refuses_headers(void **state)
+{
+	static const struct {
+		const char *header;
+		enum err_kind kind;
+		const char *sentence;
+	} rows[] = {
+		{ "", ERR_USAGE, "\"\" is not a header" },
+		{ "hello", ERR_USAGE, "\"hello\" is not a header" },
+		{ ": x", ERR_USAGE, "is not a header" },
+		{ " X: y", ERR_USAGE, "is not a header" },
+		{ "X Y: z", ERR_USAGE, "is not a header" },
+		{ "X\xc3\xa4: z", ERR_USAGE, "is not a header" },
+		{ "X: a\nBcc: b@c", ERR_USAGE, "the header X holds a line end" },
+		{ "X: a\r\n b", ERR_USAGE, "the header X holds a line end" },
+		{ "X: a\rb", ERR_USAGE, "the header X holds a line end" },
+		{ "X: \x1b[1m", ERR_USAGE, "the header X holds a control character" },
+		{ "bcc: b@c", ERR_USAGE, "the header Bcc cannot be given" },
+		{ "Content-type: a/b", ERR_USAGE, "the header Content-Type cannot be given" },
+		{ "MIME-Version: 1.0", ERR_USAGE, "the header MIME-Version cannot be given" },
+		{ "subject: x", ERR_USAGE, "the header Subject is given twice" },
+		{ "Sender: a@", ERR_ADDRESS, "in the Sender header: cannot parse the address" },
+	};
+	struct compose c = nothing();
+
+	(void)state;
+	c.subject = "s";
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *headers[] = { rows[i].header, NULL };
+
+		c.headers = headers;
+		check_fails(&c, rows[i].kind, rows[i].sentence);
+	}
+	c.headers = (const char *const[]){ "Date: x", "DATE: y", NULL };
+	check_fails(&c, ERR_USAGE, "the header Date is given twice");
+	c.headers = (const char *const[]){ "X-A: x", "X-A: y", NULL };
+	check_has(&c, "X-A: x\nX-A: y\n");
+	c.headers = NULL;
+	c.subject = "a\nb";
+	check_fails(&c, ERR_USAGE, "the header Subject holds a line end");
+	c.subject = NULL;
+	c.to = "Bob <a@b";
+	check_fails(&c, ERR_ADDRESS, "in the To header");
+}
+
+/* A word of 997 octets fits a line, one of 998 does not. */
+static void
+bounds_the_words_of_headers(void **state)
+{
+	struct compose c = nothing();
+	struct buf word = BUF_INIT(2000);
+
+	(void)state;
+	buf_addc(&word, '<');
+	while (word.len < 996)
+		buf_addc(&word, 'x');
+	buf_addc(&word, '>');
+	for (int i = 0; i < 2; i++) {
+		struct buf text = BUF_INIT(3000);
+
+		buf_addf(&text, "<a@b> %s", word.data);
+		c.references = text.data;
+		if (i == 0)
+			check_has(&c, word.data);
+		else
+			check_fails(&c, ERR_MESSAGE, "the header References is too long");
+		buf_release(&text);
+		buf_splice(&word, 1, 0, "x", 1);
+	}
+	buf_release(&word);
+}
+
+static void
+bounds_the_header(void **state)
+{
+	struct compose c = nothing();
+	struct buf text = BUF_INIT(2 * MESSAGE_HEADER_MAX);
+
+	(void)state;
+	while (text.len < MESSAGE_HEADER_MAX)
+		buf_adds(&text, " " X100);
+	c.references = text.data;
+	check_fails(&c, ERR_MESSAGE, "the header block is larger than 1048576 octets");
+	buf_release(&text);
+}
+
+/* Attachments. */
+
+static void
+attaches_files(void **state)
+{
+	struct compose_part parts[] = {
+		{ .name = "a.txt" }, { .name = "Gr\xc3\xbc\xc3\x9f" "e.pdf" }, { .path = "/x/y\tz" }, { .name = "e" },
+	};
+	struct compose c = nothing();
+
+	(void)state;
+	fill_part(&parts[0], span_of("hello\n"));
+	fill_part(&parts[1], span_of("%PDF-1.7\n"));
+	fill_part(&parts[2], (struct span){ "\0\1\2", 3 });
+	fill_part(&parts[3], span_of(""));
+	c.text = span_of("text");
+	c.parts = parts;
+	c.part_count = COUNT(parts);
+	check(&c,
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: multipart/mixed; boundary=\"=_B_0\"\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: text/plain; charset=us-ascii\n"
+	    "Content-Transfer-Encoding: 7bit\n"
+	    "\n"
+	    "text\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: text/plain; charset=us-ascii; name=a.txt\n"
+	    "Content-Disposition: attachment; filename=a.txt\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "\n"
+	    "aGVsbG8K\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: application/pdf; name=Gr__e.pdf\n"
+	    "Content-Disposition: attachment; filename*=UTF-8''Gr%C3%BC%C3%9Fe.pdf\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "\n"
+	    "JVBERi0xLjcK\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: application/octet-stream; name=y_z\n"
+	    "Content-Disposition: attachment; filename=y_z\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "\n"
+	    "AAEC\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: application/octet-stream; name=e\n"
+	    "Content-Disposition: attachment; filename=e\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "\n"
+	    "\n"
+	    "--=_B_0--\n");
+	compose_close(parts, COUNT(parts));
+}
+
+/* Nothing is said: the attachment alone. */
+static void
+attaches_without_text(void **state)
+{
+	struct compose_part part = { .name = "a" };
+	struct compose c = nothing();
+
+	(void)state;
+	fill_part(&part, (struct span){ "\0", 1 });
+	c.parts = &part;
+	c.part_count = 1;
+	check(&c,
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: multipart/mixed; boundary=\"=_B_0\"\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: application/octet-stream; name=a\n"
+	    "Content-Disposition: attachment; filename=a\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "\n"
+	    "AA==\n"
+	    "\n"
+	    "--=_B_0--\n");
+	compose_close(&part, 1);
+}
+
+static void
+finds_types(void **state)
+{
+	static const struct {
+		const char *name, *given;
+		struct span content;
+		const char *type;
+	} rows[] = {
+		{ "a.PNG", NULL, TEXT("x"), "image/png" },
+		{ "a", NULL, TEXT("\x89PNG\r\n\x1a\n"), "image/png" },
+		{ "a.unheard-of", NULL, TEXT("GIF89a\0"), "image/gif" },
+		{ "README", NULL, TEXT("hello\n"), "text/plain; charset=us-ascii" },
+		{ "README", NULL, TEXT("Gr\xc3\xbc\xc3\x9f" "e\n"), "text/plain; charset=utf-8" },
+		{ "README", NULL, TEXT("Gr\xfc\xdf" "e\n"), "application/octet-stream" },
+		{ "README", NULL, TEXT("a\x1b"), "application/octet-stream" },
+		{ "a.txt", NULL, TEXT("Gr\xfc\xdf" "e\n"), "text/plain; charset=unknown-8bit" },
+		{ "a.txt", NULL, TEXT("\xff\xfe" "a\0"), "text/plain; charset=utf-16" },
+		{ "a.html", NULL, TEXT("Gr\xfc\xdf" "e\n"), "text/html" },
+		{ "a.html", NULL, TEXT("x"), "text/html; charset=us-ascii" },
+		{ "a.csv", "text/csv; charset=x", TEXT("x"), "text/csv; charset=x" },
+		{ "a.csv", "text/csv; header=present", TEXT("x"), "text/csv; header=present; charset=us-ascii" },
+		{ "a.txt", "image/x-foo", TEXT("x"), "image/x-foo" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compose_part part = { .name = rows[i].name, .type = rows[i].given };
+		struct compose c = nothing();
+		struct buf wanted = BUF_INIT(1000);
+
+		fill_part(&part, rows[i].content);
+		c.parts = &part;
+		c.part_count = 1;
+		buf_addf(&wanted, "Content-Type: %s; name=%s\n", rows[i].type, rows[i].name);
+		check_has(&c, wanted.data);
+		buf_release(&wanted);
+		compose_close(&part, 1);
+	}
+}
+
+static void
+refuses_types(void **state)
+{
+	static const char *const types[] = { "", "text", "multipart/mixed; boundary=x", "text/plain\r\nX: y", "a/b; c" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct compose_part part = { .name = "a", .type = types[i] };
+		struct compose c = nothing();
+
+		fill_part(&part, span_of("x"));
+		c.parts = &part;
+		c.part_count = 1;
+		check_fails(&c, ERR_USAGE, "cannot be the type of an attachment");
+		compose_close(&part, 1);
+	}
+}
+
+/* Messages go as they are, or as octets. */
+static void
+attaches_messages(void **state)
+{
+	static const struct {
+		struct span content;
+		const char *wanted;
+	} rows[] = {
+		{ TEXT("A: b\n\nhello\n"), "message/rfc822; name=a.eml\n" },
+		{ TEXT("A: b\r\n c\r\n\r\nhello"), "Encoding: 7bit\n\nA: b\n c\n\nhello\n--" },
+		{ TEXT("A: b\n"), "message/rfc822; name=a.eml\n" },
+		{ TEXT("A: b\n\n\xc3\xa9\n"), "Encoding: 8bit\n\nA: b\n\n\xc3\xa9\n" },
+		{ TEXT("A: b\n\n\xff\n"), "Encoding: 8bit\n\nA: b\n\n\xff\n" },
+		{ TEXT("A: b\n\n\0"), "application/octet-stream; name=a.eml\n" },
+		{ TEXT("A: b\n\nx\ry\n"), "application/octet-stream; name=a.eml\n" },
+		{ TEXT("hello\n"), "application/octet-stream; name=a.eml\n" },
+		{ TEXT("\nhello\n"), "application/octet-stream; name=a.eml\n" },
+		{ TEXT(" A: b\n\n"), "application/octet-stream; name=a.eml\n" },
+		{ TEXT("From me\nA: b\n\n"), "application/octet-stream; name=a.eml\n" },
+		{ TEXT(""), "application/octet-stream; name=a.eml\n" },
+	};
+	struct buf longer = BUF_INIT(2000);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compose_part part = { .name = "a.eml" };
+		struct compose c = nothing();
+
+		fill_part(&part, rows[i].content);
+		c.parts = &part;
+		c.part_count = 1;
+		check_has(&c, rows[i].wanted);
+		compose_close(&part, 1);
+	}
+	buf_adds(&longer, "A: b\n\n");
+	while (longer.len < 6 + MESSAGE_LINE_MAX)
+		buf_addc(&longer, 'x');
+	for (int i = 0; i < 2; i++) {
+		struct compose_part part = { .name = "a", .type = "message/rfc822" };
+		struct compose c = nothing();
+
+		fill_part(&part, (struct span){ longer.data, longer.len });
+		c.parts = &part;
+		c.part_count = 1;
+		check_has(&c, i == 0 ? "message/rfc822; name=a\n" : "application/octet-stream; name=a\n");
+		compose_close(&part, 1);
+		buf_addc(&longer, 'x');
+	}
+	buf_release(&longer);
+}
+
+/* Files around the block that is read at a time come back octet for octet, from a file and from a pipe. */
+static void *
+feed(void *argument)
+{
+	int *fds = argument;
+	char block[1000];
+	ssize_t n;
+
+	lseek(fds[0], 0, SEEK_SET);
+	while ((n = read(fds[0], block, sizeof(block))) > 0)
+		if (write(fds[1], block, (size_t)n) != n)
+			break;
+	close(fds[1]);
+	return NULL;
+}
+
+static void
+check_content(struct compose_part *part, const struct buf *content)
+{
+	struct compose c = nothing();
+	struct buf out = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), lines = BUF_INIT(SIZE_MAX);
+	struct span rest;
+
+	c.parts = part;
+	c.part_count = 1;
+	make(&c, &out);
+	base64_add_lines(&lines, (struct span){ content->data, content->len });
+	buf_adds(&wanted, "Content-Transfer-Encoding: base64\n\n");
+	for (rest = (struct span){ lines.data, lines.len }; rest.len > 0;) {
+		struct span line = span_cut(&rest, '\n');
+
+		buf_add(&wanted, line.data, line.len - 1);
+		buf_addc(&wanted, '\n');
+	}
+	buf_adds(&wanted, "\n--=_B_0--\n");
+	assert_non_null(strstr(out.data, wanted.data));
+	buf_release(&out);
+	buf_release(&wanted);
+	buf_release(&lines);
+}
+
+static void
+attaches_files_of_any_size(void **state)
+{
+	static const size_t sizes[] = { 1, COMPOSE_BLOCK - 1, COMPOSE_BLOCK, COMPOSE_BLOCK + 1, 3 * COMPOSE_BLOCK + 57 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+		struct compose_part file = { .name = i % 2 == 0 ? "a" : "a.bin" }, pipe_part = file;
+		struct buf content = BUF_INIT(SIZE_MAX);
+		int pipe_fds[2], fds[2];
+		pthread_t thread;
+
+		/* Text is looked at as a whole before it goes. */
+		while (content.len < sizes[i / 2])
+			buf_addc(&content, i % 2 == 0 ? 'x' : (char)content.len);
+		fill_part(&file, (struct span){ content.data, content.len });
+		check_content(&file, &content);
+		assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+		pipe_part.path = "pipe";
+		pipe_part.fd = pipe_fds[0];
+		fds[0] = file.fd;
+		fds[1] = pipe_fds[1];
+		assert_int_equal(pthread_create(&thread, NULL, feed, fds), 0);
+		check_content(&pipe_part, &content);
+		pthread_join(thread, NULL);
+		compose_close(&file, 1);
+		compose_close(&pipe_part, 1);
+		buf_release(&content);
+	}
+}
+
+/* A file whose size is not what it was when it was looked at first. */
+static void
+sees_that_a_file_changed(void **state)
+{
+	static const off_t sizes[][2] = { { 10, 9 }, { 10, 11 }, { COMPOSE_BLOCK, 1 }, { COMPOSE_BLOCK, COMPOSE_BLOCK + 1 } };
+	struct message m;
+
+	(void)state;
+	message_init(&m);
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct composer w = { .place = &place, .message = &m, .err = &err };
+		struct compose_part part = { .name = "a" };
+		struct source source;
+		int rc;
+
+		fill_part(&part, span_of("x"));
+		assert_int_equal(ftruncate(part.fd, sizes[i][0]), 0);
+		assert_int_equal(source_init(&source, &w, &part), 0);
+		assert_int_equal(ftruncate(part.fd, sizes[i][1]), 0);
+		do
+			rc = source_read(&source);
+		while (rc == 0 && source.block.len > 0);
+		assert_int_equal(rc, -1);
+		assert_int_equal(err.kind, ERR_NO_INPUT);
+		assert_string_equal(err.what.data, "cannot attach some/file: its size changed while it was read");
+		source_release(&source);
+		compose_close(&part, 1);
+	}
+	message_release(&m);
+}
+
+/* Opening. */
+
+static void
+open_fails(const char *path, const char *sentence)
+{
+	struct compose_part parts[] = { { .path = "/proc/self/status" }, { .path = path } };
+
+	assert_int_equal(compose_open(parts, 2, &err), -1);
+	assert_int_equal(err.kind, ERR_NO_INPUT);
+	assert_string_equal(err.what.data, sentence);
+	assert_int_equal(parts[0].fd, -1);
+	assert_int_equal(parts[1].fd, -1);
+}
+
+static void
+opens_what_can_be_attached(void **state)
+{
+	(void)state;
+	open_fails("/nonexistent\x1b", "cannot attach /nonexistent\\x1B: No such file or directory");
+	open_fails("/", "cannot attach /: it is a directory");
+	open_fails("/dev/null", "cannot attach /dev/null: it is a device");
+}
+
+/* The files of /proc say that they are empty. */
+static void
+attaches_files_of_unknown_size(void **state)
+{
+	struct compose_part part = { .path = "/proc/self/status", .name = "a.txt" };
+	struct compose c = nothing();
+
+	(void)state;
+	assert_int_equal(compose_open(&part, 1, &err), 0);
+	c.parts = &part;
+	c.part_count = 1;
+	/* "Name:\t" */
+	check_has(&c, "\n\nTmFtZToJ");
+	compose_close(&part, 1);
+	assert_int_equal(part.fd, -1);
+}
+
+static void *
+write_late(void *argument)
+{
+	int fd;
+
+	usleep(50000);
+	fd = open(argument, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "hello", 5) != 5)
+		abort();
+	close(fd);
+	return NULL;
+}
+
+/* Opening does not wait for the writer, reading does. */
+static void
+waits_for_a_fifo(void **state)
+{
+	struct buf path = BUF_INIT(200);
+	struct compose_part part = { .name = "a.bin" };
+	struct compose c = nothing();
+	pthread_t thread;
+
+	(void)state;
+	buf_addf(&path, "%s/fifo", folder);
+	part.path = path.data;
+	assert_int_equal(mkfifo(path.data, 0600), 0);
+	assert_int_equal(compose_open(&part, 1, &err), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_late, path.data), 0);
+	c.parts = &part;
+	c.part_count = 1;
+	check_has(&c, "\n\naGVsbG8=\n");
+	pthread_join(thread, NULL);
+	compose_close(&part, 1);
+	unlink(path.data);
+	buf_release(&path);
+}
+
+/* HTML. */
+
+static void
+writes_html(void **state)
+{
+	struct compose_part parts[] = {
+		{ .role = PART_INLINE, .name = "l\xc3\xb6go 1.png" },
+		{ .role = PART_INLINE, .name = "b.png", .content_id = "b@x" },
+		{ .role = PART_ATTACHED, .name = "c.bin" },
+	};
+	struct compose c = nothing();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(parts); i++)
+		fill_part(&parts[i], span_of("x"));
+	c.text = span_of("t");
+	c.html = span_of("<p>\xc3\xa9\n");
+	c.parts = parts;
+	c.part_count = COUNT(parts);
+	check(&c,
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: multipart/mixed; boundary=\"=_B_0\"\n"
+	    "Content-Transfer-Encoding: 8bit\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: multipart/alternative; boundary=\"=_B_1\"\n"
+	    "Content-Transfer-Encoding: 8bit\n"
+	    "\n"
+	    "--=_B_1\n"
+	    "Content-Type: text/plain; charset=us-ascii\n"
+	    "Content-Transfer-Encoding: 7bit\n"
+	    "\n"
+	    "t\n"
+	    "\n"
+	    "--=_B_1\n"
+	    "Content-Type: multipart/related; type=\"text/html\";\n boundary=\"=_B_2\"\n"
+	    "Content-Transfer-Encoding: 8bit\n"
+	    "\n"
+	    "--=_B_2\n"
+	    "Content-Type: text/html; charset=utf-8\n"
+	    "Content-Transfer-Encoding: 8bit\n"
+	    "\n"
+	    "<p>\xc3\xa9\n"
+	    "\n"
+	    "--=_B_2\n"
+	    "Content-Type: image/png; name=\"l_go 1.png\"\n"
+	    "Content-Disposition: inline; filename*=UTF-8''l%C3%B6go%201.png\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "Content-ID: <l__go_1.png>\n"
+	    "\n"
+	    "eA==\n"
+	    "\n"
+	    "--=_B_2\n"
+	    "Content-Type: image/png; name=b.png\n"
+	    "Content-Disposition: inline; filename=b.png\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "Content-ID: <b@x>\n"
+	    "\n"
+	    "eA==\n"
+	    "\n"
+	    "--=_B_2--\n"
+	    "--=_B_1--\n"
+	    "--=_B_0\n"
+	    "Content-Type: application/octet-stream; name=c.bin\n"
+	    "Content-Disposition: attachment; filename=c.bin\n"
+	    "Content-Transfer-Encoding: base64\n"
+	    "\n"
+	    "eA==\n"
+	    "\n"
+	    "--=_B_0--\n");
+	compose_close(parts, COUNT(parts));
+}
+
+static void
+makes_text_of_html(void **state)
+{
+	struct compose c = nothing();
+
+	(void)state;
+	c.html = span_of("<p>hello");
+	check(&c,
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: multipart/alternative; boundary=\"=_B_0\"\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: text/plain; charset=us-ascii\n"
+	    "Content-Transfer-Encoding: 7bit\n"
+	    "\n"
+	    "hello\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: text/html; charset=us-ascii\n"
+	    "Content-Transfer-Encoding: 7bit\n"
+	    "\n"
+	    "<p>hello\n"
+	    "\n"
+	    "--=_B_0--\n");
+}
+
+static void
+refuses_content_ids(void **state)
+{
+	static const char *const ids[] = { "", "a b", "<a>", "a\n", "\xc3\xa9", "a\"b" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		struct compose_part part = { .role = PART_INLINE, .name = "a", .content_id = ids[i] };
+		struct compose c = nothing();
+
+		fill_part(&part, span_of("x"));
+		c.parts = &part;
+		c.part_count = 1;
+		check_fails(&c, ERR_USAGE, "a content id cannot have");
+		compose_close(&part, 1);
+	}
+}
+
+/* Two parts of one name: the second gets an id of its own; two given ones are the caller's error. */
+static void
+keeps_content_ids_apart(void **state)
+{
+	struct compose_part parts[] = {
+		{ .role = PART_INLINE, .name = "a" }, { .role = PART_INLINE, .name = "a" },
+	};
+	struct compose c = nothing();
+
+	(void)state;
+	fill_part(&parts[0], span_of("x"));
+	fill_part(&parts[1], span_of("y"));
+	c.parts = parts;
+	c.part_count = 2;
+	check_has(&c, "Content-ID: <a@");
+	check_has(&c, "Content-ID: <a>\n");
+	parts[0].content_id = parts[1].content_id = "x";
+	check_fails(&c, ERR_USAGE, "the content id x is given twice");
+	compose_close(parts, 2);
+}
+
+/* Images of the HTML. */
+
+static void
+write_file(const char *name, const char *content)
+{
+	struct buf path = BUF_INIT(300);
+	int fd;
+
+	buf_addf(&path, "%s/%s", folder, name);
+	fd = open(path.data, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+	close(fd);
+	buf_release(&path);
+}
+
+static void
+remove_file(const char *name)
+{
+	struct buf path = BUF_INIT(300);
+
+	buf_addf(&path, "%s/%s", folder, name);
+	assert_int_equal(remove(path.data), 0);
+	buf_release(&path);
+}
+
+static void
+make_folder(const char *name)
+{
+	struct buf path = BUF_INIT(300);
+
+	buf_addf(&path, "%s/%s", folder, name);
+	assert_int_equal(mkdir(path.data, 0700), 0);
+	buf_release(&path);
+}
+
+static void
+make_link(const char *to, const char *name)
+{
+	struct buf path = BUF_INIT(300);
+
+	buf_addf(&path, "%s/%s", folder, name);
+	assert_int_equal(symlink(to, path.data), 0);
+	buf_release(&path);
+}
+
+/* How often text occurs in the message made of this HTML. */
+static size_t
+count_in(const char *html, const char *text)
+{
+	struct compose c = nothing();
+	struct buf out = BUF_INIT(SIZE_MAX);
+	size_t count = 0;
+
+	c.html = span_of(html);
+	c.html_dir = folder;
+	make(&c, &out);
+	for (const char *p = out.data; (p = strstr(p, text)) != NULL; p++)
+		count++;
+	buf_release(&out);
+	return count;
+}
+
+static void
+takes_images_along(void **state)
+{
+	static const char *const others[] = {
+		"http://x/a.png", "//x/a.png", "/etc/passwd", "cid:a.png", "data:image/png;base64,xx", "#a", "", "../a.png",
+		"sub/../../a.png", "sub/../a.png", "..", ".", "sub", "sub/", "link.png", "linked/b.png", "outside/passwd",
+		"%2e%2e/a.png", "%2Fetc/passwd", "a%00.png",
+	};
+	struct compose c = nothing();
+
+	(void)state;
+	write_file("a.png", "a");
+	write_file("a b.png", "b");
+	make_folder("sub");
+	write_file("sub/b.png", "b");
+	make_link("a.png", "link.png");
+	make_link("sub", "linked");
+	make_link("/etc", "outside");
+	assert_int_equal(count_in("<img src=\"a.png\">", "<img src=\"cid:"), 1);
+	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"a.png\">", "<img src=\"cid:"), 2);
+	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"a.png\">", "filename=a.png"), 1);
+	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"./sub//b.png\">", "Content-ID: <"), 2);
+	assert_int_equal(count_in("<img src=\"a%20b.png?x#y\">", "filename=\"a b.png\""), 1);
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct buf html = BUF_INIT(200);
+
+		buf_addf(&html, "<img src=\"%s\">", others[i]);
+		assert_int_equal(count_in(html.data, html.data), 1);
+		assert_int_equal(count_in(html.data, "Content-ID"), 0);
+		buf_release(&html);
+	}
+	c.html = span_of("<img src=\"missing.png\">");
+	c.html_dir = folder;
+	check_fails(&c, ERR_NO_INPUT, "cannot take along missing.png, which the HTML shows: No such file or directory");
+	remove_file("a.png");
+	remove_file("a b.png");
+	remove_file("sub/b.png");
+	remove_file("sub");
+	remove_file("link.png");
+	remove_file("linked");
+	remove_file("outside");
+}
+
+/* A message as it is. */
+
+static void
+read_base(struct message *base, const char *text)
+{
+	struct compose_part file = { .path = "x" };
+	struct message_input input = { .place = place };
+
+	message_init(base);
+	fill_part(&file, span_of(text));
+	lseek(file.fd, 0, SEEK_SET);
+	input.fd = file.fd;
+	assert_int_equal(message_read(base, &input, &err), 0);
+	close(file.fd);
+}
+
+static void
+check_base(const char *text, struct compose c, const char *content, const char *wanted)
+{
+	struct compose_part part = { .name = "a.bin" };
+	struct message base;
+
+	if (content != NULL && strncmp(content, "A:", 2) == 0)
+		part.name = "a.eml";
+	read_base(&base, text);
+	c.base = &base;
+	if (content != NULL) {
+		fill_part(&part, span_of(content));
+		c.parts = &part;
+		c.part_count = 1;
+	}
+	check(&c, wanted);
+	if (content != NULL)
+		compose_close(&part, 1);
+	message_release(&base);
+}
+
+#define PART(boundary) \
+	"--" boundary "\n" \
+	"Content-Type: application/octet-stream; name=a.bin\n" \
+	"Content-Disposition: attachment; filename=a.bin\n" \
+	"Content-Transfer-Encoding: base64\n" \
+	"\n" \
+	"eA==\n" \
+	"\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=\"=_B_0\"\n"
+
+static void
+wraps_a_base(void **state)
+{
+	static const struct {
+		const char *base, *wanted;
+	} rows[] = {
+		{ "From: a@b\n\nhello\n", "From: a@b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\nhello\n\n" PART("=_B_0") "--=_B_0--\n" },
+		{ "A: b\n\n", "A: b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\n\n" PART("=_B_0") "--=_B_0--\n" },
+		{ "A: b\nContent-type: text/html;\n charset=x\nC: d\ncontent-description: e\nMIME-version: 1.0\nContent-Length: 5\n\nx\n",
+		  "A: b\nC: d\nMIME-version: 1.0\n" MIXED
+		  "\n--=_B_0\nContent-type: text/html;\n charset=x\ncontent-description: e\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		/* What nobody declared. */
+		{ "A: b\n\n\xc3\xa9\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
+		  "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa9\n\n" PART("=_B_0")
+		  "--=_B_0--\n" },
+		{ "A: b\n\n\xff\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
+		  "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n\xff\n\n" PART("=_B_0")
+		  "--=_B_0--\n" },
+		{ "Content-Transfer-Encoding: binary\n\nx\n", "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n"
+		  "--=_B_0\nContent-Transfer-Encoding: binary\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		/* Signed, and what is no multipart that ends as one should. */
+		{ "Content-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n", "MIME-Version: 1.0\n" MIXED
+		  "\n--=_B_0\nContent-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n\n" PART("=_B_0") "--=_B_0--\n" },
+		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n", "MIME-Version: 1.0\n" MIXED
+		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n", "MIME-Version: 1.0\n" MIXED
+		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n\n" PART("=_B_0") "--=_B_0--\n" },
+		{ "Content-Type: multipart/mixed\n\nx\n", "MIME-Version: 1.0\n" MIXED
+		  "\n--=_B_0\nContent-Type: multipart/mixed\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		{ "Content-Type: multipart/mixed; boundary=s\nContent-Transfer-Encoding: base64\n\n--s\n\n--s--\n",
+		  "MIME-Version: 1.0\n" MIXED "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n"
+		  "Content-Transfer-Encoding: base64\n\n--s\n\n--s--\n\n" PART("=_B_0") "--=_B_0--\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_base(rows[i].base, nothing(), "x", rows[i].wanted);
+}
+
+static void
+adds_to_a_base(void **state)
+{
+	static const char head[] = "A: b\nMIME-Version: 1.0\nContent-Type: multipart/mixed;\n boundary=\"b c\"\n";
+	static const struct {
+		const char *more, *body, *encoding, *wanted;
+	} rows[] = {
+		{ "", "--b c\n\nx\n--b c--\n", "", "--b c\n\nx\n" PART("b c") "--b c--\n" },
+		{ "", "pre\n--b c\n\nx\n--b c--  \nepilogue\n--b c--\n", "",
+		  "pre\n--b c\n\nx\n" PART("b c") "--b c--  \nepilogue\n--b c--\n" },
+		{ "", "--b c--\n", "", PART("b c") "--b c--\n" },
+		{ "", "--b c\n\nx --b c--\n--b c--x\n--b c--\n", "", "--b c\n\nx --b c--\n--b c--x\n" PART("b c") "--b c--\n" },
+		{ "Content-Transfer-Encoding: 8bit\n", "--b c\n\n\xc3\xa9\n--b c--\n", "Content-Transfer-Encoding: 8bit\n",
+		  "--b c\n\n\xc3\xa9\n" PART("b c") "--b c--\n" },
+		{ "Content-Transfer-Encoding: 7bit\n", "--b c\n\nx\n--b c--\n", "", "--b c\n\nx\n" PART("b c") "--b c--\n" },
+		{ "Content-Transfer-Encoding: binary\n", "--b c\n\nx\n--b c--\n", "Content-Transfer-Encoding: binary\n",
+		  "--b c\n\nx\n" PART("b c") "--b c--\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf base = BUF_INIT(1000), wanted = BUF_INIT(2000);
+
+		buf_addf(&base, "%s%s\n%s", head, rows[i].more, rows[i].body);
+		buf_addf(&wanted, "%s%s\n%s", head, rows[i].encoding, rows[i].wanted);
+		check_base(base.data, nothing(), "x", wanted.data);
+		buf_release(&base);
+		buf_release(&wanted);
+	}
+}
+
+/* A message that is attached must not end the multipart that it is attached to. */
+static void
+keeps_the_boundary_of_a_base(void **state)
+{
+	(void)state;
+	check_base("Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s--\n", nothing(), "A: b\n\n--s\n",
+	    "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n"
+	    "Content-Type: application/octet-stream; name=a.eml\nContent-Disposition: attachment; filename=a.eml\n"
+	    "Content-Transfer-Encoding: base64\n\nQTogYgoKLS1zCg==\n\n--s--\n");
+	check_base("Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s--\n", nothing(), "A: b\n\n--t\n",
+	    "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n"
+	    "Content-Type: message/rfc822; name=a.eml\nContent-Disposition: attachment; filename=a.eml\n"
+	    "Content-Transfer-Encoding: 7bit\n\nA: b\n\n--t\n\n--s--\n");
+}
+
+static void
+replaces_headers_of_a_base(void **state)
+{
+	struct compose c = nothing();
+
+	(void)state;
+	c.subject = "new";
+	c.headers = (const char *const[]){ "TO: c@d", "X-A: 2", NULL };
+	check_base("Subject: old\nTo: a@b\nX-A: 1\n\nx\n", c, NULL, "X-A: 1\nSubject: new\nTO: c@d\nX-A: 2\n\nx\n");
+	check_base("A: b\nContent-Type: text/html\n\n\xc3\xa9\n", nothing(), NULL, "A: b\nContent-Type: text/html\n\n\xc3\xa9\n");
+}
+
+/* More than fits in memory, with the closing delimiter at every place around a chunk's end. */
+static void
+adds_to_a_large_base(void **state)
+{
+	(void)state;
+	for (size_t len = 65536 - 12; len < 65536 + 4; len++) {
+		struct buf base = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX);
+
+		buf_adds(&base, "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n\n");
+		buf_adds(&wanted, base.data);
+		for (size_t i = 0; i < len; i++) {
+			buf_addc(&base, i % 60 == 59 ? '\n' : 'x');
+			buf_addc(&wanted, i % 60 == 59 ? '\n' : 'x');
+		}
+		buf_adds(&base, "\n--s--\n");
+		buf_adds(&wanted, "\n" PART("s") "--s--\n");
+		check_base(base.data, nothing(), "x", wanted.data);
+		buf_release(&base);
+		buf_release(&wanted);
+	}
+}
+
+/* Memory stays the same: nothing but the spool's file grows. */
+static void
+spools_what_is_large(void **state)
+{
+	struct compose_part part = { .name = "a.bin" };
+	struct compose c = nothing();
+	struct message m;
+
+	(void)state;
+	fill_part(&part, span_of("x"));
+	assert_int_equal(ftruncate(part.fd, 20 * 1024 * 1024), 0);
+	c.parts = &part;
+	c.part_count = 1;
+	message_init(&m);
+	assert_int_equal(compose_message(&c, &place, &m, &err), 0);
+	assert_true(m.body.fd >= 0);
+	assert_true(m.body.size > base64_lines_length(20 * 1024 * 1024));
+	assert_int_equal(m.body_line_max, 76);
+	message_release(&m);
+	compose_close(&part, 1);
+}
+
+static void
+says_where_there_is_no_room(void **state)
+{
+	const struct spool_place nowhere = { .dir = "/nonexistent" };
+	struct compose_part part = { .name = "a.bin" };
+	struct compose c = nothing();
+	struct message m;
+
+	(void)state;
+	fill_part(&part, span_of("x"));
+	assert_int_equal(ftruncate(part.fd, 1024 * 1024), 0);
+	c.parts = &part;
+	c.part_count = 1;
+	message_init(&m);
+	assert_int_equal(compose_message(&c, &nowhere, &m, &err), -1);
+	assert_int_equal(err.kind, ERR_CANT_CREATE);
+	message_release(&m);
+	compose_close(&part, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_text),
+		cmocka_unit_test(encodes_what_cannot_go_as_it_is),
+		cmocka_unit_test(converts_text),
+		cmocka_unit_test(reads_text_from_a_descriptor),
+		cmocka_unit_test(writes_headers),
+		cmocka_unit_test(refuses_headers),
+		cmocka_unit_test(bounds_the_words_of_headers),
+		cmocka_unit_test(bounds_the_header),
+		cmocka_unit_test(attaches_files),
+		cmocka_unit_test(attaches_without_text),
+		cmocka_unit_test(finds_types),
+		cmocka_unit_test(refuses_types),
+		cmocka_unit_test(attaches_messages),
+		cmocka_unit_test(attaches_files_of_any_size),
+		cmocka_unit_test(sees_that_a_file_changed),
+		cmocka_unit_test(opens_what_can_be_attached),
+		cmocka_unit_test(attaches_files_of_unknown_size),
+		cmocka_unit_test(waits_for_a_fifo),
+		cmocka_unit_test(writes_html),
+		cmocka_unit_test(makes_text_of_html),
+		cmocka_unit_test(refuses_content_ids),
+		cmocka_unit_test(keeps_content_ids_apart),
+		cmocka_unit_test(takes_images_along),
+		cmocka_unit_test(wraps_a_base),
+		cmocka_unit_test(adds_to_a_base),
+		cmocka_unit_test(keeps_the_boundary_of_a_base),
+		cmocka_unit_test(replaces_headers_of_a_base),
+		cmocka_unit_test(adds_to_a_large_base),
+		cmocka_unit_test(spools_what_is_large),
+		cmocka_unit_test(says_where_there_is_no_room),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
