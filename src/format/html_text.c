@@ -120,33 +120,34 @@ close_to(struct walk *w, unsigned depth)
 
 		if (!open->hidden && roles[open->element->role].end != NULL)
 			roles[open->element->role].end(w, open);
+		/* What was too deep stood in this one. */
+		if (w->depth == DEPTH_MAX)
+			memset(w->over, 0, sizeof(w->over));
 		w->depth--;
 	}
 }
 
-/* True where an end tag of e does not reach beyond that element. */
+/* True where what concerns elements of that role does not reach beyond an element of the role `found`. */
 static bool
-is_barrier(const struct html_element *element, const struct html_element *e)
+is_barrier(enum html_role found, enum html_role role)
 {
-	return element->role == HTML_TABLE || (element->role == HTML_CELL && e->role != HTML_TABLE && e->role != HTML_ROW);
+	return found == HTML_TABLE || (found == HTML_CELL && role != HTML_TABLE);
 }
 
-/* The depth below the innermost element of that name; or the whole depth, where there is none that an end tag reaches. */
+/* The depth below the innermost element of that name; or the whole depth, where no end tag reaches one. */
 static unsigned
 find(const struct walk *w, const struct html_element *e)
 {
 	for (unsigned i = w->depth; i > 0; i--) {
-		const struct html_element *element = w->stack[i - 1].element;
-
-		if (element == e)
+		if (w->stack[i - 1].element == e)
 			return i - 1;
-		if (is_barrier(element, e))
+		if (is_barrier(w->stack[i - 1].element->role, e->role))
 			break;
 	}
 	return w->depth;
 }
 
-/* The same by role, e being of another one; what is `until` is not passed. */
+/* The same by role; what is `until` is not passed. */
 static unsigned
 find_role(const struct walk *w, enum html_role role, enum html_role until)
 {
@@ -155,7 +156,7 @@ find_role(const struct walk *w, enum html_role role, enum html_role until)
 
 		if (found == role)
 			return i - 1;
-		if (found == until || found == HTML_TABLE || (found == HTML_CELL && role != HTML_TABLE))
+		if (found == until || is_barrier(found, role))
 			break;
 	}
 	return w->depth;
@@ -557,7 +558,7 @@ make_way(struct walk *w, const struct html_element *e)
 		return true;
 	case HTML_ROW:
 	case HTML_CELL:
-		return close_in_table(w);
+		return w->over[HTML_TABLE] == 0 && close_in_table(w);
 	default:
 		return true;
 	}
@@ -614,7 +615,7 @@ end(struct walk *w, const struct html_token *token)
 		w->over[e->role]--;
 		page_lines(&w->page, e->lines);
 	} else if (e->role == HTML_ROW) {
-		if (close_in_table(w))
+		if (w->over[HTML_TABLE] == 0 && close_in_table(w))
 			page_row_end(&w->page);
 	} else if (roles[e->role].kept) {
 		close_to(w, find(w, e));

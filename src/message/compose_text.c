@@ -70,8 +70,11 @@ convert(struct composer *w, struct span text, struct buf *out)
 static int
 end_line(struct text_part *text, struct err *err)
 {
-	if (text->octets.len > 0 && text->octets.data[text->octets.len - 1] != '\n')
-		buf_addc(&text->octets, '\n');
+	char last = text->octets.len > 0 ? text->octets.data[text->octets.len - 1] : '\n';
+
+	/* A CR that was none of a line end must not become one of it. */
+	if (last != '\n')
+		buf_adds(&text->octets, last == '\r' ? "\r\n" : "\n");
 	return buf_ok(&text->octets) ? 0 : err_memory(err);
 }
 
