@@ -28,7 +28,7 @@ struct aliases {
 /* One expansion. */
 struct expansion {
 	const struct aliases *aliases;
-	bool *gone_into;	/* one for each alias */
+	enum gone { GONE_NOT, GONE_INTO, GONE_THROUGH } *gone;	/* one for each alias */
 	unsigned depth;
 	alias_is_local *is_local;
 	const void *arg;
@@ -138,6 +138,18 @@ take_entry(struct span *rest, unsigned *line, struct buf *entry)
 }
 
 static int
+parse_entry(struct aliases *aliases, struct span text, unsigned line, struct err *err)
+{
+	struct span name;
+
+	if (text.len == 0)
+		return 0;
+	if (memchr(text.data, '\0', text.len) != NULL || !cut_name(&text, &name))
+		return err_set(err, ERR_CONFIG, "%s:%u: expected a name, a colon and addresses", aliases->file, line);
+	return add_alias(aliases, name, text, line, err);
+}
+
+static int
 parse(struct aliases *aliases, struct span rest, struct err *err)
 {
 	struct buf entry = BUF_INIT(ALIAS_FILE_MAX);
@@ -146,17 +158,11 @@ parse(struct aliases *aliases, struct span rest, struct err *err)
 
 	while (rest.len > 0 && result == 0) {
 		unsigned begin = line + 1;
-		struct span text, name;
 
 		buf_clear(&entry);
 		take_entry(&rest, &line, &entry);
-		text = span_trim((struct span){ entry.data, entry.len });
-		if (!buf_ok(&entry))
-			result = err_memory(err);
-		else if (text.len > 0 && !cut_name(&text, &name))
-			result = err_set(err, ERR_CONFIG, "%s:%u: expected a name, a colon and addresses", aliases->file, begin);
-		else if (text.len > 0)
-			result = add_alias(aliases, name, text, begin, err);
+		result = buf_ok(&entry) ?
+		    parse_entry(aliases, span_trim((struct span){ entry.data, entry.len }), begin, err) : err_memory(err);
 	}
 	buf_release(&entry);
 	return result;
@@ -281,7 +287,7 @@ expand_file(struct expansion *x, struct span path)
 	int result;
 
 	add_unquoted(path, &name);
-	if (!x->aliases->may_include || name.data[0] != '/')
+	if (!x->aliases->may_include || name.data[0] != '/' || !buf_ok(&name))
 		result = err_set(x->err, ERR_CONFIG, ":include: wants a path that begins with \"/\"");
 	else
 		result = read_whole(name.data, &text, x->err);
@@ -351,12 +357,16 @@ expand_name(struct expansion *x, struct span name)
 {
 	size_t i = find(x->aliases, name);
 
-	if (i == x->aliases->count || x->gone_into[i])
+	/* Back where it came from: it stands for itself.  On another way to what is there already: that is enough. */
+	if (i == x->aliases->count || x->gone[i] == GONE_INTO)
 		return add_address(x, name);
-	x->gone_into[i] = true;
+	if (x->gone[i] == GONE_THROUGH)
+		return 0;
+	x->gone[i] = GONE_INTO;
 	if (expand_list(x, span_of(x->aliases->items[i].list)) < 0)
 		return err_wrap(x->err, "%s:%u: the alias %s", x->aliases->file, x->aliases->items[i].line,
 		    x->aliases->items[i].name);
+	x->gone[i] = GONE_THROUGH;
 	return 0;
 }
 
@@ -379,15 +389,17 @@ aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *
 	*found = find(aliases, name) < aliases->count;
 	if (!*found)
 		return 0;
-	x.gone_into = calloc(aliases->count, sizeof(*x.gone_into));
-	if (x.gone_into == NULL)
+	x.gone = calloc(aliases->count, sizeof(*x.gone));
+	if (x.gone == NULL)
 		return err_memory(err);
 	result = expand_name(&x, name);
-	free(x.gone_into);
+	free(x.gone);
 	if (result < 0) {
 		shorten(out, count);
 		/* What stands in the file is the administrator's, whatever the address in it lacks. */
 		err->kind = err->kind == ERR_ADDRESS ? ERR_CONFIG : err->kind;
 	}
+	/* Mail to nobody would be lost without a word. */
+	*found = out->count > count;
 	return result;
 }

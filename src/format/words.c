@@ -166,8 +166,9 @@ static bool
 must_encode(const struct fold *f, struct span gap, struct span word)
 {
 	size_t columns = f->any ? FOLD_COLUMNS : fold_room(f, FOLD_COLUMNS);
+	size_t width = (gap.len > 0 ? gap.len : 1) + word.len;
 
-	return span_has_8bit(word) || looks_encoded(word) || gap.len > GAP_MAX || word.len >= columns;
+	return span_has_8bit(word) || looks_encoded(word) || gap.len > GAP_MAX || width > columns;
 }
 
 /*

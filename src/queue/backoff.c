@@ -16,5 +16,5 @@ backoff_next_ms(int64_t now_ms, unsigned attempts, int64_t min_s, int64_t max_s,
 bool
 backoff_is_due(int64_t next_ms, int64_t now_ms, int64_t max_s)
 {
-	return next_ms <= now_ms || next_ms - now_ms > max_s * 1000 * 5 / 4;
+	return next_ms <= now_ms || next_ms > now_ms + max_s * 1000 * 5 / 4;
 }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A queue that cannot be used: mail goes out all the same, where it can; else its caller learns of it, and it is kept."""
+"""A queue that cannot be used: mail goes out all the same; where it cannot, its caller learns of it, and it is kept."""
 
-import re
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Day:
         return self.name
 
 
-FULL = 'mount -t tmpfs -o mode=700,size=64k none "$queue" && ! head -c 64k /dev/zero >"$queue/filling" 2>/dev/null || true'
+FULL = 'mount -t tmpfs -o mode=700,size=64k none "$queue" && { head -c 64k /dev/zero >"$queue/filling"; true; }'
 
 DAYS = [
     Day("a file", 'echo x >"$queue"', CONFIG, "is no folder"),
@@ -124,7 +123,7 @@ def test_it_can_neither_go_out_nor_be_queued(host, attempt, day, settings):
     assert result.stdout == ""
     assert f"  server: {LATER}\n" in result.stderr
     assert day.text in result.stderr, str(result)
-    assert re.search(r"^  message: the message is saved in /root/dead\.letter$", result.stderr, re.MULTILINE), str(result)
+    assert "  message: the message is saved in /root/dead.letter\n" in result.stderr, str(result)
     assert letter.startswith("From alice@example.org ") and letter.endswith("\n\nhello\n\n"), letter
     assert host.connections == 1
 

@@ -133,7 +133,10 @@ def server():
 
 @pytest.fixture
 def place(server, tmp_path):
-    """A folder with the configuration for `server`, and a queue.  What runs behind the caller's back ends before the test."""
+    """A folder with the configuration for `server`, and a queue.
+
+    What runs behind a caller's back ends before the test.
+    """
     server.queue = tmp_path / "queue"
     write_private(tmp_path / "config", server.config)
     watched = Place(tmp_path, None)
@@ -261,8 +264,9 @@ def test_refused(server, place, args, status, text):
 @needs_root
 @pytest.mark.parametrize("message", [MESSAGE, b"Subject: two\n\nFrom here\n>From there\n"])
 def test_no_account(server, place, message):
-    """A message for which there is no way is kept where its sender will find it, for many callers look at no exit status."""
-    status, stdout, stderr = run(place, "-a", "nosuch", "-f", "carl@example.com", BOB, input_bytes=message, wrapper=own_home(place))
+    """A message for which there is no way is kept where its sender will find it: many callers see no exit status."""
+    args = ("-a", "nosuch", "-f", "carl@example.com", BOB)
+    status, stdout, stderr = run(place, *args, input_bytes=message, wrapper=own_home(place))
     assert (status, stdout) == (CONFIG, "")
     assert 'has no account "nosuch"' in stderr
     assert stderr.endswith("  message: the message is saved in /root/dead.letter\n")

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""The program is killed before and after each step, and each of its system calls on the queue fails once: no mail is lost,
-torn, or delivered twice without a word (see servers/crash.py).  The summaries are shown by pytest -s."""
+"""The program is killed before and after each step, each of its system calls on the queue fails, and another run comes
+between any two of them: no mail is lost, torn, or delivered twice without a word (see servers/crash.py).
+
+The summaries are shown by pytest -s.
+"""
 
 import pytest
 
@@ -15,6 +18,11 @@ def tear_tail(sandbox):
     sandbox.flush()
     (file,) = (path for path in sandbox.queue.iterdir() if path.is_file())
     file.write_bytes(file.read_bytes()[:-7])
+
+
+def name_of(scenario):
+    """For pytest."""
+    return scenario.name.replace(" ", "_")
 
 
 SCENARIOS = [
@@ -55,7 +63,7 @@ def pool(way):
         yield sandboxes
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "_"))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=name_of)
 def test_killed_and_failed(scenario, pool, way):
     trial = Trial(scenario, pool)
     trial.kill_everywhere()
@@ -65,7 +73,7 @@ def test_killed_and_failed(scenario, pool, way):
     trial.check()
 
 
-@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.mail], ids=lambda scenario: scenario.name.replace(" ", "_"))
+@pytest.mark.parametrize("scenario", [scenario for scenario in SCENARIOS if not scenario.mail], ids=name_of)
 def test_raced(scenario, pool, way):
     trial = Trial(scenario, pool)
     trial.race_everywhere()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Many senders, several runs and a server that is moody and killed at times, all at once: every message arrives, and twice
-only where the program said that it might."""
+"""Many senders, several runs and a server that is moody and killed at times, all at once: every message arrives, and
+twice only where the program said that it might.  The summary is shown by pytest -s.
+"""
 
 import contextlib
 import hashlib
@@ -57,7 +58,7 @@ class Storm:
                 other.result()
 
     def drain(self):
-        """The server takes everything, and runs are started until nothing is left; the program's own runner ends too."""
+        """The server takes everything; runs are started until nothing is left, and the program's own runner ends."""
         self._server.restart(kind=True)
         end = time.monotonic() + DRAIN_S
         while self._sandbox.queue.exists() and (left := self._sandbox.listing()):
@@ -122,7 +123,6 @@ def test_storm():
             for process in storm.processes():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, 9)
-        import shutil; shutil.copy(sandbox.log_file, "/tmp/cr/storm.log"); shutil.copy(sandbox.folder/"taken", "/tmp/cr/taken")
         check(storm, server.taken())
 
 
@@ -164,8 +164,8 @@ def check(storm, taken):
     twice = sum(1 for number in found.values() if number > 1)
     statuses = Counter(run.status for _, _, run in storm.sent)
     print(
-        f"storm: {len(storm.sent)} messages (status: {dict(statuses)}), {len(storm.runs)} runs, {storm.kills} servers killed, "
-        f"{len(taken)} deliveries, {len(doubts)} in doubt, {twice} of them delivered twice"
+        f"storm: {len(storm.sent)} messages (status: {dict(statuses)}), {len(storm.runs)} runs, "
+        f"{storm.kills} servers killed, {len(taken)} deliveries, {len(doubts)} in doubt, {twice} delivered twice"
     )
     assert not problems, f"{len(problems)} problems:\n" + "\n".join(problems[:20])
 

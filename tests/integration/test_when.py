@@ -169,7 +169,8 @@ def test_wrong_certificate(certs, patient):
     """The server is told nothing, and the mail waits for a person."""
     text = Path(__file__).resolve().parents[1] / "dialogues" / "certificate-other-host.txt"
     with scripted.Server(scripted.parse(text), "tls", certs) as server:
-        patient.configure(f"server smtps://127.0.0.1:{server.port}\ntls_trust_file {certs.ca}\nfrom {ALICE}\nretry 1h\n")
+        where = f"server smtps://127.0.0.1:{server.port}\ntls_trust_file {certs.ca}\n"
+        patient.configure(f"{where}from {ALICE}\nretry 1h\n")
         check_queued(patient, patient.send(BOB))
         assert patient.log()[0]["error"] == "certificate"
     assert not server.divergence, server.transcript()
@@ -334,9 +335,8 @@ def test_key_and_option(host, place, value, option, queued):
 
 
 def test_accounts_deliver_each_in_its_way(host, place):
-    place.configure(
-        f"account default\n{host.config}delivery queue\naccount other\n{host.config.replace('alice', 'carol')}delivery now\n"
-    )
+    other = host.config.replace("alice", "carol")
+    place.configure(f"account default\n{host.config}delivery queue\naccount other\n{other}delivery now\n")
     assert place.send(BOB).status == 0
     assert (len(place.waiting()), len(host.arrivals)) == (1, 0)
     assert place.send("-f", "carol@example.org", BOB).status == 0
@@ -605,6 +605,16 @@ def test_refused_login_is_left_alone(host, patient):
     patient.configure(login.replace("wrong", "right"))
     assert patient.send(BOB).status == 0
     assert (len(host.arrivals), host.connections) == (1, 2)
+
+
+def test_a_server_that_cannot_check_logins_is_left_alone(host, patient):
+    host.features = (*host.features, "AUTH PLAIN")
+    host.replies["AUTH"] = "454 4.7.0 not now"
+    patient.configure(f'{host.config}user alice\npassword "sesam"\ninsecure_auth yes\nretry 1h\n')
+    for _ in range(2):
+        assert patient.send(BOB).status == 0
+    assert host.connections == 1
+    assert len(patient.waiting()) == 2
 
 
 def test_refused_login_and_a_password_file(host, patient):

@@ -44,14 +44,15 @@ REFUSALS = {"later": b"450 4.2.1 later", "unknown": b"550 5.1.1 unknown"}
 RECOVERY = {"unknown": b"550 5.1.1 unknown"}
 RETURNED = "unknown"  # the sender gets a notice about them
 
+DUPLICATE = "possible duplicate"  # what mailq says of what is in doubt
 SYSEXITS = range(64, 79)
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
 
 # Calls that end nothing and begin nothing: they change neither the disk nor what the server knows.
 IDLE = {
-    "access", "close", "fadvise64", "fcntl", "fstat", "fstatfs", "getdents64", "getpeername", "getsockname", "getsockopt",
-    "lseek", "lstat", "mmap", "munmap", "newfstatat", "poll", "ppoll", "pread64", "read", "readlink", "readlinkat",
-    "recvfrom", "recvmsg", "setsockopt", "shutdown", "socket", "stat", "statfs", "statx",
+    "access", "close", "fadvise64", "fcntl", "fstat", "fstatfs", "getdents64", "getpeername", "getsockname",
+    "getsockopt", "lseek", "lstat", "mmap", "munmap", "newfstatat", "poll", "ppoll", "pread64", "read", "readlink",
+    "readlinkat", "recvfrom", "recvmsg", "setsockopt", "shutdown", "socket", "stat", "statfs", "statx",
 }  # fmt: skip
 
 
@@ -270,7 +271,8 @@ class Scenario:
 
     def run(self, sandbox, **options):
         """The command itself."""
-        sandbox.taker.manners = Refusals({**REFUSALS, "alice": b"450 4.2.1 later"} if self.puts_off_notices else REFUSALS)
+        notices = {"alice": REFUSALS["later"]} if self.puts_off_notices else {}
+        sandbox.taker.manners = Refusals({**REFUSALS, **notices})
         with locked(sandbox.runner_lock) if self.holds_runner else contextlib.nullcontext():
             if self.mail:
                 return sandbox.send(self.mail, *self.args, **options)
@@ -314,15 +316,17 @@ class Findings:
     twice: int = 0  # deliveries that were in doubt
 
     def doubts(self, mails):
-        """Message-IDs of which the listing says that they may be delivered twice; with "notice " before it, their notice."""
+        """What may be delivered twice, as the listing says: Message-IDs, and names of notices."""
+        contents = {path.name: octets for path, octets in self.files.items() if octets}
         found = set()
         for entry in self.listed:
             for mail in mails:
-                if any(mail.message_id.encode() in (octets or b"") for path, octets in self.files.items() if path.name == entry["queue_id"]):
-                    if entry["in_doubt"]:
-                        found.add(mail.message_id)
-                    if entry.get("notice_in_doubt"):
-                        found.add(notice_of(mail))
+                if mail.message_id.encode() not in contents.get(entry["queue_id"], b""):
+                    continue
+                if entry["in_doubt"]:
+                    found.add(mail.message_id)
+                if entry.get("notice_in_doubt"):
+                    found.add(notice_of(mail))
         return found
 
 
@@ -345,6 +349,8 @@ def recover(sandbox, findings, may_leave_temporary=False):
     findings.taken_before = list(sandbox.taker.taken)
     findings.files = sandbox.snapshot()
     findings.listed = sandbox.listing() if sandbox.queue.exists() else []
+    if any(entry["in_doubt"] for entry in findings.listed) and DUPLICATE not in (mailq := sandbox.run("mailq")).stdout:
+        raise Broken(f"mailq does not say that there is doubt: {mailq}")
     sandbox.taker.manners = Refusals(RECOVERY)
     for _ in range(2):
         done = sandbox.flush()
@@ -353,8 +359,9 @@ def recover(sandbox, findings, may_leave_temporary=False):
             raise Broken(f"the run that recovers failed: {done}")
     sandbox.taker.settle()
     findings.taken = list(sandbox.taker.taken)
-    folders = {"run", "tmp"} if may_leave_temporary else {"run"}
-    left = {path: octets for path, octets in sandbox.snapshot().items() if octets is not None and not folders & {*path.parts}}
+    fine = {"run", "tmp"} if may_leave_temporary else {"run"}
+    files = {path: octets for path, octets in sandbox.snapshot().items() if octets is not None}
+    left = {path: octets for path, octets in files.items() if not fine.intersection(path.parts)}
     if sandbox.queue.exists() and sandbox.listing():
         raise Broken(f"the queue is not empty after two runs: {sandbox.listing()}")
     if left:
@@ -362,7 +369,7 @@ def recover(sandbox, findings, may_leave_temporary=False):
 
 
 def counts(taken, mails):
-    """How often each message and each notice was delivered: (Message-ID, recipient) → number.  Contents are compared."""
+    """How often each message and notice was delivered: (Message-ID, recipient) → number.  Contents are compared."""
     found = Counter()
     for message in taken:
         mail = next((mail for mail in mails if mail.message_id == message.message_id), None)
@@ -395,7 +402,7 @@ def _check_notice(message, mails):
 def judge(scenario, status, complaint, findings, window):
     """Fails where something is lost, torn, delivered twice without a word, or delivered although it was refused.
 
-    A status of 0: the message arrives.  Another: nobody has it, or the complaint says who.  A kill: all of it or nothing.
+    A status of 0: the message arrives.  Another: nobody has it, or the complaint says who.  A kill: all or nothing.
     """
     found, before = counts(findings.taken, scenario.mails), counts(findings.taken_before, scenario.mails)
     doubts = findings.doubts(scenario.mails)
@@ -412,7 +419,8 @@ def judge(scenario, status, complaint, findings, window):
             if not ours and status > 0 and number > 0 and recipient not in complaint:
                 raise Broken(f"{name} reached {recipient} although the exit status is {status}")
             if number > 1 and (name not in doubts or before[name, recipient] == 0 or number > 2):
-                raise Broken(f"{name} reached {recipient} {number} times ({before[name, recipient]} before); in doubt: {doubts}")
+                times = f"{number} times ({before[name, recipient]} before)"
+                raise Broken(f"{name} reached {recipient} {times}; in doubt: {doubts}")
             findings.twice += number - 1 if number > 1 else 0
     strangers = {key for key in found if not any(key[1] in mail.recipients for mail in scenario.mails)}
     if strangers:
@@ -471,15 +479,17 @@ class Trial:
 
     def fail_everywhere(self, errors=ERRORS):
         """Has each call that touches the queue fail, once, and those that change it for good too."""
-        calls = [call for call in self.calls if call.touches(self._state) and call.name != "execve" and self._is_free(call)]
+        calls = [call for call in self._calls_on_queue() if self._is_free(call)]
         self._disturb([Point(call, f"error={error}") for call in calls for error in errors])
         # A disk that stays as it is: what was to be put right cannot be.
         self._disturb([Point(call, "error=EIO", and_later=True) for call in calls if call.name not in IDLE])
 
     def race_everywhere(self):
         """Stops the run behind each of its calls on the queue, while another goes from its beginning to its end."""
-        calls = [call for call in self.calls if call.touches(self._state) and call.name != "execve"]
-        self._disturb([Point(call, "signal=STOP") for call in calls])
+        self._disturb([Point(call, "signal=STOP") for call in self._calls_on_queue()])
+
+    def _calls_on_queue(self):
+        return [call for call in self.calls if call.touches(self._state) and call.name != "execve"]
 
     def _is_free(self, call):
         """Only one fault can be had for the calls of one name."""
@@ -514,8 +524,8 @@ class Trial:
     def summary(self):
         """In a line."""
         return (
-            f"{self.scenario.name}: {self.total} runs, {self.kills} killed, {self.errors} with an error, {self.races} raced, "
-            f"{self.missed} not reached, {self.twice} delivered twice and said to be in doubt"
+            f"{self.scenario.name}: {self.total} runs, {self.kills} killed, {self.errors} with an error, "
+            f"{self.races} raced, {self.missed} not reached, {self.twice} delivered twice and said to be in doubt"
         )
 
     def _race(self, sandbox, point, log, findings):
@@ -587,13 +597,15 @@ def locked(path):
 
 def _stopped(log):
     """The process that strace saw stop, or None."""
-    found = re.search(r"^(\d+) +--- stopped by SIGSTOP", log.read_text("latin-1"), re.MULTILINE) if log.exists() else None
+    text = log.read_text("latin-1") if log.exists() else ""
+    found = re.search(r"^(\d+) +--- stopped by SIGSTOP", text, re.MULTILINE)
     return int(found.group(1)) if found else None
 
 
 def check_run(run, signals=(signal.SIGKILL,)):
     """Fails where the program crashed, hung, or was told of by a sanitizer; these signals may have ended it."""
-    if run.status not in (0, *(-number for number in signals), *SYSEXITS) or SANITIZER.search(run.stderr) or "TIMEOUT" in run.stderr:
+    statuses = (0, *(-number for number in signals), *SYSEXITS)
+    if run.status not in statuses or SANITIZER.search(run.stderr) or "TIMEOUT" in run.stderr:
         raise Broken(f"the program crashed or hung: {run}")
 
 
@@ -601,7 +613,7 @@ def explain(name, point, broken, run, findings, sandbox):
     """All that one needs to know about a failure."""
     taken = findings.taken or sandbox.taker.taken
     files = findings.files or sandbox.snapshot()
-    arrived = "\n".join(f"    {message.message_id or 'a notice'} to {', '.join(message.recipients)}" for message in taken)
+    arrived = "\n".join(f"    {message.message_id} to {', '.join(message.recipients)}" for message in taken)
     listed = "\n".join(f"    {json.dumps(entry)}" for entry in findings.listed)
     later = "".join(f"    {done}\n" for done in findings.runs)
     return (

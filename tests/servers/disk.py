@@ -7,9 +7,9 @@
         for state in disk.states(limit=20):
             write_state(state, elsewhere)
 
-Since the last fsync(2) or fdatasync(2) of a file, what was written to it may be there, or not, or in part: cut at a block's
-end or amid it, or with a block of zeros in it.  Since the last fsync(2) of a directory, what was done to its names may have happened or
-not, each for itself.  A file that has no name is gone.
+Since the last fsync(2) or fdatasync(2) of a file, what was written to it may be there, or not, or in part: cut at a
+block's end or amid it, or with a block of zeros in it.  Since the last fsync(2) of a directory, what was done to its
+names may have happened or not, each for itself.  A file that has no name is gone.
 """
 
 import itertools
@@ -24,10 +24,10 @@ PROC = re.compile(rb"/proc/self/fd/(\d+)")
 
 # What neither changes a file nor the names in a folder.
 HARMLESS = {
-    "access", "clone", "clone3", "close", "execve", "faccessat", "faccessat2", "fadvise64", "fcntl", "flock", "fstat", "fstatfs",
-    "getcwd", "getdents64", "lseek", "mmap", "munmap", "newfstatat", "open", "openat", "pread64", "preadv", "read", "readlink",
-    "readlinkat", "stat", "statfs", "statx", "vfork", "fchmod", "fchmodat", "chdir", "fchdir", "dup", "dup2", "dup3", "poll",
-    "fchown", "utimensat", "lstat", "ppoll",
+    "access", "chdir", "clone", "clone3", "close", "dup", "dup2", "dup3", "execve", "faccessat", "faccessat2",
+    "fadvise64", "fchdir", "fchmod", "fchmodat", "fchown", "fcntl", "flock", "fstat", "fstatfs", "getcwd",
+    "getdents64", "inotify_add_watch", "lseek", "lstat", "mmap", "munmap", "newfstatat", "open", "openat", "poll",
+    "ppoll", "pread64", "preadv", "read", "readlink", "readlinkat", "stat", "statfs", "statx", "utimensat", "vfork",
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ class UnknownCall(Exception):
 
 @dataclass(eq=False)
 class File:
-    """A file, or inode: what is certain, and what was done since: (offset, octets), or (length, None) for a truncation."""
+    """A file: what is certain, and what was done since: (offset, octets), or (length, None) for a truncation."""
 
     certain: bytes = b""
     pending: list = field(default_factory=list)
@@ -70,7 +70,7 @@ class File:
 
 @dataclass(eq=False)
 class Folder:
-    """A directory: the names that are certain, and what was done since: (name, File or Folder), (name, None) took it away."""
+    """A directory: the names that are certain, and what was done since: (name, File or Folder), or (name, None)."""
 
     certain: dict = field(default_factory=dict)
     pending: list = field(default_factory=list)
@@ -322,7 +322,8 @@ def write_state(state, folder):
 
 def describe(state):
     """A state in lines."""
-    return "\n".join(f"    {path}: {'folder' if octets is None else f'{len(octets)} octets'}" for path, octets in state.items())
+    sizes = {path: "folder" if octets is None else f"{len(octets)} octets" for path, octets in state.items()}
+    return "\n".join(f"    {path}: {size}" for path, size in sizes.items())
 
 
 def _apply(octets, operations):

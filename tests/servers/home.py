@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Root's own mail is none of the tests' business.
 
-Who calls the program as root and gives it no queue, or a message that has no way out, has it in root's queue, or in root's
-dead.letter.  After protect(), this process and all that it starts see changes there which end with them.
+Who calls the program as root and names no queue, or gives it a message that has no way out, has it in root's queue, or in
+root's dead.letter.  After protect(), this process and all that it starts see changes there which end with them.
 """
 
 import ctypes

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Has the power fail after each system call of a run, and looks at what becomes of the mail on every disk that may be left.
+"""Has the power fail after each system call of a run, and looks at what becomes of the mail, whatever the disk kept.
 
     outage = Outage(SCENARIO, pool)
     outage.check()
 
-The run itself goes on undisturbed, once; what the disk held, what the server had taken, and what the program had heard of it
-at each point is worked out from strace's log.
+The run itself goes on undisturbed, once; what the disk held, what the server had taken, and what the program had heard
+of it at each point is worked out from strace's log.
 """
 
 from dataclasses import dataclass, field
@@ -97,7 +97,8 @@ class Outage:
     def summary(self):
         """In a line."""
         points = len({moment.number for moment in self.moments})
-        return f"{self.scenario.name}: {len(self.moments)} disks at {points} points, {self.twice} in doubt and delivered again"
+        disks = f"{len(self.moments)} disks at {points} points"
+        return f"{self.scenario.name}: {disks}, {self.twice} in doubt and delivered again"
 
     def _find_moments(self, certain, calls, talk, states_max):
         found, before = {}, None
@@ -136,7 +137,8 @@ class Outage:
             raise Broken(f"the run has ended, and still there is doubt: {doubts}")
         for mail in mails:
             ours = mail in self.scenario.queued or (moment.has_ended and self.run.status == 0)
-            if not ours and "-odq" in self.scenario.args and len({found[mail.message_id, to] for to in mail.recipients}) > 1:
+            numbers = {found[mail.message_id, to] for to in mail.recipients}
+            if not ours and "-odq" in self.scenario.args and len(numbers) > 1:
                 raise Broken(f"{mail.name} arrived in part: {dict(found)}")
             for recipient in mail.recipients:
                 name = subject(mail, recipient)

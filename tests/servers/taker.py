@@ -59,7 +59,7 @@ class Manners:
         return b"250 2.1.5 recipient ok"
 
     def to_content(self, taken):
-        """The reply to the content; 250 takes it.  None: it is taken too, but nothing is said, and the connection ends."""
+        """The reply to the content; 250 takes it.  None takes it too, says nothing, and ends the connection."""
         return b"250 2.0.0 taken"
 
 

@@ -99,5 +99,5 @@ def _hex(text):
 
 def _shown(text):
     octets = _octets(text)
-    shown = octets[:40].decode("ascii", "backslashreplace").replace("\r", "\\r").replace("\n", "\\n").replace("\0", "\\0")
+    shown = repr(octets[:40].decode("ascii", "backslashreplace"))[1:-1]
     return shown + ("…" if len(octets) > 40 else "")
