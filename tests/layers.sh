@@ -41,7 +41,8 @@ for folder in src/*/; do
 	grep -qx "$(basename "$folder")" src/LAYERS || complain "$folder is not in src/LAYERS"
 done
 
-only_in 'gnutls[/_]' 'GnuTLS' src/net/tls.c src/net/verify.c src/net/verify.h src/net/digest.c src/net/gnutls_late.c src/net/gnutls_late.h
+only_in 'gnutls[/_]' 'GnuTLS' src/net/tls.c src/net/verify.c src/net/verify.h \
+    src/net/digest.c src/net/gnutls_late.c src/net/gnutls_late.h
 only_in '<gsasl' 'libgsasl' src/smtp/sasl.c
 only_in '(dlopen|dlsym|dlclose) *\(' 'loading of libraries' src/base/late.c
 only_in '(^|[^_a-z])exit *\(' 'exit()' src/main.c

@@ -206,8 +206,8 @@ repeat(const struct send *send, struct err *err)
 	print_receipt(send, &key->receipt);
 	view_time(key->begun_ms, &when);
 	if (key->status != 0) {
-		err_set(err, err_kind_for(key->status), "the key \"%s\" was used at %s, and the message was not sent: nothing is tried again",
-		    send->options.key, when.data);
+		err_set(err, err_kind_for(key->status), "the key \"%s\" was used at %s, and the message was not sent: "
+		    "nothing is tried again", send->options.key, when.data);
 		err_hint(err, "the receipt tells why; to try it again, give another key");
 	} else if (isatty(STDERR_FILENO) && !send->options.quiet) {
 		fprintf(stderr, "sent already, at %s, with this key: %s\n", when.data, key->message_id.data);

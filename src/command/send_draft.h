@@ -2,7 +2,8 @@
 /*
  * From what was asked for to the message: files are opened, standard input is read, the message is made.
  *
- * Lifetime: send_draft_init(), send_draft_open(), send_draft_read_base(), send_draft_make(), send_draft_release(), which may follow any of them.
+ * Lifetime: send_draft_init(), send_draft_open(), send_draft_read_base(), send_draft_make(); send_draft_release(), which may
+ * follow any of them.
  */
 #ifndef SENDOFF_COMMAND_SEND_DRAFT_H
 #define SENDOFF_COMMAND_SEND_DRAFT_H

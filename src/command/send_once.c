@@ -122,16 +122,17 @@ int
 once_take(struct once *once, struct job *job, const struct send_options *options, struct err *err)
 {
 	struct buf id = BUF_INIT(1000);
+	enum key_result found;
 	int result;
 
 	if (job->config.queue_dir == NULL)
-		return err_set(err, ERR_CONFIG, "an idempotency key is kept with the queue, and the configuration says: queue_dir none");
+		return err_set(err, ERR_CONFIG, "an idempotency key is kept with the queue, and there is none (queue_dir)");
 	if (job->store.dir < 0 && store_open(&job->store, job->config.queue_dir, true, err) < 0)
 		return -1;
 	message_id(&job->message, &id);
 	once->met = true;
-	result = use(once, key_take(&once->key, &job->store, once->name, once->content, id.data, clock_wall_ms(), err), options->key,
-	    err);
+	found = key_take(&once->key, &job->store, once->name, once->content, id.data, clock_wall_ms(), err);
+	result = use(once, found, options->key, err);
 	buf_release(&id);
 	return result;
 }

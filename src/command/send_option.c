@@ -242,7 +242,7 @@ set_time(struct send_options *options, const struct send_row *row, const char *v
 {
 	(void)row;
 	if (!send_time_parse(value, options->now_ms, &options->not_before_ms)) {
-		err_set(err, ERR_USAGE, "--at takes a time as \"08:30\" or \"2030-01-31T08:30\", with \"Z\" or \"+01:00\" behind it");
+		err_set(err, ERR_USAGE, "--at takes a time as \"08:30\" or \"2030-01-31T08:30\" (with \"Z\" or \"+01:00\")");
 		return err_hint(err, "in some time from now: --in 2h");
 	}
 	if (options->not_before_ms <= options->now_ms)

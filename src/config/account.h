@@ -116,7 +116,7 @@ struct account {
 	enum setting chunking, pipelining;
 	uint64_t size_limit;		/* octets of a message, 0: none */
 	char *fallback;			/* the name of the account to use where this one's servers cannot be, or NULL */
-	char *aliases;			/* a file; NULL or "": none.  The system's accounts have the system's where they name none */
+	char *aliases;			/* a file; NULL or "": none; the system's accounts have /etc/aliases */
 	bool aliases_usual;		/* the file is the system's usual one, and need not exist */
 	enum rewrite_from rewrite_from;	/* REWRITE_AUTO */
 	enum delivery_when delivery;	/* DELIVERY_NOW */

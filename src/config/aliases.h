@@ -34,8 +34,8 @@ typedef bool alias_is_local(const char *mailbox, const void *arg);
 /*
  * Appends to out the addresses that a local name comes to: names without an alias as they are (without a domain).  The same
  * address may come twice; the same alias is gone into once.  False in *found: the name has no alias, or it comes to nobody,
- * and nothing was appended.  A name whose chain comes back to itself stands for itself (root: root, admin@example.org), as in other mailers,
- * and so does one behind a backslash.
+ * and nothing was appended.  A name whose chain comes back to itself stands for itself (root: root, admin@example.org), as in
+ * other mailers, and so does one behind a backslash.
  * Errors: ERR_CONFIG (a command or file; an address that cannot be read; more than ALIASES_MAX addresses; a chain of more than
  * ALIAS_DEPTH_MAX), ERR_SYSTEM.
  */

@@ -146,7 +146,7 @@ guess_8bit(struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 
-		if (c == 0 || (c >= 0x80 && c <= 0x9f && memchr(unknown, c, strlen(unknown)) != NULL))
+		if (c == 0 || (c >= 0x80 && c <= 0x9f && strchr(unknown, (char)c) != NULL))
 			return NULL;
 		controls = controls || (c >= 0x80 && c <= 0x9f);
 	}

@@ -6,10 +6,10 @@
  *	text, HTML                  multipart/alternative: text, HTML
  *	HTML alone                  the same, with a text made of the HTML
  *	HTML with inline parts      multipart/related: HTML, the inline parts (in the alternative)
- *	any of them, attachments    multipart/mixed: that, the attachments (and inline parts where there is no HTML)
+ *	any of them, attachments    multipart/mixed: that, the attachments (inline parts too, where there is no HTML)
  *	attachments alone           multipart/mixed: the attachments
- *	a message as it is, parts   its own headers; its content becomes the first part of a multipart/mixed, or the parts are
- *	                            added to the one it is
+ *	a message as it is, parts   its own headers; its content becomes the first part of a multipart/mixed, or the
+ *	                            parts are added to the one it is
  *
  * Text goes as it is (7bit, or 8bit in UTF-8) where its lines allow it, else in quoted-printable or base64, whichever is
  * shorter; a reader gets its lines, whatever ended them, the last one with an end.  Attachments give back the very octets: all of them are base64,

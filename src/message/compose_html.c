@@ -38,13 +38,23 @@ images_release(struct images *images)
 	*images = (struct images){ 0 };
 }
 
-static int
+/* What a digit stands for; 16 where c is none. */
+static unsigned
 hex_value(char c)
 {
 	if (ascii_is_digit(c))
-		return c - '0';
+		return (unsigned)(c - '0');
 	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+}
+
+/* At a '%': the octet that it stands for with what follows; -1 where it stands for itself. */
+static int
+escaped_octet(struct span text)
+{
+	unsigned high = text.len > 2 ? hex_value(text.data[1]) : 16, low = text.len > 2 ? hex_value(text.data[2]) : 16;
+
+	return high < 16 && low < 16 ? (int)(high << 4 | low) : -1;
 }
 
 /* Appends the path that a relative reference stands for (RFC 3986 section 2.1): without query and fragment. */
@@ -53,16 +63,13 @@ add_path(struct buf *out, struct span reference)
 {
 	for (size_t i = 0; i < reference.len; i++) {
 		char c = reference.data[i];
-		bool escape = c == '%' && reference.len - i > 2 && hex_value(reference.data[i + 1]) >= 0 &&
-		    hex_value(reference.data[i + 2]) >= 0;
+		int octet = c == '%' ? escaped_octet((struct span){ reference.data + i, reference.len - i }) : -1;
 
 		if (c == '?' || c == '#')
 			return;
-		if (escape) {
-			c = (char)(hex_value(reference.data[i + 1]) << 4 | hex_value(reference.data[i + 2]));
+		if (octet >= 0)
 			i += 2;
-		}
-		buf_addc(out, c);
+		buf_addc(out, octet >= 0 ? (char)octet : c);
 	}
 }
 

@@ -440,7 +440,9 @@ may_send_ahead(struct lane *lane)
 {
 	struct work *work = lane->ahead < lane->count ? lane->works[lane->ahead] : NULL;
 
-	return lane->account->window > 1 && lane->account->rate == 0 && lane->link.open && work != NULL && lane->ahead < lane->account->window &&
+	if (work == NULL || lane->account->window == 1 || lane->ahead >= lane->account->window || lane->account->rate > 0)
+		return false;
+	return lane->link.open &&
 	    transaction_count(&work->delivery.tx, OUTCOME_PENDING) > 0 && is_fit(lane, work) &&
 	    smtp_may_send_ahead(&lane->link.smtp, &work->delivery.tx);
 }

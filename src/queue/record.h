@@ -62,7 +62,7 @@ enum record_type {
 	RECORD_HOLD,		/* uid: a person holds it back */
 	RECORD_RELEASE,		/* uid: … no longer */
 	RECORD_FAILED,		/* text: needs a person; no run tries it again */
-	RECORD_RETRY,		/* uid: a person wants it tried: not failed (nor those refused, if it was), nor to be waited for */
+	RECORD_RETRY,		/* uid: a person wants it tried: what failed, and who was refused then, is so no more */
 	/* The store writes it before the records that are appended at once; nobody else does.  See STATES. */
 	RECORD_BATCH,		/* at, length, taken */
 	RECORD_AT,		/* next: not before then, whoever wants it tried, until it is released */

@@ -50,7 +50,7 @@ struct run_watch {
 };
 
 struct run_options {
-	bool now;			/* whatever back-off and breakers say; what failed only where `ids` name it, what is held never */
+	bool now;			/* whatever back-off and breakers say; what failed only by `ids`, what is held never */
 	bool reached;			/* a server was just reached: what failed for want of one need not wait any longer */
 	struct selection selection;
 	struct run_watch watch;

@@ -17,7 +17,7 @@
 enum fate {
 	FATE_SENT,		/* everybody has it */
 	FATE_QUEUED,		/* somebody has it, or nobody yet: the queue sees to the rest */
-	FATE_REFUSED,		/* nobody has it, nor will, and it is the caller's; told by mail too, where that was asked for */
+	FATE_REFUSED,		/* nobody has it, nor will: it is the caller's; told by mail too, where that was asked for */
 	FATE_UNSENT,		/* it is the caller's: it could be neither sent nor queued */
 };
 
@@ -32,7 +32,7 @@ struct submission {
 	const char *config_path;	/* for the runner */
 	enum delivery_when when;
 	int64_t wait_ms;		/* until the message is queued and the rest done behind the caller's back; -1: never */
-	int64_t not_before_ms;		/* since 1970, 0: none; with DELIVERY_QUEUE: queued, and no run tries it before then */
+	int64_t not_before_ms;		/* since 1970, 0: none; with DELIVERY_QUEUE: no run tries it before then */
 	bool hold;			/* with DELIVERY_QUEUE: it waits until a person releases it */
 	bool mail_refusals;		/* the sender is told by mail of what is refused, too */
 	const struct stream_watch *dialogue;	/* or NULL */

@@ -95,6 +95,7 @@ class Dialogue:
     exit: tuple = (0,)
     stderr: list = field(default_factory=list)
     stderr_not: list = field(default_factory=list)
+    arrives: list = field(default_factory=list)
     received: list = field(default_factory=list)
     not_received: list = field(default_factory=list)
     flights: int = 0
@@ -105,6 +106,8 @@ class Dialogue:
     @property
     def content(self):
         """The message as it is to arrive: every line ends with CRLF."""
+        if self.arrives:
+            return b"".join(line + b"\r\n" for line in self.arrives)
         return self.message.replace(b"\n", b"\r\n")
 
     @property
@@ -159,6 +162,7 @@ LIST_KEYS = {
     "config": _configuration,
     "stderr": lambda value: [value],
     "stderr-not": lambda value: [value],
+    "arrives": lambda value: [expand(value)],
     "received": lambda value: [value],
     "not-received": lambda value: [value],
 }
