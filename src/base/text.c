@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/text.h"
 
+#include <inttypes.h>
+
 /* One row a lead byte range: how many octets follow, and what the first of them may be (RFC 3629 section 4). */
 static const struct {
 	unsigned char first, last;
@@ -83,4 +85,15 @@ text_printable(struct buf *out, struct span text, bool keep_lf)
 		text.data += n;
 		text.len -= n;
 	}
+}
+
+void
+text_size(struct buf *out, uint64_t octets)
+{
+	const uint64_t kb = 1000, mb = 1000 * kb;
+
+	if (octets >= mb)
+		buf_addf(out, "%" PRIu64 ".%" PRIu64 " MB", octets / mb, octets % mb / (mb / 10));
+	else
+		buf_addf(out, "%" PRIu64 " KB", (octets + kb - 1) / kb);
 }

@@ -6,6 +6,7 @@
 #define SENDOFF_BASE_TEXT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/span.h"
@@ -16,6 +17,9 @@
  * control characters.
  */
 void text_printable(struct buf *out, struct span text, bool keep_lf);
+
+/* Appends a number of octets as people say it: "36.2 MB", "120 KB" (powers of 1000). */
+void text_size(struct buf *out, uint64_t octets);
 
 /* Octets of the valid UTF-8 sequence (RFC 3629) at text, 1 to 4; 0 where there is none. */
 unsigned utf8_length(struct span text);

@@ -33,7 +33,7 @@ step(void *arg, const char *id)
 	result = store_look(&n->call->store, id, false, &item, &err);
 	if (result == STORE_OK) {
 		n->messages[view_state(&item)]++;
-		n->in_doubt += item.in_doubt;
+		n->in_doubt += item_may_repeat(&item);
 		n->octets += item.size;
 		if (n->oldest_ms == 0 || item.queued_ms < n->oldest_ms)
 			n->oldest_ms = item.queued_ms;

@@ -37,7 +37,7 @@ queue_start_runner(const struct queue_call *call, struct err *first)
 {
 	const struct runner runner = {
 		.queue_path = call->config.queue_dir,
-		.config_path = call->config_path,
+		.config_path = call->config.given,
 		.watch = { .attempt = report_attempt, .trouble = report_trouble },
 	};
 	struct err err;

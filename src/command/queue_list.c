@@ -121,6 +121,7 @@ queue_json_members(struct json *json, const struct item *item, bool all)
 	else
 		json_null(json, "last_reply");
 	json_bool(json, "in_doubt", item->in_doubt);
+	json_bool(json, "notice_in_doubt", item->notice_in_doubt != NOTICE_NONE);
 	json_span(json, "note", (struct span){ item->note.data, item->note.len });
 	json_notify(json, item->envelope.notify);
 }

@@ -63,6 +63,8 @@ print_state(FILE *out, const struct item *item, int64_t now_ms)
 		print_line(out, "note", item->note.data);
 	if (item->in_doubt)
 		print_line(out, "in doubt", "an attempt ended without an answer: another may deliver it twice");
+	if (item->notice_in_doubt != NOTICE_NONE)
+		print_line(out, "in doubt", "telling the sender ended without an answer: he may be told twice");
 	buf_release(&text);
 }
 

@@ -43,7 +43,7 @@ run_open(const struct options *options, struct store *store, const struct config
 	};
 	const struct runner runner = {
 		.queue_path = config->queue_dir,
-		.config_path = options->config,
+		.config_path = config->given,
 		.watch = { .attempt = report_attempt, .trouble = report_trouble },
 	};
 

@@ -122,6 +122,8 @@ settle_sender(struct send *send, struct err *err)
 
 	if (job_choose_account(job, err) < 0)
 		return -1;
+	/* What the password database calls the caller is for programs that know no better. */
+	job->full_name = job->account->full_name != NULL ? job->account->full_name : "";
 	if (sender == NULL)
 		return 0;
 	job->sender_apart = true;

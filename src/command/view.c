@@ -106,6 +106,8 @@ view_reason(const struct item *item, size_t recipient, struct buf *out)
 		add_error(&r->err, out);
 	else
 		buf_add(out, item->note.data, item->note.len);
+	if (r->state == ITEM_REFUSED && item->notice_in_doubt != NOTICE_NONE)
+		buf_addf(out, "%sthe sender may be told twice", out->len > begin ? "; " : "");
 	if (r->state == ITEM_WAITING && (item->in_doubt || r->err.in_doubt))
 		buf_addf(out, "%spossible duplicate: an attempt ended without an answer", out->len > begin ? "; " : "");
 }

@@ -130,6 +130,7 @@ config_release(struct config *config)
 	string_list_release(&config->warnings);
 	free(config->path);
 	free(config->queue_dir);
+	free(config->given);
 	*config = (struct config)CONFIG_INIT;
 }
 

@@ -139,9 +139,10 @@ struct config {
 	char *path;			/* the file that was read first */
 	char *queue_dir;		/* where mail waits, absolute; NULL: nowhere (queue_dir none, or no home known) */
 	uint64_t stamp;			/* changes when a file that was read, or a password_file, does (stat(2)); never 0 */
+	char *given;			/* for config_load() in another folder: the file that was named, absolute, or NULL */
 };
 
-#define CONFIG_INIT { NULL, 0, { NULL, 0 }, NULL, NULL, 0 }
+#define CONFIG_INIT { NULL, 0, { NULL, 0 }, NULL, NULL, 0, NULL }
 
 /*
  * The queue's directory where the configuration names none: for root /var/spool/sendoff (LOCALSTATEDIR), for others

@@ -173,6 +173,23 @@ use_system_aliases(struct config *config, struct err *err)
 	return 0;
 }
 
+/* A process that goes on behind its caller's back leaves this folder, and reads the configuration anew. */
+static int
+remember(struct config *config, const char *path, struct err *err)
+{
+	char *here = path[0] != '/' ? get_current_dir_name() : NULL;
+
+	if (here == NULL)
+		config->given = strdup(path);
+	else if (asprintf(&config->given, "%s/%s", here, path) < 0)
+		config->given = NULL;
+	free(here);
+	if (config->given != NULL)
+		return 0;
+	config_release(config);
+	return err_memory(err);
+}
+
 int
 config_load(struct config *config, const char *path, struct err *err)
 {
@@ -199,6 +216,8 @@ config_load(struct config *config, const char *path, struct err *err)
 		return -1;
 	}
 	stamp_password_files(config);
+	if (path != NULL && remember(config, path, err) < 0)
+		return -1;
 	return strcmp(config->path, SYSTEM_FILE) == 0 ? use_system_aliases(config, err) : 0;
 }
 

@@ -150,8 +150,8 @@ qp_take_up(struct qp *qp, struct span *piece)
 }
 
 /*
- * Writes the octets that text begins with and which need no second look, amid a line; returns how many.  That is what most
- * text is made of.
+ * Writes the octets that text begins with and which need no second look, amid a line; returns how many.  That is what
+ * most text is made of.
  */
 static size_t
 qp_run(struct qp *qp, struct span text)

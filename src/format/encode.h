@@ -26,10 +26,10 @@ void base64_add_lines(struct buf *out, struct span data);
 uint64_t base64_lines_length(uint64_t len);
 
 /*
- * Quoted-printable of text: CRLF and LF are line ends, which become CRLF; all other octets come back as they are, a lone CR
- * and NUL too.  Lines are broken between characters of UTF-8, not within them.  Space and tab at the end of a line are
- * encoded, and so is what mailboxes and servers take for their own: "From " and a dot at the begin of a line; and a hyphen
- * with which a line goes on that was broken: no boundary comes up that was none.
+ * Quoted-printable of text: CRLF and LF are line ends, which become CRLF; all other octets come back as they are, a
+ * lone CR and NUL too.  Lines are broken between characters of UTF-8, not within them.  Space and tab at the end of a
+ * line are encoded, and so is what mailboxes and servers take for their own: "From " and a dot at the begin of a
+ * line; and a hyphen with which a line goes on that was broken: no boundary comes up that was none.
  */
 struct qp {
 	struct buf *out;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Writing one header field, token by token, in lines that are no longer than they should be (RFC 5322 section 2.1.1): 78
- * octets, and 76 where an encoded word stands on the line (RFC 2047 section 2).  Lines are broken at the gaps between
- * tokens alone, so that unfolding gives what was written.
+ * Writing one header field, token by token, in lines that are no longer than they should be (RFC 5322 section 2.1.1):
+ * 78 octets, and 76 where an encoded word stands on the line (RFC 2047 section 2).  Lines are broken at the gaps
+ * between tokens alone, so that unfolding gives what was written.
  *
  * Lifetime: fold_begin(), what is to stand in the field, fold_end().
  */
@@ -23,7 +23,7 @@ enum {
 struct fold {
 	struct buf *out;
 	size_t column;		/* octets on the line so far */
-	size_t reserve;		/* octets that each line leaves free, for what follows a token without a gap: "," */
+	size_t reserve;		/* octets that each line leaves free, for what follows a token at once: "," */
 	size_t longest;		/* octets of the longest line so far */
 	bool encoded;		/* an encoded word stands on the line */
 	bool any;		/* something stands behind the colon */
@@ -47,7 +47,10 @@ void fold_raw(struct fold *f, struct span text);
 /* Gap and token. */
 void fold_token(struct fold *f, const char *gap, struct span token);
 
-/* Appends text word by word, the spaces between them as they are; no word is changed.  Text has no control characters. */
+/*
+ * Appends text word by word, the spaces between them as they are; no word is changed.  Text has no control
+ * characters.
+ */
 void fold_text(struct fold *f, struct span text);
 
 /* The next word of *text, which has none at its end but spaces; the spaces before it in *gap.  False at the end. */

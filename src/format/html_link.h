@@ -18,7 +18,7 @@
  */
 bool link_address(struct span value, struct buf *out);
 
-/* True where the words of a link tell its address: scheme, slash at the end and case apart; of telephones the digits. */
+/* True where the words of a link tell its address: scheme, last slash and case apart; of telephones the digits. */
 bool link_is_told(struct span address, struct span words);
 
 #endif

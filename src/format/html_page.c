@@ -289,6 +289,8 @@ page_image(struct page *p, struct span text)
 void
 page_lines(struct page *p, size_t lines)
 {
+	if (lines == 0)
+		return;
 	settle_link(p);
 	if (p->grid.in_cell)
 		grid_lines(&p->grid, lines);

@@ -41,7 +41,7 @@ void page_end(struct page *p);
 void page_text(struct page *p, struct span text, enum html_place place);
 /* A character of its own making; no white space. */
 void page_char(struct page *p, uint32_t code);
-/* As in struct fill. */
+/* As in struct fill; 0 lines are nothing. */
 void page_lines(struct page *p, size_t lines);
 void page_break(struct page *p);
 size_t page_push(struct page *p, const char *mark, bool once);

@@ -468,8 +468,8 @@ ends_hidden(const struct walk *w, const struct open *hidden, const struct html_e
 	switch (hidden->element->role) {
 	case HTML_HEAD:
 		/* But for noscript and the like, only what has no place in a body stands in it. */
-		return e->role != HTML_META && e->role != HTML_DROPPED && e->role != HTML_INLINE && e->role != HTML_HEAD &&
-		    w->within[HTML_DROPPED] == 0;
+		return e->role != HTML_META && e->role != HTML_DROPPED && e->role != HTML_INLINE &&
+		    e->role != HTML_HEAD && w->within[HTML_DROPPED] == 0;
 	case HTML_PARAGRAPH:
 		return e->lines > 0;
 	case HTML_ITEM:

@@ -17,8 +17,8 @@ struct span media_extension(struct span name);
 const char *media_by_extension(struct span extension);
 
 /*
- * The same out of the text of a mime.types file ("type ext ext", '#' begins a comment): appended to out.  False where it
- * is not there.
+ * The same out of the text of a mime.types file ("type ext ext", '#' begins a comment): appended to out.  False where
+ * it is not there.
  */
 bool media_by_list(struct span list, struct span extension, struct buf *out);
 
@@ -28,7 +28,10 @@ const char *media_by_signature(struct span begin);
 /* "type/subtype", with parameters perhaps, in ASCII, that may stand in a Content-Type as it is. */
 bool media_is_valid(struct span type);
 
-/* The type in a Content-Type body is the given one ("message/rfc822"), or of that kind ("text/"); parameters do not count. */
+/*
+ * The type in a Content-Type body is the given one ("message/rfc822"), or of that kind ("text/"); parameters do not
+ * count.
+ */
 bool media_is(struct span type, const char *wanted);
 
 #endif

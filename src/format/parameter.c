@@ -51,9 +51,12 @@ add_quoted(struct buf *out, struct span text)
 static bool
 is_simple(struct span text)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (!ascii_is_alpha(text.data[i]) && !ascii_is_digit(text.data[i]) && strchr("-._+", text.data[i]) == NULL)
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && strchr("-._+", c) == NULL)
 			return false;
+	}
 	return is_token(text);
 }
 
@@ -317,8 +320,9 @@ add_plain(struct buf *out, struct span name)
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.data[i];
 		bool word = c == '?' && i > 0 && name.data[i - 1] == '=';
+		bool begins = ((unsigned char)c & 0xc0) == 0xc0;
 
-		if (is_8bit(c) ? ((unsigned char)c & 0xc0) != 0x80 : word || c == '"' || c == '\\' || ascii_is_control(c))
+		if (begins || word || c == '"' || c == '\\' || ascii_is_control(c))
 			buf_addc(out, '_');
 		else if (!is_8bit(c))
 			buf_addc(out, c);

@@ -172,8 +172,9 @@ must_encode(const struct fold *f, struct span gap, struct span word)
 }
 
 /*
- * At a word that must be encoded: takes it off *text with all that follow it and must be, too.  The space between encoded
- * words is dropped by who decodes them, so it is encoded with them, and so are all spaces around them but one.
+ * At a word that must be encoded: takes it off *text with all that follow it and must be, too.  The space between
+ * encoded words is dropped by who decodes them, so it is encoded with them, and so are all spaces around them but
+ * one.
  */
 static struct span
 take_run(const struct fold *f, struct span *text, struct span gap, struct span word)

@@ -3,8 +3,9 @@
  * Text in header fields: what is not ASCII goes in encoded words (RFC 2047), in UTF-8, Q or B, whichever is shorter.
  *
  * Any octets are taken: control characters become spaces, octets that are no UTF-8 become '?', space at both ends is
- * dropped; so nothing in the text can end the field or begin another.  A decoder gets back what is left, octet for octet:
- * no character is split, text that looks like an encoded word is encoded itself.  Words have at most 75 octets.
+ * dropped; so nothing in the text can end the field or begin another.  A decoder gets back what is left, octet for
+ * octet: no character is split, text that looks like an encoded word is encoded itself.  Words have at most 75
+ * octets.
  */
 #ifndef SENDOFF_FORMAT_WORDS_H
 #define SENDOFF_FORMAT_WORDS_H
@@ -27,9 +28,9 @@ void words_add_phrase(struct fold *f, struct span text);
 void words_add_comment(struct fold *f, struct span text);
 
 /*
- * The octets themselves, all of them, spaces at both ends and control characters too, in as many encoded words as it takes:
- * the first behind the gap (spaces; may be empty) and what opens it ("("; may be empty).  Text is in that charset (at most
- * 20 octets of name); words end between characters of UTF-8, and anywhere in octets that are none.
+ * The octets themselves, all of them, spaces at both ends and control characters too, in as many encoded words as it
+ * takes: the first behind the gap (spaces; may be empty) and what opens it ("("; may be empty).  Text is in that
+ * charset (at most 20 octets of name); words end between characters of UTF-8, and anywhere in octets that are none.
  */
 void words_add_encoded(struct fold *f, const char *charset, struct span gap, const char *opening, struct span text);
 

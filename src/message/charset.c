@@ -33,8 +33,8 @@ refuse_text(struct span text, size_t at, const char *charset, struct err *err)
 		line += text.data[i] == '\n';
 	if (at >= text.len)
 		return err_set(err, ERR_MESSAGE, "the text is not in %s: it ends amid a character", charset);
-	return err_set(err, ERR_MESSAGE, "the text is not in %s: octet 0x%02X in line %lu (octet %zu of the text)", charset,
-	    (unsigned char)text.data[at], line, at + 1);
+	return err_set(err, ERR_MESSAGE, "the text is not in %s: octet 0x%02X in line %lu (octet %zu of the text)",
+	    charset, (unsigned char)text.data[at], line, at + 1);
 }
 
 static int

@@ -10,8 +10,8 @@
 #include "base/span.h"
 
 /*
- * Appends text in the charset (a name that iconv(3) knows) as UTF-8, octet for octet where that is its charset already; a
- * byte order mark is left out.  Strict: nothing is dropped or replaced.
+ * Appends text in the charset (a name that iconv(3) knows) as UTF-8, octet for octet where that is its charset
+ * already; a byte order mark is left out.  Strict: nothing is dropped or replaced.
  * Errors: ERR_MESSAGE (the charset is not known; the text is not in it: tells line and octet), ERR_SYSTEM.
  */
 int charset_to_utf8(struct span text, const char *charset, struct buf *out, struct err *err);

@@ -84,9 +84,10 @@ composer_put_lines(struct composer *w, struct span lines, struct search *root)
 int
 composer_check_root(struct composer *w, const struct search *root)
 {
-	if (!root->found)
+	if (!root->found || !w->multipart)
 		return 0;
-	return err_set(w->err, ERR_TEMPORARY, "the boundary between the parts of the message occurs within one of them");
+	return err_set(w->err, ERR_TEMPORARY,
+	    "the boundary between the parts of the message occurs within one of them");
 }
 
 void

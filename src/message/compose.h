@@ -11,11 +11,11 @@
  *	a message as it is, parts   its own headers; its content becomes the first part of a multipart/mixed, or the
  *	                            parts are added to the one it is
  *
- * Text goes as it is (7bit, or 8bit in UTF-8) where its lines allow it, else in quoted-printable or base64, whichever is
- * shorter; a reader gets its lines, whatever ended them, the last one with an end.  Attachments give back the very octets: all of them are base64,
- * those with text, too.  Messages as attachments (message/…) are no more than 7bit or 8bit can be, as RFC 2046 section
- * 5.2.1 wants: they get CRLF line ends; where they have NULs, lone CRs, lines over 998 octets or no header, or are
- * attached inline in 8bit, they go as application/octet-stream in base64.
+ * Text goes as it is (7bit, or 8bit in UTF-8) where its lines allow it, else in quoted-printable or base64, whichever
+ * is shorter; a reader gets its lines, whatever ended them, the last one with an end.  Attachments give back the very
+ * octets: all of them are base64, those with text, too.  Messages as attachments (message/…) are no more than 7bit or
+ * 8bit can be, as RFC 2046 section 5.2.1 wants: they get CRLF line ends; where they have NULs, lone CRs, lines over
+ * 998 octets or no header, or are attached inline in 8bit, they go as application/octet-stream in base64.
  *
  * Memory does not grow with what is attached: everything is encoded on its way into the message's spool.  Text and HTML
  * are held in memory, at most 64 MiB of each.
@@ -38,32 +38,32 @@ struct compose_part {
 	const char *path;	/* as given; a FIFO or /dev/stdin too */
 	int fd;			/* open for reading, borrowed: compose_open() */
 	/*
-	 * The name that the receiver sees; NULL: the path's last component.  '/', control characters and octets that are no
-	 * UTF-8 become '_'.
+	 * The name that the receiver sees; NULL: the path's last component.  '/', control characters and octets that
+	 * are no UTF-8 become '_'.
 	 */
 	const char *name;
 	/*
 	 * "type/subtype", with parameters, no multipart; NULL: by the name, by what it begins with, and, where neither
-	 * tells, text/plain for UTF-8 without control characters, application/octet-stream else.  text/… without a charset
-	 * gets the one that is found.
+	 * tells, text/plain for UTF-8 without control characters, application/octet-stream else.  text/… without a
+	 * charset gets the one that is found.
 	 */
 	const char *type;
-	const char *content_id;	/* PART_INLINE: without <>; NULL: the name, with '_' for what cannot stand there */
+	const char *content_id;	/* PART_INLINE: without <>; NULL: the name, '_' for what cannot stand there */
 };
 
 struct compose {
 	/*
-	 * Headers: text in UTF-8; NULL or empty: no such header.  Addresses are lists as people write them ("Bob Müller
-	 * <bob@example.org>, eve@example.org"); that they can be parsed was seen before.
+	 * Headers: text in UTF-8; NULL or empty: no such header.  Addresses are lists as people write them ("Bob
+	 * Müller <bob@example.org>, eve@example.org"); that they can be parsed was seen before.
 	 */
 	const char *subject;
 	const char *from, *to, *cc, *reply_to;
 	const char *in_reply_to, *references;	/* message ids, with <> */
 	/*
 	 * "Name: value" each, of the caller's own, in UTF-8; NULL behind the last; NULL: none.  They stand behind those
-	 * above.  Values in ASCII stay as they are, but for folding, others are encoded; Subject and Comments are text, From,
-	 * Sender and the like are lists of addresses.  Refused: what is made here (MIME-Version, Content-Type and the like),
-	 * Bcc, and a second From, To, Subject and whatever else a message has once.
+	 * above.  Values in ASCII stay as they are, but for folding, others are encoded; Subject and Comments are
+	 * text, From, Sender and the like are lists of addresses.  Refused: what is made here (MIME-Version,
+	 * Content-Type and the like), Bcc, and a second From, To, Subject and whatever else a message has once.
 	 */
 	const char *const *headers;
 	int priority;				/* 1 high, 5 low, 0 none: X-Priority and Importance */
@@ -74,21 +74,21 @@ struct compose {
 	struct span html;
 	const char *charset;			/* of text and HTML; NULL: found out (charset_guess()) */
 	/*
-	 * Where <img src> of the HTML is looked for and taken along: relative paths below it, no symbolic links followed;
-	 * what is elsewhere stays as it is.  NULL: not at all.
+	 * Where <img src> of the HTML is looked for and taken along: relative paths below it, no symbolic links
+	 * followed; what is elsewhere stays as it is.  NULL: not at all.
 	 */
 	const char *html_dir;
 	/*
-	 * A message as it is, to which the parts are added; or NULL.  Text and HTML are not used then.  Headers above which a
-	 * message has once take the place of the base's.  A base that is no multipart/mixed, or that does not end as one
-	 * should, becomes the first part as it is, signed and encrypted ones too.
+	 * A message as it is, to which the parts are added; or NULL.  Text and HTML are not used then.  Headers above
+	 * which a message has once take the place of the base's.  A base that is no multipart/mixed, or that does not
+	 * end as one should, becomes the first part as it is, signed and encrypted ones too.
 	 */
 	const struct message *base;
 	const struct compose_part *parts;
 	size_t part_count;
 	/*
-	 * What boundaries and Content-IDs are made of, letters and digits, at most 32: the same parts come to the same message
-	 * then.  NULL: names that occur once in the world.
+	 * What boundaries and Content-IDs are made of, letters and digits, at most 32: the same parts come to the
+	 * same message then.  NULL: names that occur once in the world.
 	 */
 	const char *seed;
 };
@@ -102,13 +102,13 @@ int compose_open(struct compose_part *parts, size_t count, struct err *err);
 void compose_close(struct compose_part *parts, size_t count);
 
 /*
- * Makes the message (message_init()ed; its header without Date and Message-ID, which message_complete() adds; its facts).
- * The spool is made in `place`.
- * Errors: ERR_USAGE (a header that is none, is refused, or has CR, LF or another control character; a type or content id
- * that is none), ERR_ADDRESS (a list of addresses: names the header), ERR_NO_INPUT (reading failed, or the size of a file
- * changed while it was read; an image of the HTML that is missing), ERR_MESSAGE (a charset that is not known, text that is
- * not in it, a header that is too long, text that is too large), ERR_IO (the base), ERR_CANT_CREATE, ERR_TEMPORARY (no
- * random numbers; a boundary that occurs in a part), ERR_SYSTEM.
+ * Makes the message (message_init()ed; its header without Date and Message-ID, which message_complete() adds; its
+ * facts).  The spool is made in `place`.
+ * Errors: ERR_USAGE (a header that is none, is refused, or has CR, LF or another control character; a type or content
+ * id that is none), ERR_ADDRESS (a list of addresses: names the header), ERR_NO_INPUT (reading failed, or the size of
+ * a file changed while it was read; an image of the HTML that is missing), ERR_MESSAGE (a charset that is not known,
+ * text that is not in it, a header that is too long, text that is too large), ERR_IO (the base), ERR_CANT_CREATE,
+ * ERR_TEMPORARY (no random numbers; a boundary that occurs in a part), ERR_SYSTEM.
  */
 int compose_message(const struct compose *compose, const struct spool_place *place, struct message *message,
     struct err *err);

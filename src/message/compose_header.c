@@ -131,7 +131,8 @@ check_octets(struct span name, struct span value, struct err *err)
 		if (c == '\r' || c == '\n')
 			return err_set(err, ERR_USAGE, "the header %.*s holds a line end", (int)name.len, name.data);
 		if (ascii_is_control(c) && c != '\t')
-			return err_set(err, ERR_USAGE, "the header %.*s holds a control character", (int)name.len, name.data);
+			return err_set(err, ERR_USAGE, "the header %.*s holds a control character", (int)name.len,
+			    name.data);
 	}
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A file as a part: attachments give back the very octets, so all of them are base64, also text; but messages, for which MIME
- * allows no encoding.
+ * A file as a part: attachments give back the very octets, so all of them are base64, also text; but messages, for
+ * which MIME allows no encoding.
  */
 #include "message/compose.h"
 
@@ -161,7 +161,8 @@ refuse_type(const struct file *f)
 {
 	struct buf shown = compose_shown(f->source.part->type);
 
-	err_set(f->w->err, ERR_USAGE, "\"%s\" cannot be the type of an attachment (\"type/subtype\" is wanted)", shown.data);
+	err_set(f->w->err, ERR_USAGE, "\"%s\" cannot be the type of an attachment (\"type/subtype\" is wanted)",
+	    shown.data);
 	buf_release(&shown);
 	return -1;
 }
@@ -203,7 +204,10 @@ may_be_text(const struct file *f)
 	return !scan.has_control && !scan.not_utf8;
 }
 
-/* UTF-16 is told by its mark; what else is not UTF-8 has a name as well (RFC 1428), but HTML and XML tell it themselves. */
+/*
+ * UTF-16 is told by its mark; what else is not UTF-8 has a name as well (RFC 1428), but HTML and XML tell it
+ * themselves.
+ */
 static const char *
 charset_of(const struct file *f)
 {
@@ -252,7 +256,10 @@ begins_with_header(const struct file *f)
 	return any;
 }
 
-/* A message goes as it is, in 7bit or 8bit, where it can; no other encoding is allowed for one (RFC 2046 section 5.2.1). */
+/*
+ * A message goes as it is, in 7bit or 8bit, where it can; no other encoding is allowed for one (RFC 2046 section
+ * 5.2.1).
+ */
 static bool
 can_be_message(const struct file *f, bool all_7bit)
 {

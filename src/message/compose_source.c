@@ -57,8 +57,8 @@ check_kind(const char *path, const struct stat *st, struct err *err)
 }
 
 /*
- * Devices are not even opened.  O_NONBLOCK: a FIFO opens at once, and source_read() waits for its writer; to wait here could
- * be to wait for one who waits for another FIFO to be read first.
+ * Devices are not even opened.  O_NONBLOCK: a FIFO opens at once, and source_read() waits for its writer; to wait
+ * here could be to wait for one who waits for another FIFO to be read first.
  */
 static int
 open_part(struct compose_part *part, struct err *err)

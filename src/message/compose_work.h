@@ -2,8 +2,8 @@
 /*
  * What the halves of compose.h share: for compose*.c alone.
  *
- * compose.c has the structure; compose_header.c the header fields; compose_source.c what files give; compose_part.c a file
- * as a part; compose_text.c text and HTML; compose_base.c a message as it is.
+ * compose.c has the structure; compose_header.c the header fields; compose_source.c what files give; compose_part.c a
+ * file as a part; compose_text.c text and HTML; compose_base.c a message as it is.
  */
 #ifndef SENDOFF_MESSAGE_COMPOSE_WORK_H
 #define SENDOFF_MESSAGE_COMPOSE_WORK_H

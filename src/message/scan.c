@@ -106,7 +106,8 @@ complete_sequence(struct scan *s, struct span *piece)
 		piece->len--;
 		if (s->sequence_len < sequence_length((unsigned char)s->sequence[0]))
 			continue;
-		s->not_utf8 = s->not_utf8 || utf8_length((struct span){ s->sequence, s->sequence_len }) != s->sequence_len;
+		if (utf8_length((struct span){ s->sequence, s->sequence_len }) != s->sequence_len)
+			s->not_utf8 = true;
 		s->sequence_len = 0;
 	}
 }

@@ -18,7 +18,7 @@ struct scan {
 	bool has_control;	/* another control character than space, tab, CR, LF, form feed; NUL too */
 	bool bare_cr;		/* a CR without an LF behind it; known after scan_end() */
 	uint64_t line_max;	/* octets of the longest line so far, without LF or CRLF */
-	uint64_t line;		/* octets of the last line, as long as it lacks its end; a CR at its end counted */
+	uint64_t line;		/* octets of the last line, while it lacks its end; a CR at its end counted */
 	/* For the next piece. */
 	char sequence[4];	/* the begin of a UTF-8 sequence */
 	size_t sequence_len;

@@ -173,6 +173,8 @@ breaker_fail(struct store *store, const char *name, struct breaker *b, const str
 	b->stamp = stamp;
 	b->until_ms = backoff_next_ms(now_ms, b->failures, retry_min_s, retry_max_s, unique_chance());
 	err_copy(&b->err, err);
+	/* The one message that it happened to may be in doubt; those who hear of it are not. */
+	b->err.in_doubt = false;
 	record.attempt = b->failures;
 	record.uid = stamp;
 	buf_add(&text, name, strlen(name) + 1);
@@ -180,7 +182,7 @@ breaker_fail(struct store *store, const char *name, struct breaker *b, const str
 	record = (struct record){ .type = RECORD_NEXT, .time_ms = now_ms, .next_ms = b->until_ms };
 	record_write(&text, &record);
 	record = (struct record){ .type = RECORD_OUTCOME, .time_ms = now_ms };
-	failure_write(&record, err);
+	failure_write(&record, &b->err);
 	record_write(&text, &record);
 	file_path(name, "breaker", path);
 	if (buf_ok(&text) && store->dir >= 0)

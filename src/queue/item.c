@@ -48,6 +48,12 @@ item_begin_ms(const struct item *item)
 	return item->begin_ms > item->queued_ms ? item->begin_ms : item->queued_ms;
 }
 
+bool
+item_may_repeat(const struct item *item)
+{
+	return item->in_doubt || item->notice_in_doubt != NOTICE_NONE;
+}
+
 size_t
 item_count(const struct item *item, enum item_state state)
 {

@@ -104,6 +104,9 @@ int item_write_head(const struct item *item, struct buf *out, struct err *err);
 /* When the message could be sent first, since 1970: what is said of its age, and when it is given up, counts from there. */
 int64_t item_begin_ms(const struct item *item);
 
+/* True where the next attempt may deliver the message, or a notice to its sender, a second time. */
+bool item_may_repeat(const struct item *item);
+
 /* How many recipients are in that state. */
 size_t item_count(const struct item *item, enum item_state state);
 

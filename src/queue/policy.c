@@ -86,17 +86,27 @@ add_unquoted(struct span text, struct buf *out)
 	}
 }
 
-/* Encoded words are phrases already; all else is made one. */
+/* Encoded words, and atoms between them. */
+static bool
+is_encoded(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (strchr("()<>[]:;@\\,\"", name.data[i]) != NULL || (unsigned char)name.data[i] >= 0x7f)
+			return false;
+	return memmem(name.data, name.len, "=?", 2) != NULL;
+}
+
+/* Encoded words are phrases already, and folded; all else is made one. */
 static void
 add_display_name(struct span body, const char *mailbox, struct buf *out)
 {
 	struct buf text = BUF_INIT(NAME_LEN_MAX), unfolded = BUF_INIT(NAME_LEN_MAX);
-	struct span name;
+	struct span encoded = written_name(body), name;
 
 	header_unfold(&unfolded, body);
 	name = written_name((struct span){ unfolded.data, unfolded.len });
-	if (memmem(name.data, name.len, "=?", 2) != NULL) {
-		buf_add(out, name.data, name.len);
+	if (is_encoded(encoded)) {
+		buf_add(out, encoded.data, encoded.len);
 		buf_addc(out, ' ');
 
 		buf_addc(&text, '(');

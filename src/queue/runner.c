@@ -179,6 +179,8 @@ run_fresh(const struct runner *runner, struct store *store, const struct run_opt
 	struct config config = CONFIG_INIT;
 	int status = config_load(&config, runner->config_path, err);
 
+	if (status == 0 && config.count == 0)
+		status = err_set(err, ERR_CONFIG, "there is no configuration to run the queue with");
 	if (status == 0)
 		status = run_once(store, &config, options, result, err);
 	config_release(&config);

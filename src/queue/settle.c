@@ -11,7 +11,8 @@
 
 enum {
 	DELAY_AFTER_MS = 4 * 3600 * 1000,	/* when a delay is worth a notice */
-	TAIL_SHARE = 64,	/* an attempt's reasons take so much of what is left of the tail, so that there is always some */
+	REASONS_MAX = STORE_TAIL_MAX / 2,	/* octets of a tail that tell reasons; the rest is for what must be recorded */
+	REASONS_SHARE = 64,			/* how much of what is left for them an attempt may take */
 };
 
 /* One attempt on its way into records. */
@@ -280,7 +281,9 @@ static void
 begin(struct settling *s)
 {
 	*s->out = (struct settlement){ .next_ms = 0 };
-	s->full_until = s->records->len + (STORE_TAIL_MAX - s->item->tail.len) / TAIL_SHARE;
+	s->full_until = s->records->len;
+	if (s->item->tail.len < REASONS_MAX)
+		s->full_until += (REASONS_MAX - s->item->tail.len) / REASONS_SHARE;
 	buf_init(&s->ranges, RECORD_MAX);
 	if (s->delivery != NULL && !s->delivery->has_dsn)
 		s->out->relay_notice = notice_is_wanted(s->item, NOTICE_RELAYED);

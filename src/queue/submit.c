@@ -133,7 +133,7 @@ static void
 queue_rest(struct submission *s, const struct buf *records)
 {
 	/* Without a queue nothing went wrong with it. */
-	if (s->config->queue_dir == NULL || queue_it(s, records, &s->queue_err) < 0)
+	if (s->queue_path == NULL || queue_it(s, records, &s->queue_err) < 0)
 		return;
 	close(s->item.fd);
 	s->item.fd = -1;
@@ -311,11 +311,13 @@ keep_pace(struct submission *s)
 static void
 send_now(struct submission *s)
 {
+	struct store none = STORE_INIT;
 	struct link link;
 	struct err err;
 
 	err_init(&err);
-	link_init(&link, s->config, s->account, s->store, s->dialogue);
+	/* Who does not want it queued wants it tried, whatever failed a moment ago. */
+	link_init(&link, s->config, s->account, s->queue_path != NULL ? s->store : &none, s->dialogue);
 	wait_on_signals(on_signal, s);
 	if (s->wait_ms >= 0 && s->queue_path != NULL)
 		set_timer(s->wait_ms);

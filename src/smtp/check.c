@@ -4,8 +4,23 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "format/domain.h"
 #include "smtp/wire.h"
+
+/* In the measures of file managers; what was attached has grown by a third. */
+static void
+hint_at_size(uint64_t octets, uint64_t limit, struct err *err)
+{
+	struct buf size = BUF_INIT(64), most = BUF_INIT(64);
+
+	text_size(&size, octets);
+	text_size(&most, limit);
+	err_hint(err, "that is %s, with attachments encoded, and the server takes %s: send less, or where to fetch it",
+	    size.data, most.data);
+	buf_release(&size);
+	buf_release(&most);
+}
 
 /* Why the server could not take this message as it is; 0 where it can. */
 static int
@@ -17,6 +32,7 @@ check_message(const struct smtp *s, const struct transaction *tx, struct err *er
 	if (s->offers.size && s->offers.size_max > 0 && message_size(m) > s->offers.size_max) {
 		err_set(err, ERR_MESSAGE, "the message has %" PRIu64 " octets, and the server takes %" PRIu64,
 		    message_size(m), s->offers.size_max);
+		hint_at_size(message_size(m), s->offers.size_max, err);
 		memcpy(err->enhanced, "5.3.4", sizeof("5.3.4"));
 		return -1;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Encodes any octets in base64 and quoted-printable, in pieces, decodes them, and looks at them as a scan does.  The first
- * octet chooses how they are cut.
+ * Encodes any octets in base64 and quoted-printable, in pieces, decodes them, and looks at them as a scan does.  The
+ * first octet chooses how they are cut.
  */
 #include <stdint.h>
 #include <string.h>

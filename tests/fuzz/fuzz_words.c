@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Writes any octets as text, phrase, comment, list of addresses and file name of header fields, and reads them back.  The
- * first octet chooses which, and how long the field's name is.
+ * Writes any octets as text, phrase, comment, list of addresses and file name of header fields, and reads them back.
+ * The first octet chooses which, and how long the field's name is.
  */
 #include <stdint.h>
 #include <string.h>

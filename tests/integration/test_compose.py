@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.client import PASSED_ON, binary
+from servers.client import PASSED_ON, binary, write_private
 
 USAGE, DATAERR, NOINPUT = 64, 65, 66
 FROM = "me@example.org"
@@ -55,6 +55,8 @@ class Sender:
     def __init__(self, folder):
         self.folder = folder
         self.output = folder / "message.eml"
+        # Nothing is sent there.
+        write_private(folder / "sendoff.conf", "server smtp://127.0.0.1:1\ntls off\nqueue_dir none\n")
 
     def file(self, name, octets):
         """Writes a file; its path."""
@@ -67,11 +69,11 @@ class Sender:
         """Runs it; what subprocess.run() gives."""
         if self.output.exists():
             self.output.unlink()
-        command = [binary("sendoff"), "send", "--output", str(self.output)]
+        command = [binary("sendoff"), "-C", str(self.folder / "sendoff.conf"), "send", "--output", str(self.output)]
         command += ["--from", sender] if sender else []
         command += ["--to", to] if to else []
         env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        env.update({"HOME": str(self.folder), "PATH": os.environ["PATH"], "SENDOFF_QUEUE_DIR": "none"})
+        env.update({"HOME": str(self.folder), "PATH": os.environ["PATH"]})
         return subprocess.run(
             [*command, *args], input=input_bytes, env=env, capture_output=True, timeout=60, check=False
         )
@@ -169,7 +171,8 @@ def attachments(message):
 def people(octets, field):
     """Names and addresses in a field.
 
-    Not by the policy above: Python 3.11 puts spaces between the encoded words of a name, where RFC 2047 section 6.2 has none.
+    Not by the policy above: Python 3.11 puts spaces between the encoded words of a name, where RFC 2047 section 6.2
+    has none.
     """
     value = email.message_from_bytes(octets)[field].replace("\r\n", "")
     return [(str(make_header(decode_header(name))), address) for name, address in getaddresses([value])]
@@ -426,17 +429,16 @@ def test_texts(sender, text):
 
 @pytest.mark.parametrize(
     "header",
-    ["no header", "X: a\nBcc: you@example.net", "X: a\r\n b", ": x", "X\u00e4: y", "Content-Type: text/html", "MIME-Version: 2"],
+    ["no header", "X: a\nBcc: you@example.net", "X: a\r\n b", ": x", "X\u00e4: y", "Content-Type: text/html",
+     "MIME-Version: 2"],
 )
 def test_headers_that_are_refused(sender, header):
     sender.fails(USAGE, "--body", "x", "-H", header)
 
 
 def test_headers_of_ones_own(sender):
-    message = by_python(
-        sender.message("--body", "x", "-H", "X-Name: Grüße", "-H", "X-Ascii:  a  b ", "-H", "Sender: Jörg <j@example.org>",
-                       "--priority", "high")
-    )
+    own = ["-H", "X-Name: Grüße", "-H", "X-Ascii:  a  b ", "-H", "Sender: Jörg <j@example.org>"]
+    message = by_python(sender.message("--body", "x", *own, "--priority", "high"))
     assert message["x-name"] == "Grüße"
     assert message["x-ascii"] == "a  b"
     assert message["sender"].address.display_name == "Jörg"
@@ -470,7 +472,8 @@ def test_memory_stays_the_same(sender):
     def peak_kb(size):
         path = sender.file("large.bin", b"")
         os.truncate(path, size)
-        command = [binary("sendoff"), "send", "--output", "/dev/null", "--from", FROM, "--to", TO, "--body", "x", "-a", path]
+        command = [binary("sendoff"), "-C", str(sender.folder / "sendoff.conf"), "send", "--output", "/dev/null"]
+        command += ["--from", FROM, "--to", TO, "--body", "x", "-a", path]
         child = subprocess.Popen(command, env={"HOME": str(sender.folder), "PATH": os.environ["PATH"]})
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)

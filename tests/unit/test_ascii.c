@@ -150,7 +150,7 @@ is_quick(void **state)
 		struct span rest;
 
 		buf_adds(&text, "From: \xc3\xa9");
-		while (text.len < MESSAGE_HEADER_MAX / 4)
+		while (text.len < MESSAGE_HEADER_MAX / 8)
 			buf_adds(&text, openings[i]);
 		buf_adds(&text, "\r\n");
 		rest = (struct span){ text.data, text.len };

@@ -247,8 +247,8 @@ static void
 writes_headers(void **state)
 {
 	static const char *const headers[] = {
-		"X-Mailer:  sendoff ", "Sender: J\xc3\xb6rg <j@x>", "X-Name: J\xc3\xb6rg", "X-Encoded: =?utf-8?Q?x?=", "X-Empty:",
-		"Content-Language: de", NULL,
+		"X-Mailer:  sendoff ", "Sender: J\xc3\xb6rg <j@x>", "X-Name: J\xc3\xb6rg",
+		"X-Encoded: =?utf-8?Q?x?=", "X-Empty:", "Content-Language: de", NULL,
 	};
 	struct compose c = nothing();
 
@@ -641,7 +641,9 @@ attaches_files_of_any_size(void **state)
 static void
 sees_that_a_file_changed(void **state)
 {
-	static const off_t sizes[][2] = { { 10, 9 }, { 10, 11 }, { COMPOSE_BLOCK, 1 }, { COMPOSE_BLOCK, COMPOSE_BLOCK + 1 } };
+	static const off_t sizes[][2] = {
+		{ 10, 9 }, { 10, 11 }, { COMPOSE_BLOCK, 1 }, { COMPOSE_BLOCK, COMPOSE_BLOCK + 1 },
+	};
 	struct message m;
 
 	(void)state;
@@ -1034,6 +1036,7 @@ check_base(const char *text, struct compose c, const char *content, const char *
 	"\n" \
 	"eA==\n" \
 	"\n"
+#define ENDS "\n" PART("=_B_0") "--=_B_0--\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=\"=_B_0\"\n"
 
 static void
@@ -1042,32 +1045,31 @@ wraps_a_base(void **state)
 	static const struct {
 		const char *base, *wanted;
 	} rows[] = {
-		{ "From: a@b\n\nhello\n", "From: a@b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\nhello\n\n" PART("=_B_0") "--=_B_0--\n" },
-		{ "A: b\n\n", "A: b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\n\n" PART("=_B_0") "--=_B_0--\n" },
-		{ "A: b\nContent-type: text/html;\n charset=x\nC: d\ncontent-description: e\nMIME-version: 1.0\nContent-Length: 5\n\nx\n",
+		{ "From: a@b\n\nhello\n", "From: a@b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\nhello\n" ENDS },
+		{ "A: b\n\n", "A: b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\n" ENDS },
+		{ "A: b\nContent-type: text/html;\n charset=x\nC: d\ncontent-description: e\nMIME-version: 1.0\n"
+		  "Content-Length: 5\n\nx\n",
 		  "A: b\nC: d\nMIME-version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-type: text/html;\n charset=x\ncontent-description: e\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "\n--=_B_0\nContent-type: text/html;\n charset=x\ncontent-description: e\n\nx\n" ENDS },
 		/* What nobody declared. */
 		{ "A: b\n\n\xc3\xa9\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
-		  "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa9\n\n" PART("=_B_0")
-		  "--=_B_0--\n" },
+		  "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa9\n" ENDS },
 		{ "A: b\n\n\xff\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
-		  "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n\xff\n\n" PART("=_B_0")
-		  "--=_B_0--\n" },
-		{ "Content-Transfer-Encoding: binary\n\nx\n", "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n"
-		  "--=_B_0\nContent-Transfer-Encoding: binary\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n\xff\n" ENDS },
+		{ "Content-Transfer-Encoding: binary\n\nx\n",
+		  "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n--=_B_0\nContent-Transfer-Encoding: binary\n\nx\n" ENDS },
 		/* Signed, and what is no multipart that ends as one should. */
 		{ "Content-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "\n--=_B_0\nContent-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n" ENDS },
 		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n" ENDS },
 		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n" ENDS },
 		{ "Content-Type: multipart/mixed\n\nx\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/mixed\n\nx\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "\n--=_B_0\nContent-Type: multipart/mixed\n\nx\n" ENDS },
 		{ "Content-Type: multipart/mixed; boundary=s\nContent-Transfer-Encoding: base64\n\n--s\n\n--s--\n",
 		  "MIME-Version: 1.0\n" MIXED "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n"
-		  "Content-Transfer-Encoding: base64\n\n--s\n\n--s--\n\n" PART("=_B_0") "--=_B_0--\n" },
+		  "Content-Transfer-Encoding: base64\n\n--s\n\n--s--\n" ENDS },
 	};
 
 	(void)state;
@@ -1086,7 +1088,8 @@ adds_to_a_base(void **state)
 		{ "", "pre\n--b c\n\nx\n--b c--  \nepilogue\n--b c--\n", "",
 		  "pre\n--b c\n\nx\n" PART("b c") "--b c--  \nepilogue\n--b c--\n" },
 		{ "", "--b c--\n", "", PART("b c") "--b c--\n" },
-		{ "", "--b c\n\nx --b c--\n--b c--x\n--b c--\n", "", "--b c\n\nx --b c--\n--b c--x\n" PART("b c") "--b c--\n" },
+		{ "", "--b c\n\nx --b c--\n--b c--x\n--b c--\n", "",
+		  "--b c\n\nx --b c--\n--b c--x\n" PART("b c") "--b c--\n" },
 		{ "Content-Transfer-Encoding: 8bit\n", "--b c\n\n\xc3\xa9\n--b c--\n", "Content-Transfer-Encoding: 8bit\n",
 		  "--b c\n\n\xc3\xa9\n" PART("b c") "--b c--\n" },
 		{ "Content-Transfer-Encoding: 7bit\n", "--b c\n\nx\n--b c--\n", "", "--b c\n\nx\n" PART("b c") "--b c--\n" },
@@ -1130,7 +1133,8 @@ replaces_headers_of_a_base(void **state)
 	c.subject = "new";
 	c.headers = (const char *const[]){ "TO: c@d", "X-A: 2", NULL };
 	check_base("Subject: old\nTo: a@b\nX-A: 1\n\nx\n", c, NULL, "X-A: 1\nSubject: new\nTO: c@d\nX-A: 2\n\nx\n");
-	check_base("A: b\nContent-Type: text/html\n\n\xc3\xa9\n", nothing(), NULL, "A: b\nContent-Type: text/html\n\n\xc3\xa9\n");
+	check_base("A: b\nContent-Type: text/html\n\n\xc3\xa9\n", nothing(), NULL,
+	    "A: b\nContent-Type: text/html\n\n\xc3\xa9\n");
 }
 
 /* More than fits in memory, with the closing delimiter at every place around a chunk's end. */
@@ -1153,6 +1157,41 @@ adds_to_a_large_base(void **state)
 		buf_release(&base);
 		buf_release(&wanted);
 	}
+}
+
+/* What is made of a seed is the same each time; and it may occur in what is said, though nothing else does. */
+static void
+makes_names_of_a_seed(void **state)
+{
+	struct compose_part parts[] = {
+		{ .role = PART_INLINE, .name = "a" }, { .role = PART_INLINE, .name = "a" }, { .name = "a.eml" },
+	};
+	struct compose c = nothing();
+	struct message base;
+
+	(void)state;
+	fill_part(&parts[0], span_of("x"));
+	fill_part(&parts[1], span_of("y"));
+	fill_part(&parts[2], span_of("A: b\n\n=_seed0_0\n"));
+	c.seed = "seed";
+	c.parts = parts;
+	c.part_count = 2;
+	check_has(&c, "boundary=\"=_seed0_0\"\n");
+	check_has(&c, "Content-ID: <a@seed1>\n");
+	c.text = span_of("x=_seed0_0\n");
+	check_fails(&c, ERR_TEMPORARY, "the boundary between the parts of the message occurs within one of them");
+	c.part_count = 0;
+	check_has(&c, "\n\nx=_seed0_0\n");
+	c.text = span_of("x");
+	c.parts = &parts[2];
+	c.part_count = 1;
+	check_fails(&c, ERR_TEMPORARY, "the boundary between the parts");
+	read_base(&base, "A: b\n\n--=_seed0_0\n");
+	c.base = &base;
+	c.parts = parts;
+	check_fails(&c, ERR_TEMPORARY, "the boundary between the parts");
+	message_release(&base);
+	compose_close(parts, 3);
 }
 
 /* Memory stays the same: nothing but the spool's file grows. */
@@ -1229,6 +1268,7 @@ main(void)
 		cmocka_unit_test(keeps_the_boundary_of_a_base),
 		cmocka_unit_test(replaces_headers_of_a_base),
 		cmocka_unit_test(adds_to_a_large_base),
+		cmocka_unit_test(makes_names_of_a_seed),
 		cmocka_unit_test(spools_what_is_large),
 		cmocka_unit_test(says_where_there_is_no_room),
 	};
