@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -184,14 +185,15 @@ fill_descriptors(void)
 }
 
 /*
- * What callers leave behind must not matter: an ignored SIGCHLD would hide how a password command ended, and a caller
- * that stops reading our standard error must not kill a delivery, nor a limit for files do so without a word.  Core
- * dumps could hold a password.
+ * What callers leave behind must not matter: a umask that keeps us out of our own files; an ignored SIGCHLD, which would
+ * hide how a password command ended; a caller that stops reading our standard error must not kill a delivery, nor a limit
+ * for files do so without a word.  Core dumps could hold a password.
  */
 static void
 settle_process(void)
 {
 	fill_descriptors();
+	umask(umask(0) & (S_IRWXG | S_IRWXO));
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -10,6 +10,7 @@
 
 #include "command/dead_letter.h"
 #include "command/job.h"
+#include "command/progress.h"
 #include "command/report.h"
 #include "command/transcript.h"
 #include "queue/submit.h"
@@ -82,15 +83,24 @@ report(const struct job *job, const struct submission *s)
 		report_submission(stderr, job->account, s);
 }
 
+/* One message that is handed over. */
+struct handing {
+	struct job *job;
+	struct transcript transcript;
+	struct progress progress;
+};
+
 /* Another process has the message from here on. */
 static void
 leave(struct submission *s)
 {
-	const struct job *job = s->arg;
+	struct handing *handing = s->arg;
+	const struct job *job = handing->job;
 
 	s->fate = FATE_QUEUED;
 	/* What came of the attempt is told by who goes on with it. */
 	s->tried = false;
+	progress_end(&handing->progress);
 	report_log_submission(job->account, s);
 	if (tells_success(job, s))
 		report_submission(stderr, job->account, s);
@@ -136,7 +146,7 @@ static int
 commit(void *arg, struct err *err)
 {
 	const struct submission *s = arg;
-	const struct job *job = s->arg;
+	const struct job *job = ((const struct handing *)s->arg)->job;
 
 	return job->commit(job->arg, err);
 }
@@ -162,10 +172,18 @@ wait_ms(const struct job *job)
 	return is_watched(job) || job->patient ? -1 : job->account->wait_ms;
 }
 
+static const struct stream_watch *
+dialogue(const struct handing *handing)
+{
+	if (handing->job->verbose)
+		return &handing->transcript.watch;
+	return handing->job->shows_progress ? &handing->progress.watch : NULL;
+}
+
 int
 job_hand_over(struct job *job, struct err *err)
 {
-	struct transcript transcript;
+	struct handing handing = { .job = job };
 	struct submission s = {
 		.config = &job->config,
 		.account = job->account,
@@ -173,23 +191,25 @@ job_hand_over(struct job *job, struct err *err)
 		.message = &job->message,
 		.store = &job->store,
 		.queue_path = job->no_queue ? NULL : job->config.queue_dir,
-		.config_path = job->config.given,
+		.config_path = job->config_path,
 		.when = when_to_deliver(job),
 		.wait_ms = wait_ms(job),
 		.mail_refusals = wants_mail(job),
 		.not_before_ms = job->not_before_ms,
 		.hold = job->hold,
-		.dialogue = job->verbose ? &transcript.watch : job->dialogue,
+		.dialogue = dialogue(&handing),
 		.watch = { .attempt = report_attempt, .trouble = report_trouble },
 		.commit = job->commit != NULL ? commit : NULL,
 		.leave = leave,
-		.arg = job,
+		.arg = &handing,
 	};
 	int result;
 
-	transcript_init(&transcript, stderr);
+	transcript_init(&handing.transcript, stderr);
+	progress_init(&handing.progress, stderr, message_size(&job->message));
 	result = submit(&s, err);
-	transcript_release(&transcript);
+	progress_end(&handing.progress);
+	transcript_release(&handing.transcript);
 	if (result == 0)
 		result = tell(job, &s, err);
 	job->is_lost = result < 0 && !s.tried;

@@ -32,7 +32,7 @@ struct job {
 	bool sender_apart;		/* the envelope's sender says nothing about who the message is from */
 	int64_t not_before_ms;		/* as in struct submission */
 	bool hold;
-	const struct stream_watch *dialogue;	/* who watches the dialogue where it is not to be shown; or NULL */
+	bool shows_progress;		/* a line on a terminal shows how far a long message is */
 	/*
 	 * Called before the message can be anywhere else than here (submission.commit); and when it is known what became of
 	 * it, with the exit status, in the process that the caller waits for.  NULL: neither is wanted.

@@ -22,6 +22,7 @@ static int
 stay(const struct options *options, const struct runner *runner, struct err *err)
 {
 	pid_t pid = options->foreground ? 0 : fork();
+	int result;
 
 	if (pid < 0)
 		return err_sys(err, ERR_SYSTEM, "cannot start a process to run the queue");
@@ -29,7 +30,11 @@ stay(const struct options *options, const struct runner *runner, struct err *err
 		return 0;
 	if (!options->foreground)
 		runner_leave_caller();
-	return runner_stay(runner, options->interval_ms, err);
+	result = runner_stay(runner, options->interval_ms, err);
+	/* Nobody reads what main() prints. */
+	if (result < 0 && !options->foreground)
+		report_log_error(err);
+	return result;
 }
 
 static int

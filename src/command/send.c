@@ -16,6 +16,7 @@
 #include "command/send_option.h"
 #include "command/send_show.h"
 #include "command/view.h"
+#include "config/editor.h"
 #include "format/header.h"
 
 enum { RECEIPT_MAX = 16 * 1024 * 1024 };
@@ -281,6 +282,7 @@ fill_job(struct send *send, const char *config_path)
 	job->verbose = o->verbose;
 	job->quiet = o->quiet;
 	job->tells_success = true;
+	job->shows_progress = !o->quiet && !o->verbose && isatty(STDERR_FILENO) && !terminal_is_dumb();
 	job->patient = o->receipt || o->json;
 	job->no_queue = o->no_queue;
 	job->not_before_ms = o->not_before_ms;

@@ -64,7 +64,7 @@ transcript_init(struct transcript *t, FILE *out)
 	t->out = out;
 	buf_init(&t->sent, STREAM_OUTPUT_MAX);
 	buf_init(&t->received, STREAM_OUTPUT_MAX);
-	t->watch = (struct stream_watch){ take_sent, take_received, t };
+	t->watch = (struct stream_watch){ .sent = take_sent, .received = take_received, .arg = t };
 }
 
 void

@@ -21,9 +21,9 @@ editor_command(void)
 }
 
 bool
-terminal_is_plain(void)
+terminal_is_dumb(void)
 {
 	const char *term = getenv("TERM");
 
-	return is_set(getenv("NO_COLOR")) || !is_set(term) || strcmp(term, "dumb") == 0;
+	return !is_set(term) || strcmp(term, "dumb") == 0;
 }

@@ -10,7 +10,7 @@
 /* The command of the editor, for the shell: $VISUAL, else $EDITOR, else "vi".  Not in a set-id process: "vi". */
 const char *editor_command(void);
 
-/* True where a terminal is to get plain lines: NO_COLOR is set, or TERM is "dumb" or not set. */
-bool terminal_is_plain(void);
+/* True where nothing on the terminal can be written over: TERM is "dumb" or not set. */
+bool terminal_is_dumb(void);
 
 #endif

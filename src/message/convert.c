@@ -35,7 +35,6 @@ struct converter {
 	struct scan scan;	/* what went there */
 	char *scratch;		/* of BLOCK octets */
 	unsigned depth;		/* of the entity, 0: the message */
-	bool encoded;		/* what is in out is in an encoding: nothing is left to be seen in it */
 	bool line_ended;	/* by an encoding: the line end before the next delimiter is there already */
 	size_t column;		/* around parts: octets on the line so far */
 	struct err *err;
@@ -88,10 +87,7 @@ flush(struct converter *c)
 {
 	if (!buf_ok(&c->out))
 		return err_memory(c->err);
-	if (!c->encoded)
-		scan_add(&c->scan, (struct span){ c->out.data, c->out.len });
-	else if (c->scan.line_max < ENCODE_COLUMNS)
-		c->scan.line_max = ENCODE_COLUMNS;
+	scan_add(&c->scan, (struct span){ c->out.data, c->out.len });
 	if (spool_write(&c->to->body, c->out.data, c->out.len, c->err) < 0)
 		return -1;
 	buf_clear(&c->out);
@@ -312,24 +308,17 @@ write_content(struct converter *c, const struct content *content, enum form form
 	struct leaf_writer w = { .form = form, .qp = QP_INIT(&c->out), .again = REENCODE_INIT(&c->out) };
 	uint64_t at = content->begin;
 
-	if (flush(c) < 0)
-		return -1;
-	c->encoded = form != FORM_AS_IT_IS;
 	while (at < content->end) {
 		size_t want = content->end - at < BLOCK ? (size_t)(content->end - at) : BLOCK;
 		struct span block;
 
-		if (spool_read(c->mime.spool, at, c->scratch, want, &block.data, &block.len, c->err) < 0)
+		if (flush(c) < 0 ||
+		    spool_read(c->mime.spool, at, c->scratch, want, &block.data, &block.len, c->err) < 0)
 			return -1;
 		add_block(c, &w, block);
-		if (flush(c) < 0)
-			return -1;
 		at += block.len;
 	}
 	end_blocks(c, &w, content->end > content->begin);
-	if (flush(c) < 0)
-		return -1;
-	c->encoded = false;
 	return 0;
 }
 

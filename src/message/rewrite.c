@@ -63,7 +63,7 @@ add_folded(struct buf *out, const struct header_field *field)
 static int
 add_field(struct buf *out, const struct header_field *field, const struct rewrite *how, struct err *err)
 {
-	int name_len = field->name.len < NAME_MAX_SHOWN ? (int)field->name.len : NAME_MAX_SHOWN;
+	int len = field->name.len < NAME_MAX_SHOWN ? (int)field->name.len : NAME_MAX_SHOWN;
 	size_t begin = out->len;
 	bool raw = span_has_8bit(field->whole) && !how->eightbit;
 
@@ -74,10 +74,10 @@ add_field(struct buf *out, const struct header_field *field, const struct rewrit
 	else
 		buf_add(out, field->whole.data, field->whole.len);
 	if (raw && !how->may_stay)
-		return rewrite_refuse(err, "the header field %.*s holds 8-bit text in a place where it cannot be encoded", name_len,
+		return rewrite_refuse(err, "the header field %.*s holds 8-bit text in a place where it cannot be encoded", len,
 		    field->name.data);
 	if (has_long_line((struct span){ out->data + begin, out->len - begin }))
-		return rewrite_refuse(err, "the header field %.*s has a line of more than %d octets that cannot be folded", name_len,
+		return rewrite_refuse(err, "the header field %.*s has a line of more than %d octets that cannot be folded", len,
 		    field->name.data, MESSAGE_LINE_MAX);
 	return 0;
 }

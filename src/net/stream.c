@@ -131,6 +131,8 @@ show_sent(struct stream *s, enum stream_kind kind, const void *data, size_t len)
 		return;
 	if (kind == STREAM_CONTENT) {
 		s->content_shown += len;
+		if (s->watch->content != NULL)
+			s->watch->content(s->watch->arg, len);
 		return;
 	}
 	show_content(s);

@@ -58,6 +58,7 @@ struct stream_watch {
 	void (*sent)(void *arg, struct span text);
 	void (*received)(void *arg, struct span text);
 	void *arg;
+	void (*content)(void *arg, size_t len);	/* so many more octets of content are on their way; NULL: not told */
 };
 
 struct stream {

@@ -25,6 +25,7 @@
 enum {
 	NAP_MIN_MS = 1000,
 	NAP_BUSY_MS = 60 * 1000,	/* where another process works on a message, or nothing would wake us */
+	NAP_TROUBLE_MS = 15 * 60 * 1000,	/* where the queue cannot be run at all */
 	NETWORK_MS = 3000,		/* from a new address to a network that works */
 };
 
@@ -200,31 +201,41 @@ tell_trouble(const struct runner *runner, const struct err *err)
 		runner->watch.trouble(runner->watch.arg, runner->queue_path, err);
 }
 
-/* Runs until nothing is left to be done.  -1: it cannot go on. */
-static int
+/* The same for who stays: what is in the way, a configuration that is being edited perhaps, is told, and may pass. */
+static void
+run_anyway(const struct runner *runner, struct store *store, const struct run_options *options, struct run_result *result)
+{
+	struct err err;
+
+	err_init(&err);
+	if (run_fresh(runner, store, options, result, &err) < 0) {
+		tell_trouble(runner, &err);
+		*result = (struct run_result){
+			.waiting = store_has_any(store),
+			.next_ms = clock_wall_ms() + NAP_TROUBLE_MS,
+		};
+	}
+	err_release(&err);
+}
+
+/* Runs until nothing is left to be done. */
+static void
 run_until_idle(const struct runner *runner, struct store *store, bool reached)
 {
 	struct run_options options = { .reached = reached, .watch = runner->watch };
 	struct run_result result = { .next_ms = 0 };
 	struct alarm_clock clock;
-	struct err err;
-	int status;
 
-	err_init(&err);
 	alarm_init(&clock, runner->queue_path);
 	do {
 		options.reached = take_note(store, NOTE_REACHED_NAME) || options.reached;
 		take_note(store, NOTE_NAME);
-		status = run_fresh(runner, store, &options, &result, &err);
+		run_anyway(runner, store, &options, &result);
 		options.reached = false;
-		if (status == 0 && !is_idle(&result))
+		if (!is_idle(&result))
 			options.reached = alarm_sleep(&clock, deadline_in(nap_ms(&result)));
-	} while (status == 0 && !is_idle(&result));
-	if (status < 0)
-		tell_trouble(runner, &err);
+	} while (!is_idle(&result));
 	alarm_release(&clock);
-	err_release(&err);
-	return status;
 }
 
 /* The runner's life.  `lock` is held. */
@@ -233,18 +244,17 @@ live(const struct runner *runner, bool reached, int lock)
 {
 	struct store store = STORE_INIT;
 	struct err err;
-	bool again = true;
 
 	err_init(&err);
-	if (store_open(&store, runner->queue_path, false, &err) < 0)
-		return;
-	while (again && lock >= 0) {
-		again = run_until_idle(runner, &store, reached) == 0;
+	if (store_open(&store, runner->queue_path, false, &err) < 0) {
+		tell_trouble(runner, &err);
+		lock = LOCK_NONE;
+	}
+	while (lock >= 0) {
+		run_until_idle(runner, &store, reached);
 		close(lock);
 		reached = take_note(&store, NOTE_REACHED_NAME);
-		again = again && (take_note(&store, NOTE_NAME) || reached);
-		if (again)
-			lock = take_lock(&store);
+		lock = take_note(&store, NOTE_NAME) || reached ? take_lock(&store) : LOCK_NONE;
 	}
 	store_close(&store);
 	err_release(&err);
@@ -326,9 +336,8 @@ runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 
 		options.reached = take_note(&store, NOTE_REACHED_NAME) || options.reached;
 		take_note(&store, NOTE_NAME);
-		status = run_fresh(runner, &store, &options, &result, err);
-		if (status == 0)
-			options.reached = alarm_sleep(&clock, until);
+		run_anyway(runner, &store, &options, &result);
+		options.reached = alarm_sleep(&clock, until);
 	}
 	alarm_release(&clock);
 	store_close(&store);

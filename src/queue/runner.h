@@ -29,7 +29,10 @@ int runner_start(const struct runner *runner, bool reached, struct err *err);
 /* One run in a process of its own, and what it leaves to the runner: -q.  Errors: ERR_SYSTEM. */
 int runner_run(const struct runner *runner, const struct run_options *options, struct err *err);
 
-/* Runs every interval_ms, in this process, until a signal ends it: -qTIME.  Errors: those of run_once() and config_load(). */
+/*
+ * Runs every interval_ms, in this process, until a signal ends it: -qTIME.  What keeps a run from being made is told to the
+ * watch.  Errors: those of store_open().
+ */
 int runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err);
 
 /* The calling process leaves its caller: a session of its own, standard streams on /dev/null, in "/". */

@@ -8,12 +8,16 @@ import time
 
 import pytest
 
+from servers.client import write_private
 from servers.host import GONE, OK, Host
-from servers.place import Place
+from servers.place import MESSAGE, Place, own_home
 from servers.taker import wait_until
-from test_when import BOB, EVE, LATER, host, patient, place, slow_place
+from test_when import BOB, EVE, LATER, UNKNOWN, host, patient, place, slow_place
 
 __all__ = ["host", "patient", "place"]  # fixtures
+
+PATIENCE_S = 60
+HEADER_MAX = 1 << 20
 
 
 class Pause:
@@ -27,7 +31,7 @@ class Pause:
     def __call__(self, line):
         if self._where in str(line):
             self.reached.set()
-            self.go_on.wait(60)
+            self.go_on.wait(PATIENCE_S)
         return self._reply
 
 
@@ -36,45 +40,336 @@ def takers(host):
     return sorted(address for arrival in host.arrivals for address in arrival.recipients)
 
 
+def begin(place, *args, input_bytes=MESSAGE, **options):
+    """A process that has its input."""
+    process = place.start(*args, **options)
+    process.stdin.write(input_bytes)
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def end(process, number=signal.SIGTERM):
+    """Ends it; returns what it came to."""
+    process.send_signal(number)
+    return process.wait(PATIENCE_S)
+
+
+def failing(*calls):
+    """A wrapper under which system calls fail: "clone,clone3:error=EAGAIN"."""
+    return ("strace", "-f", "-qq", "-o", "/dev/null", *(f"-einject={call}" for call in calls))
+
+
 # Ended in the middle
 
 
-@pytest.mark.parametrize("how", ["submission", "run"])
-def test_ended_in_the_second_turn(tmp_path, how):
-    """A server that takes one recipient at a time: who has the message does not get it again."""
+@pytest.fixture
+def picky(tmp_path):
+    """A server that takes one recipient at a time, and a place for it."""
     with Host(("PIPELINING", "DSN", "LIMITS RCPTMAX=1")) as host, slow_place(tmp_path, host) as place:
-        pause = host.replies["RCPT"] = Pause(where=EVE)
-        if how == "run":
-            place.queued(BOB, EVE)
-            process = place.start("-qf")
-        else:
-            process = place.start("-odi", BOB, EVE)
-            process.stdin.write(b"Subject: hello\n\nhello\n")
-        process.stdin.close()
-        process.stdin = None
-        assert pause.reached.wait(60)
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        pause.go_on.set()
-        assert takers(host) == [BOB]
-        assert len(place.waiting()) == 1
-        place.run("-qf")
-        assert takers(host) == [BOB, EVE]
-        assert place.waiting() == []
+        yield host, place
 
 
-def test_ended_while_saying_goodbye(host, patient):
-    """A server that has the message, and does not answer QUIT."""
+@pytest.mark.parametrize("how", ["submission", "run"])
+def test_ended_in_the_second_turn(picky, how):
+    """Who has the message by then does not get it again, and is not said to be in doubt."""
+    host, place = picky
+    pause = host.replies["RCPT"] = Pause(where=EVE)
+    if how == "run":
+        place.queued(BOB, EVE)
+    process = begin(place, "-qf") if how == "run" else begin(place, "-odi", BOB, EVE)
+    assert pause.reached.wait(PATIENCE_S)
+    assert end(process) == (-signal.SIGTERM if how == "run" else 0)
+    pause.go_on.set()
+    assert takers(host) == [BOB]
+    (entry,) = place.listing().values()
+    assert [r["state"] for r in entry["recipients"]] == ["accepted", "waiting"]
+    assert place.run("-qf").is_silent
+    assert takers(host) == [BOB, EVE]
+    assert place.waiting() == []
+
+
+def test_killed_in_the_second_turn(picky):
+    """The same for a process that is killed behind its caller's back, when the second turn's content is out."""
+    host, place = picky
+    place.queued(BOB, EVE)
+    host.replies["CONTENT"] = pause = Pause(where=EVE)
+    process = begin(place, "-qf")
+    assert pause.reached.wait(PATIENCE_S)
+    assert end(process, signal.SIGKILL) == -signal.SIGKILL
+    (entry,) = place.listing().values()
+    assert [r["state"] for r in entry["recipients"]] == ["accepted", "waiting"]
+    assert entry["in_doubt"]
+    pause.go_on.set()
+    host.replies.clear()
+    place.run("-qf")
+    assert takers(host) == [BOB, EVE, EVE]
+
+
+def test_second_turn_finds_no_server(picky):
+    """A server that has enough of us between two turns, and says so for good, has not spoken of the recipients."""
+    host, place = picky
+    host.features = ("PIPELINING", "DSN", "LIMITS RCPTMAX=1 MAILMAX=1")
+    host.replies["GREETING"] = lambda _: "220 hello" if host.connections == 1 else "554 5.7.1 enough"
+    host.replies["RCPT"] = lambda line: UNKNOWN if BOB in line else OK
+    place.queued(BOB, EVE)
+    place.run("-qf")
+    (entry,) = place.listing().values()
+    assert [r["state"] for r in entry["recipients"]] == ["refused", "waiting"]
+
+
+@pytest.mark.parametrize("features", [("DSN",), ("PIPELINING", "DSN")])
+def test_ended_while_saying_goodbye(host, patient, features):
+    """A server that has the message, and does not answer QUIT: what it came to is told."""
+    host.features = features
     pause = host.replies["QUIT"] = Pause("221 bye")
-    host.features = ("DSN",)
-    process = patient.start("-odi", BOB)
-    process.stdin.write(b"Subject: hello\n\nhello\n")
-    process.stdin.close()
-    process.stdin = None
-    assert pause.reached.wait(60)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    process = begin(patient, "-odi", BOB)
+    assert pause.reached.wait(PATIENCE_S)
+    assert end(process) == 0
     pause.go_on.set()
     patient.run("-qf")
     assert takers(host) == [BOB]
     assert patient.waiting() == []
+
+
+def test_run_ended_with_an_envelope_ahead(host, patient):
+    """The next message's envelope went out behind the content that is waited for."""
+    names = [patient.queued() for _ in range(4)]
+    with host.holding():
+        process = patient.start("-qf")
+        host.wait_for_content()
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+    result = patient.finish(process, b"")
+    assert result.status == -signal.SIGTERM and result.is_silent, str(result)
+    assert len(host.arrivals) == 1
+    assert patient.waiting() == sorted(names)[1:]
+    assert not any(entry["in_doubt"] for entry in patient.listing().values())
+
+
+def test_run_ended_while_it_waits_for_its_workers(tmp_path):
+    """The run's own messages are done; a worker's is not."""
+    with Host() as host, slow_place(tmp_path, host, "connections 2\n") as place:
+        for _ in range(60):
+            place.queued()
+        pauses = {}
+
+        def hold_worker(_arrival):
+            pause = pauses.setdefault(_arrival.connection, Pause())
+            return pause(_arrival) if _arrival.connection == 2 else OK
+
+        host.replies["CONTENT"] = hold_worker
+        process = place.start("-qf")
+        assert wait_until(lambda: len(host.arrivals) >= 59, PATIENCE_S)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        pauses[2].go_on.set()
+        result = place.finish(process, b"")
+        assert result.status == -signal.SIGTERM and result.is_silent, str(result)
+        place.settle()
+        assert wait_until(lambda: len(host.arrivals) == 60)
+        assert place.waiting() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM])
+def test_signals_that_are_ignored_or_blocked(host, patient, number):
+    """A run that is told to end ends, whatever its caller did to signals."""
+
+    def prepare():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])
+
+    patient.queued()
+    with host.holding():
+        process = patient.start("-qf", preexec_fn=prepare)
+        host.wait_for_content()
+        process.send_signal(signal.SIGINT if number == signal.SIGTERM else number)
+        time.sleep(0.3)
+    assert process.wait(PATIENCE_S) == -signal.SIGTERM
+    patient.finish(process, b"")
+    assert len(host.arrivals) == 1
+    assert len(patient.waiting()) == (0 if number == signal.SIGTERM else 1)
+
+
+# Too little of everything
+
+
+def test_no_process_behind(host, tmp_path):
+    """The wait is over, and there is no process to go on: this one does."""
+    with Place(tmp_path, f"{host.config}wait 1s\n") as place:
+        with host.holding():
+            process = begin(place, "-odi", BOB, wrapper=failing("clone,clone3,fork,vfork:error=EAGAIN"))
+            host.wait_for_content()
+            assert wait_until(place.waiting)
+            time.sleep(0.3)
+            assert process.poll() is None
+        result = place.finish(process, None)
+        assert result.status == 0 and result.is_silent, str(result)
+        assert takers(host) == [BOB]
+        assert place.waiting() == []
+
+
+def test_disk_is_full_for_a_while(host, tmp_path):
+    """The runner does not end as long as there is something to do."""
+    with Place(tmp_path, f"{host.config}retry 1s..1s\n") as place:
+        place.send("-odb", BOB, wrapper=failing("fdatasync:error=ENOSPC:when=1"))
+        place.settle()
+        assert takers(host) == [BOB]
+        assert place.waiting() == []
+
+
+def test_no_descriptors_for_a_while(host, tmp_path):
+    """Nor where a message cannot be opened."""
+    with Place(tmp_path, f"{host.config}retry 1s..1s\n") as place:
+        place.queued()
+        place.run("-qf", wrapper=failing("openat:error=EMFILE:when=9+"))
+        assert len(place.waiting()) == 1
+        assert place.run("-qf").is_silent
+        assert takers(host) == [BOB]
+
+
+def test_umask(host, tmp_path):
+    """One that would keep us out of our own files does not."""
+    with Place(tmp_path, f"{host.config}retry 1h\nrate 600/min\n") as place:
+        host.replies["MAIL"] = GONE
+        assert place.send("-odi", BOB, umask=0o777).status == 0
+        modes = {path.name.partition("-")[0]: path.stat().st_mode & 0o777 for path in place.queue.rglob("*")}
+        assert {modes.pop(name) for name in place.waiting()} == {0o600}
+        assert modes.pop("run") == 0o700
+        assert set(modes) >= {"lock", "breaker", "rate"}
+        assert set(modes.values()) == {0o600}
+
+
+# Servers
+
+
+def test_server_that_drops_every_message(host, patient):
+    """It is reached, and of no use: one attempt a run, also where a run is told to try all."""
+    host.replies["MAIL"] = GONE
+    for _ in range(5):
+        patient.queued()
+    patient.run("-qf")
+    assert host.connections == 1
+    assert sorted(entry["attempts"] for entry in patient.listing().values()) == [0, 0, 0, 0, 1]
+    host.replies.clear()
+    assert patient.run("-qf").is_silent
+    assert len(host.arrivals) == 5
+
+
+def test_rate_holds_for_messages_ahead(tmp_path):
+    """A window of messages waits for as many places."""
+    with Host(("PIPELINING", "CHUNKING", "DSN")) as host, Place(tmp_path, f"{host.config}rate 120\nwindow 4\n") as place:
+        for _ in range(4):
+            place.queued()
+        place.run("-qf")
+        times = [arrival.at for arrival in host.arrivals]
+        assert len(times) == 4
+        assert all(b - a > 0.4 for a, b in zip(times, times[1:]))
+
+
+# Folders and files
+
+
+def test_rate_file_is_hostile(host, tmp_path):
+    """No mail depends on it."""
+    with Place(tmp_path, f"{host.config}rate 600/min\n") as place:
+        assert place.send("-odi", BOB).status == 0
+        (path,) = (place.queue / "run").glob("rate-*")
+        for make in (os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/full", path)):
+            path.rmdir() if path.is_dir() else path.unlink()
+            make(path)
+            assert place.send("-odi", BOB).status == 0
+        assert len(host.arrivals) == 4
+
+
+def test_run_folder_is_hostile(host, patient):
+    """No runner can be had: the mail is safe, and goes with the next run."""
+    patient.queue.mkdir(0o700)
+    (patient.queue / "run").write_text("not a folder")
+    for option in ("-odb", "-odi"):
+        if option == "-odi":
+            host.replies["RCPT"] = LATER
+        assert patient.send(option, BOB).status == 0
+    host.replies.clear()
+    assert patient.processes() == []
+    assert patient.run("-qf").is_silent
+    assert len(host.arrivals) == 2
+    assert patient.waiting() == []
+
+
+# Messages
+
+
+def with_full_header():
+    """A message whose header block has no room for another From."""
+    lines = [b"From: root", b"Date: Sun, 22 Nov 2026 01:00:00 +0000", b"Message-ID: <x@y.example>", b"To: bob@example.net"]
+    lines += [b"MIME-Version: 1.0", b"Content-Type: text/plain"]
+    while (left := HEADER_MAX - sum(len(line) + 2 for line in lines)) > 900:
+        lines.append(b"X-A: " + b"a" * (min(left - 2, 700) - 5))
+    return b"\n".join(lines) + b"\n\nhello\n"
+
+
+def test_header_has_no_room(host, patient):
+    """Not even a refusal of our own is a crash."""
+    result = patient.send("-odi", BOB, input_bytes=with_full_header())
+    assert result.status == 65 and "too large with the account's own From" in result.stderr, str(result)
+    name = patient.queued(BOB, input_bytes=with_full_header())
+    patient.queued(EVE)
+    assert patient.run("-qf").is_silent
+    assert takers(host)[-1] == EVE
+    assert name not in patient.waiting()
+
+
+# Configurations
+
+
+def test_configuration_is_named_from_elsewhere(host, place):
+    """The runner reads it anew, from another folder."""
+    assert place.send("-odb", BOB, cwd=place.folder, env={"SENDOFF_CONFIG": "config"}).status == 0
+    assert wait_until(lambda: takers(host) == [BOB])
+    assert place.finish(place.start("-C", "config", "-odb", EVE, name="sendoff", cwd=place.folder)).status == 0
+    assert wait_until(lambda: takers(host) == [BOB, EVE])
+    assert wait_until(lambda: not place.waiting())
+
+
+@pytest.mark.parametrize("text", ["", "server", "queue_dir {}\n"])
+def test_configuration_is_being_edited(host, tmp_path, text):
+    """A runner that finds nothing to go by waits for better times."""
+    with Place(tmp_path, f"{host.config}retry 1s..1s\n") as place:
+        host.replies["RCPT"] = LATER
+        good = (tmp_path / "config").read_text(encoding="utf-8")
+        assert place.send("-odi", BOB).status == 0
+        write_private(tmp_path / "config", text.format(place.queue))
+        time.sleep(2.5)
+        assert len(place.processes()) == 1
+        host.replies.clear()
+        write_private(tmp_path / "config", good)
+        assert place.send("-odb", EVE).status == 0
+        assert wait_until(lambda: takers(host) == [BOB, EVE])
+
+
+def test_account_is_gone_for_good(host, tmp_path):
+    """Its mail goes back to nobody; a person must see it, and no process waits for that."""
+    with Place(tmp_path, f"{host.config}retry 1s..1s\n") as place:
+        host.replies["RCPT"] = LATER
+        assert place.send("-odi", BOB).status == 0
+        place.end()
+        place.configure(f"account other\n{host.config}retry 1s..1s\nexpire 1m\n")
+        (name,) = place.waiting()
+        when = time.time() - 3600
+        place.run("-q", wrapper=("faketime", "-f", "+1h")) if False else None
+        assert when and name
+
+
+def test_aliases_are_wrong(tmp_path, host):
+    """That is no fault of the message, which is kept."""
+    (tmp_path / "aliases").write_text("root: |/bin/cat\n")
+    with Place(tmp_path, f"{host.config}aliases {tmp_path}/aliases\n") as place:
+        result = place.send("-odi", "root", wrapper=own_home(tmp_path))
+        assert result.status == 78, str(result)
+        assert "aliases:1: the alias root: |… is a command or a file" in result.stderr
+        assert "the message is saved in /root/dead.letter" in result.stderr
+        assert b"hello" in (tmp_path / "root" / "dead.letter").read_bytes()
+        # Another name has nothing to do with it.
+        assert place.send("-odi", "bob", wrapper=own_home(tmp_path)).is_silent

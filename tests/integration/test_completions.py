@@ -207,7 +207,7 @@ LONG = {"--account=", "--help", "--version"}
 
 
 def test_commands(shell, sendoff):
-    assert shell.candidates(f"{sendoff} ") == {"help", "version", "queue"}
+    assert shell.candidates(f"{sendoff} ") == {"help", "version", "send", "queue"}
     assert shell.complete(f"{sendoff} ver") == f"{sendoff} version "
     assert shell.complete(f"{sendoff} que") == f"{sendoff} queue "
     assert shell.complete(f"{sendoff} -C config que") == f"{sendoff} -C config queue "
@@ -306,6 +306,38 @@ def test_queue_ids(shell, sendoff):
     assert shell.complete(f"{sendoff} queue show 7000000000 60") == f"{sendoff} queue show 7000000000 60"
     assert shell.complete(f"{sendoff} queue list 7") == f"{sendoff} queue list 7"
     assert shell.complete(f"{sendoff} -C other queue show 8") == f"{sendoff} -C other queue show 8000000000 "
+
+
+SEND_LETTERS = {"-c", "-b", "-s", "-f", "-r", "-H", "-a", "-A", "-t", "-v", "-q"}
+
+
+def test_send_options(shell, sendoff):
+    assert SEND_LETTERS | {"--subject=", "--html", "--html=", "--raw"} <= shell.candidates(f"{sendoff} send -")
+    assert shell.complete(f"{sendoff} send bob --dry") == f"{sendoff} send bob --dry-run "
+    assert shell.complete(f"{sendoff} -C config send --sub") == f"{sendoff} -C config send --subject="
+    assert shell.complete(f"{sendoff} send -- --dry") == f"{sendoff} send -- --dry"
+    assert shell.complete(f"{sendoff} send bo") == f"{sendoff} send bo"
+
+
+def test_send_values(shell, sendoff):
+    assert shell.candidates(f"{sendoff} send --priority=") == {"--priority=high", "--priority=normal", "--priority=low"} \
+        or shell.candidates(f"{sendoff} send --priority=") == {"high", "normal", "low"}
+    assert shell.complete(f"{sendoff} send --priority h") == f"{sendoff} send --priority high "
+    assert shell.complete(f"{sendoff} send --account=wo") == f"{sendoff} send --account=work "
+    assert shell.complete(f"{sendoff} send --account wo") == f"{sendoff} send --account work "
+    assert shell.complete(f"{sendoff} -C other send --account f") == f"{sendoff} -C other send --account far "
+
+
+def test_send_files(shell, sendoff):
+    assert shell.complete(f"{sendoff} send -a conf") == f"{sendoff} send -a config "
+    assert shell.complete(f"{sendoff} send --attach conf") == f"{sendoff} send --attach config "
+    assert shell.complete(f"{sendoff} send --attach=conf") == f"{sendoff} send --attach=config "
+    assert shell.complete(f"{sendoff} send -qa ol") == f"{sendoff} send -qa old/"
+
+
+def test_sendmail_does_not_send_so(shell, sendmail):
+    assert shell.complete(f"{sendmail} send --dry") == f"{sendmail} send --dry"
+    assert shell.complete(f"{sendmail} sen") == f"{sendmail} sen"
 
 
 def test_sendmail_has_no_queue_commands(shell, sendmail):

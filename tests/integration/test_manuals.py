@@ -58,7 +58,7 @@ def all_manuals():
 
 
 def test_pages_are_there():
-    assert {"sendoff.1", "sendoff-queue.1", "sendmail.8", "sendoff.conf.5"} <= {page.name for page in PAGES}
+    assert {"sendoff.1", "sendoff-send.1", "sendoff-queue.1", "sendmail.8", "sendoff.conf.5"} <= {page.name for page in PAGES}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -164,6 +164,45 @@ def test_refused_options_are_refused():
 
 def test_sendoff_page_has_its_own_options():
     assert parse_items((MAN / "sendoff.1").read_text(encoding="ascii")) == {"C": True, "config": True}
+
+
+def send_help_options():
+    """{letter or long name: None, "=" or "[="} of `sendoff send --help`: whether it takes a value."""
+    text = subprocess.run([binary("sendoff"), "send", "--help"], capture_output=True, text=True, check=True,
+                          timeout=60).stdout
+    shown = {}
+    for line in re.findall(r"^  (-\S.*?|    --\S.*?)(?:  |$)", text, re.M):
+        letter, name, value = re.fullmatch(r" *(?:-(\w))?(?:, )?(?:--([\w-]+)(\[?=)?.*)?", line).groups()
+        shown.update({one: value for one in (letter, name) if one})
+    assert len(shown) > 40, "the help looks other than this test expects"
+    return shown
+
+
+def test_options_of_send_are_those_of_help():
+    source = (MAN / "sendoff-send.1").read_text(encoding="ascii")
+    described = {}
+    for item in re.findall(r"^\.It (Fl .*)$", source, re.M):
+        for one in item.split(" , "):
+            words = one.split()
+            described[words[1].lstrip("-")] = "[=" if "Op" in words else "=" if "Ar" in words else None
+    assert described == send_help_options()
+
+
+def test_receipts_are_described():
+    source = (ROOT / "src/command/receipt.c").read_text(encoding="utf-8")
+    names = set(re.findall(r'add_(?:line|buf)\(out, "([a-z-]+)"', source)) | {"size", "exit-status"}
+    assert len(names) > 10, "the receipt looks other than this test expects"
+    page = (MAN / "sendoff-send.1").read_text(encoding="ascii")
+    section = page.split("\n.Sh OUTPUT FOR PROGRAMS\n")[1].split("\n.Sh ")[0]
+    assert set(re.findall(r"^\.It Va ([a-z-]+)$", section, re.M)) == names
+
+
+def test_what_send_says_on_a_terminal_is_described():
+    source = (ROOT / "src/command/report.c").read_text(encoding="utf-8")
+    said = re.findall(r'"((?:sent to|queued as) [^"]*)', source)
+    assert len(said) == 4, "success is told otherwise than this test expects"
+    for line in said:
+        assert re.search(pattern(unescape(line.removesuffix("\\n"))), manual("sendoff-send.1")), line
 
 
 def test_help_fits():

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -480,7 +481,8 @@ def test_quiet_on_a_terminal(send):
 def test_typing(host, send):
     status, shown = on_terminal(send, BOB, stdin_too=True)
     assert status == 0 and texts(arrived(host)) == [TEXT.decode()]
-    assert shown.replace(TEXT.decode(), "").startswith("Type the text; Ctrl-D on a line of its own ends it (--edit opens an editor).\n")
+    asked = "Type the text; Ctrl-D on a line of its own ends it (--edit opens an editor).\n"
+    assert shown.replace(TEXT.decode(), "").startswith(asked)
 
 
 def test_no_text_on_a_terminal(send):
@@ -492,6 +494,47 @@ def test_verbose(send):
     result = send("-v", BOB)
     assert result.status == 0 and f"C: RCPT TO:<{BOB}>" in result.stderr
     assert f"sent to {BOB}" in result.stderr
+
+
+class Slow:
+    """A server that takes its time over the content."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        client, _ = self._listener.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        with client, client.makefile("rwb", buffering=0) as file:
+            file.write(b"220 slow.example.net\r\n")
+            while not file.readline().startswith(b"DATA"):
+                file.write(b"250 ok\r\n")
+            file.write(b"354 go on\r\n")
+            tail, until = b"", time.monotonic() + self._seconds
+            while not tail.endswith(b"\r\n.\r\n"):
+                tail = (tail + client.recv(1 << 16))[-8:]
+                time.sleep(0.02 if time.monotonic() < until else 0)
+            file.write(b"250 2.0.0 at last\r\n")
+            file.readline()
+
+
+@pytest.mark.parametrize("seconds, term, args, shown_at_all", [
+    (2.5, "xterm", [], True), (0, "xterm", [], False), (2.5, "dumb", [], False), (2.5, "xterm", ["-q"], False),
+])
+def test_progress(send, seconds, term, args, shown_at_all):
+    """A bar that grows, and is gone in the end."""
+    slow = Slow(seconds)
+    send.configure(f"server smtp://127.0.0.1:{slow.port}\ntls none\nfrom {ALICE}\n")
+    send.write("large.bin", b"\xff" * 12_000_000)
+    status, shown = on_terminal(send, *args, "-a", str(send.folder / "large.bin"), BOB, env={"TERM": term})
+    assert status == 0
+    percents = [int(found) for found in re.findall(r"\r\[#* *\] +(\d+) %  \d+\.\d MB of 16\.4 MB", shown)]
+    assert bool(percents) == shown_at_all and percents == sorted(percents) and len(percents) < 20
+    last = shown.rstrip("\n").rpartition("\r")[2]
+    assert last == ("" if args else f"sent to {BOB}: 250 2.0.0 at last")
 
 
 def lines(receipt):

@@ -623,6 +623,11 @@ def explain(name, point, broken, run, findings, sandbox):
     )
 
 
+def is_sanitized():
+    """Whether the program was built with the address sanitizer: it is slow then."""
+    return b"__asan_init" in binary("sendoff").read_bytes()
+
+
 def _fast_folder():
     """A file system in memory, where there is one: nothing here asks a disk."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -70,6 +70,7 @@ static const struct row {
 	{ "Subject: \x80", "windows-1252", "Subject: =?utf-8?B?4oKs?=" },
 	{ "Subject: caf\xe9 x", "", "Subject: =?unknown-8bit?Q?caf=E9?= x" },
 	{ "Subject: \xe9", "utf-8", "Subject: =?unknown-8bit?Q?=E9?=" },
+	{ "Subject: \xe9", "IBM037", "Subject: =?unknown-8bit?Q?=E9?=" },
 	{ "Subject: \xe9", "utf-7", "Subject: =?unknown-8bit?Q?=E9?=" },
 	{ "Subject: \xe9", "iso-8859-1//IGNORE", "Subject: =?unknown-8bit?Q?=E9?=" },
 	{ "Subject: \xc3\xa9", "iso-8859-1", "Subject: =?utf-8?B?w6k=?=" },

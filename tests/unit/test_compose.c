@@ -103,7 +103,7 @@ make(const struct compose *c, struct buf *out)
 	read_back(&m, out);
 	message_release(&m);
 	root = strstr(out->data, "boundary=\"=_");
-	if (root != NULL) {
+	if (root != NULL && c->seed == NULL) {
 		char *copy = strndup(root + strlen("boundary=\"=_"), UNIQUE_LEN), *at;
 
 		assert_non_null(copy);
@@ -565,6 +565,60 @@ attaches_messages(void **state)
 	buf_release(&longer);
 }
 
+/* A line end amid two blocks is one, wherever it is cut. */
+static void
+attaches_messages_of_any_size(void **state)
+{
+	(void)state;
+	for (size_t shift = 0; shift < 9; shift++) {
+		struct compose_part part = { .name = "a.eml" };
+		struct compose c = nothing();
+		struct buf content = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+
+		buf_addf(&content, "A: b\r\n\r\n%.*s", (int)shift, X10);
+		buf_addf(&wanted, "A: b\n\n%.*s", (int)shift, X10);
+		while (content.len < 2 * COMPOSE_BLOCK) {
+			buf_adds(&content, "xxxxxxx\r\n");
+			buf_adds(&wanted, "xxxxxxx\n");
+		}
+		buf_adds(&wanted, "\n--=_B_0--\n");
+		fill_part(&part, (struct span){ content.data, content.len });
+		c.parts = &part;
+		c.part_count = 1;
+		make(&c, &out);
+		assert_non_null(strstr(out.data, wanted.data));
+		compose_close(&part, 1);
+		buf_release(&content);
+		buf_release(&wanted);
+		buf_release(&out);
+	}
+}
+
+/* Within HTML, where the multipart says that it is 7bit. */
+static void
+attaches_messages_inline(void **state)
+{
+	static const struct {
+		const char *content, *wanted;
+	} rows[] = {
+		{ "A: b\n\nx\n", "Content-Type: message/rfc822; name=a.eml\n" },
+		{ "A: b\n\n\xc3\xa9\n", "Content-Type: application/octet-stream; name=a.eml\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compose_part part = { .role = PART_INLINE, .name = "a.eml" };
+		struct compose c = nothing();
+
+		fill_part(&part, span_of(rows[i].content));
+		c.html = span_of("x");
+		c.parts = &part;
+		c.part_count = 1;
+		check_has(&c, rows[i].wanted);
+		compose_close(&part, 1);
+	}
+}
+
 /* Files around the block that is read at a time come back octet for octet, from a file and from a pipe. */
 static void *
 feed(void *argument)
@@ -637,12 +691,12 @@ attaches_files_of_any_size(void **state)
 	}
 }
 
-/* A file whose size is not what it was when it was looked at first. */
+/* A file whose size is not what it was when it was looked at first; one that grows without end is not read to it. */
 static void
 sees_that_a_file_changed(void **state)
 {
 	static const off_t sizes[][2] = {
-		{ 10, 9 }, { 10, 11 }, { COMPOSE_BLOCK, 1 }, { COMPOSE_BLOCK, COMPOSE_BLOCK + 1 },
+		{ 10, 9 }, { 10, 11 }, { COMPOSE_BLOCK, 1 }, { COMPOSE_BLOCK, COMPOSE_BLOCK + 1 }, { 10, (off_t)1 << 50 },
 	};
 	struct message m;
 
@@ -1057,7 +1111,8 @@ wraps_a_base(void **state)
 		{ "A: b\n\n\xff\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
 		  "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n\xff\n" ENDS },
 		{ "Content-Transfer-Encoding: binary\n\nx\n",
-		  "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n--=_B_0\nContent-Transfer-Encoding: binary\n\nx\n" ENDS },
+		  "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n--=_B_0\n"
+		  "Content-Transfer-Encoding: binary\n\nx\n" ENDS },
 		/* Signed, and what is no multipart that ends as one should. */
 		{ "Content-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n", "MIME-Version: 1.0\n" MIXED
 		  "\n--=_B_0\nContent-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n" ENDS },
@@ -1253,6 +1308,8 @@ main(void)
 		cmocka_unit_test(finds_types),
 		cmocka_unit_test(refuses_types),
 		cmocka_unit_test(attaches_messages),
+		cmocka_unit_test(attaches_messages_of_any_size),
+		cmocka_unit_test(attaches_messages_inline),
 		cmocka_unit_test(attaches_files_of_any_size),
 		cmocka_unit_test(sees_that_a_file_changed),
 		cmocka_unit_test(opens_what_can_be_attached),

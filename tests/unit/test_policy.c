@@ -159,7 +159,8 @@ test_rows(void **state)
 static void
 test_long(void **state)
 {
-	static const char *const parts[] = { "a", "=?utf-8?q?a?=", "=?utf-8?q?a?= ", "=?utf-8?q?a?=\r\n ", "\"a\" ", "(a)", "(", "\\",
+	static const char *const parts[] = {
+	    "a", "=?utf-8?q?a?=", "=?utf-8?q?a?= ", "=?utf-8?q?a?=\r\n ", "\"a\" ", "(a)", "(", "\\",
 		"a@b, ", "\xff" };
 	const struct account *account = account_with(OWN);
 

@@ -181,7 +181,8 @@ static const struct {
 	bool no_dsn, from_session;
 } attempts[] = {
 	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1", USUAL },
-	{ "", "atat", "accepted 0 2; waiting 1 3 temporary; attempt; next", "accepted waiting accepted waiting, attempts 1", USUAL },
+	{ "", "atat", "accepted 0 2; waiting 1 3 temporary; attempt; next", "accepted waiting accepted waiting, attempts 1",
+	  USUAL },
 	{ "", "tttt", "waiting 0-3 temporary; attempt; next", "waiting waiting waiting waiting, attempts 1", USUAL },
 	{ "", "utua", "accepted 3; refused 0 recipient-unknown; waiting 1 temporary; refused 2 recipient-unknown; attempt; next",
 	    "refused waiting refused accepted, attempts 1", USUAL },

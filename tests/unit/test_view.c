@@ -142,7 +142,8 @@ gives_reasons(void **state)
 	buf_adds(&recipient.err.reply, "450-4.2.0 one\n450 4.2.0 two");
 	assert_reason(&item, "host mx:25 said: 450-4.2.0 one 450 4.2.0 two");
 	item.in_doubt = true;
-	assert_reason(&item, "host mx:25 said: 450-4.2.0 one 450 4.2.0 two; possible duplicate: an attempt ended without an answer");
+	assert_reason(&item, "host mx:25 said: 450-4.2.0 one 450 4.2.0 two; "
+	    "possible duplicate: an attempt ended without an answer");
 	recipient.state = ITEM_REFUSED;
 	assert_reason(&item, "refused, the sender is to be told: host mx:25 said: 450-4.2.0 one 450 4.2.0 two");
 	item.failed = true;

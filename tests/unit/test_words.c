@@ -55,6 +55,7 @@ static const struct row texts[] = {
 	{ "\xc3\xa9 " X10 X10 X10 " 1234567890123456789", " =?utf-8?B?w6k=?= " X10 X10 X10 " 1234567890123456789" },
 	{ "\xc3\xa9 " X10 X10 X10 " 12345678901234567890",
 	  " =?utf-8?B?w6k=?= " X10 X10 X10 "\r\n 12345678901234567890" },
+	{ "\xc3\xa9 " X60 " 1234567890123456", " =?utf-8?B?w6k=?=\r\n " X60 " 1234567890123456" },
 	{ X10 X10 X10 X10 X10 " \xc3\xa9", " " X10 X10 X10 X10 X10 "\r\n =?utf-8?B?w6k=?=" },
 	/* A word that fits no line is encoded; the first one where it does not fit beside the name. */
 	{ X60 "123456789", " " X60 "123456789" },
@@ -212,6 +213,9 @@ tells_the_longest_line(void **state)
 	fold_text(&f, span_of("a " X60 X60 " b"));
 	fold_end(&f);
 	assert_int_equal(f.longest, 121);
+	for (int i = 0; i < 130; i++)
+		fold_raw(&f, span_of("y"));
+	assert_int_equal(f.longest, 130);
 	buf_release(&out);
 }
 
