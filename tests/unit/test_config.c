@@ -983,8 +983,6 @@ static struct row rows[] = {
 	    "logfile_time_format %s\n"
 	    "aliases\n",
 	    MSMTPS_IS " auth=off plain" },
-	{ "aliases", MSMTPS "aliases /etc/aliases\n",
-	    AT(2) "this version cannot do \"aliases\", and without it mail to local names would go elsewhere" },
 	{ "set_from_header on", MSMTPS "set_from_header on\n",
 	    AT(2) "this version cannot do \"set_from_header\", and without it the message would keep its own From "
 	    "header" },

@@ -233,7 +233,8 @@ test_too_large(void **state)
 
 	(void)state;
 	for (unsigned over = 0; over < 2; over++) {
-		static const char added[] = "From: \"root on nas.example.net\"\r\n <alice@example.org>\r\nX-Original-From: root\r\n";
+		static const char added[] = "From: \"root on nas.example.net\"\r\n <alice@example.org>\r\n"
+		    "X-Original-From: root\r\n";
 		struct envelope envelope;
 		struct message message;
 		struct policy policy;

@@ -399,12 +399,14 @@ static const struct {
 } notices[] = {
 	{ "r01 a23 A", NOTICE_FAILED, 'a', 0, "notice failed 0 1; attempt failed", "settled settled accepted accepted, attempts 4",
 	    true },
-	{ "r0 w1 a23 A", NOTICE_FAILED, 'a', 0, "notice failed 0; attempt failed", "settled waiting accepted accepted, attempts 5", false },
+	{ "r0 w1 a23 A", NOTICE_FAILED, 'a', 0, "notice failed 0; attempt failed",
+	  "settled waiting accepted accepted, attempts 5", false },
 	{ "r0123 A", NOTICE_FAILED, 't', 0, "attempt failed; next", "refused refused refused refused, attempts 3", false },
 	{ "r0123 A", NOTICE_FAILED, 'd', 0, "attempt failed; next", "refused refused refused refused, attempts 3", false },
 	{ "r0123 A", NOTICE_FAILED, 't', 20, "attempt failed; next", "refused refused refused refused, attempts 3", false },
 	/* The notice itself is too old, or refused: a person must see the message. */
-	{ "r0123 A", NOTICE_FAILED, 't', 21, "attempt failed; failed", "refused refused refused refused, failed, attempts 3", false },
+	{ "r0123 A", NOTICE_FAILED, 't', 21, "attempt failed; failed",
+	  "refused refused refused refused, failed, attempts 3", false },
 	{ "r0123 A", NOTICE_FAILED, 'u', 0, "attempt failed; failed", "refused refused refused refused, failed, attempts 3", false },
 	{ "w0123 A", NOTICE_DELAYED, 'a', 5, "notice delayed 0 1 2 3; attempt delayed",
 	    "waiting+delay waiting+delay waiting+delay waiting+delay, attempts 3", false },
