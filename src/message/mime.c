@@ -241,6 +241,7 @@ take_line(struct mime *m, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* What the line is that out ends with, and begins at `begin`: what is to be continued must be there already. */
 static enum header_line
 classify(const struct buf *out, size_t begin)
 {
@@ -250,7 +251,9 @@ classify(const struct buf *out, size_t begin)
 	while (line.len > 0 && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
 		line.len--;
 	kind = header_classify(line);
-	return kind == HEADER_CONTINUATION && begin == 0 ? HEADER_OTHER : kind;
+	if (kind == HEADER_CONTINUATION && begin == 0)
+		return HEADER_OTHER;
+	return kind == HEADER_MBOX_FROM && begin > 0 ? HEADER_OTHER : kind;
 }
 
 /* True where the line that begins here is a delimiter, or there is none. */
@@ -274,41 +277,43 @@ replace_nuls(struct buf *out)
 			out->data[i] = ' ';
 }
 
+/* A line of the header, or what ends it: *ends. */
+static int
+read_header_line(struct mime *m, struct buf *out, bool *blank, bool *ends, struct err *err)
+{
+	size_t begin = out->len;
+	uint64_t at = m->at;
+
+	if (ends_header(m, ends, err) < 0)
+		return -1;
+	if (*ends)
+		return 0;
+	if (take_line(m, out, err) < 0)
+		return -1;
+	switch (classify(out, begin)) {
+	case HEADER_BLANK:
+		*blank = *ends = true;
+		buf_truncate(out, begin);
+		return 0;
+	case HEADER_OTHER:
+		*ends = true;
+		buf_truncate(out, begin);
+		mime_go(m, at, true);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 int
 mime_read_header(struct mime *m, struct buf *out, bool *blank, struct err *err)
 {
 	bool ends = false;
 
 	*blank = false;
-	while (!ends && !*blank) {
-		size_t begin = out->len;
-		uint64_t at = m->at;
-
-		if (ends_header(m, &ends, err) < 0)
+	while (!ends)
+		if (read_header_line(m, out, blank, &ends, err) < 0)
 			return -1;
-		if (ends)
-			break;
-		if (take_line(m, out, err) < 0)
-			return -1;
-		switch (classify(out, begin)) {
-		case HEADER_BLANK:
-			*blank = true;
-			buf_truncate(out, begin);
-			break;
-		case HEADER_FIELD:
-		case HEADER_CONTINUATION:
-			break;
-		case HEADER_MBOX_FROM:
-			if (begin == 0)
-				break;
-			/* fall through */
-		default:
-			ends = true;
-			buf_truncate(out, begin);
-			mime_go(m, at, true);
-			break;
-		}
-	}
 	m->line_start = true;
 	replace_nuls(out);
 	return 0;

@@ -84,9 +84,14 @@ def read(path):
                 process, name, text, result, note = found.groups()
                 if nth is None:
                     nth = counts[process, name] = counts.get((process, name), 0) + 1
-                value = None if result == "?" else int(result, 0)
+                value = None if result == "?" else _number(result)
                 calls.append(Call(int(process), name, text, value, nth, "INJECTED" in note))
     return calls
+
+
+def _number(text):
+    """umask(2) gives a number with a zero before it."""
+    return int(text, 16 if text.startswith("0x") else 10)
 
 
 def _octets(text):

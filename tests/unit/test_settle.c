@@ -407,7 +407,8 @@ static const struct {
 	/* The notice itself is too old, or refused: a person must see the message. */
 	{ "r0123 A", NOTICE_FAILED, 't', 21, "attempt failed; failed",
 	  "refused refused refused refused, failed, attempts 3", false },
-	{ "r0123 A", NOTICE_FAILED, 'u', 0, "attempt failed; failed", "refused refused refused refused, failed, attempts 3", false },
+	{ "r0123 A", NOTICE_FAILED, 'u', 0, "attempt failed; failed",
+	  "refused refused refused refused, failed, attempts 3", false },
 	{ "w0123 A", NOTICE_DELAYED, 'a', 5, "notice delayed 0 1 2 3; attempt delayed",
 	    "waiting+delay waiting+delay waiting+delay waiting+delay, attempts 3", false },
 	/* What tells of no failure is not worth a person's time. */
