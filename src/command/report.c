@@ -347,6 +347,8 @@ report_attempt(void *arg, const struct attempt *attempt)
 	log_field(&line, "queue", item->id);
 	if (attempt->notice != NOTICE_NONE)
 		log_field(&line, "notice", notice_word(attempt->notice));
+	if (attempt->repeats)
+		log_field(&line, "possible_duplicate", "yes");
 	log_message(&line, attempt->account, attempt->delivery->tx.envelope, attempt->delivery->tx.message);
 	log_delivery(&line, attempt->delivery);
 	log_line(attempt->account, well ? LOG_INFO : LOG_NOTICE, &line);

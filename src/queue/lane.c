@@ -65,6 +65,7 @@ tell(const struct work *work, const struct err *err, bool removed)
 		.delivery = err == NULL ? &work->delivery : NULL,
 		.err = err,
 		.notice = work->notice,
+		.repeats = work->repeats,
 		.removed = removed,
 	};
 
@@ -197,6 +198,7 @@ prepare(struct work *work, struct err *err)
 	int result;
 
 	work->notice = choose_notice(&work->item);
+	work->repeats = work->notice == NOTICE_NONE ? work->item.in_doubt : work->item.notice_in_doubt == work->notice;
 	if (work->notice != NOTICE_NONE) {
 		if (prepare_notice(work, err) < 0)
 			return -1;

@@ -21,6 +21,7 @@ struct work {
 	struct envelope envelope;	/* the notice's */
 	struct message message;		/* the notice's */
 	struct delivery delivery;
+	bool repeats;			/* an attempt before ended without an answer: this one may deliver it twice */
 	unsigned turns;			/* how often it was sent ahead, and some recipients stayed undecided */
 };
 

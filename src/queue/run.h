@@ -38,6 +38,7 @@ struct attempt {
 	const struct delivery *delivery;	/* NULL: no server was asked: err tells why */
 	const struct err *err;			/* what kept it from being tried; NULL */
 	enum notice notice;			/* what was sent was no message but a notice about it */
+	bool repeats;				/* it may have been delivered before: an attempt had ended without an answer */
 	bool removed;				/* it has left the queue */
 };
 
