@@ -191,7 +191,7 @@ job_hand_over(struct job *job, struct err *err)
 		.message = &job->message,
 		.store = &job->store,
 		.queue_path = job->no_queue ? NULL : job->config.queue_dir,
-		.config_path = job->config_path,
+		.config_path = job->config.given,
 		.when = when_to_deliver(job),
 		.wait_ms = wait_ms(job),
 		.mail_refusals = wants_mail(job),

@@ -339,7 +339,7 @@ report_attempt(void *arg, const struct attempt *attempt)
 	bool well = attempt->delivery != NULL && delivery_verdict(attempt->delivery) == ERR_NONE;
 
 	(void)arg;
-	if (attempt->account == NULL) {
+	if (attempt->account == NULL || attempt->delivery == NULL) {
 		report_trouble(NULL, item->id, attempt->err);
 		return;
 	}

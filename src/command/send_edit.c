@@ -120,7 +120,8 @@ write_file(struct edit *edit, const struct buf *content, struct err *err)
 
 	if (asprintf(&edit->path, "%s/sendoff-XXXXXX.eml", temp_dir()) < 0) {
 		edit->path = NULL;
-		return err_memory(err);
+		err_memory(err);
+		return -1;
 	}
 	fd = mkostemps(edit->path, (int)strlen(".eml"), O_CLOEXEC);
 	if (fd < 0) {

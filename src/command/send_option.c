@@ -15,9 +15,9 @@ enum { KEY_LEN_MAX = 200 };	/* octets of an idempotency key */
 
 /* What text becomes part of headers, and a line break in it another header: nothing is taken out, all of it is refused. */
 static int
-check_line(const struct send_row *row, const char *value, struct err *err)
+check_line(const char *option, const char *value, struct err *err)
 {
-	return strpbrk(value, "\r\n") == NULL ? 0 : err_set(err, ERR_USAGE, "--%s: a line break in its value", row->name);
+	return strpbrk(value, "\r\n") == NULL ? 0 : err_set(err, ERR_USAGE, "--%s: a line break in its value", option);
 }
 
 /* The member that the row sets. */
@@ -32,7 +32,7 @@ set_text(struct send_options *options, const struct send_row *row, const char *v
 {
 	const char **to = member(options, row);
 
-	if (check_line(row, value, err) < 0)
+	if (check_line(row->name, value, err) < 0)
 		return -1;
 	*to = value;
 	return 0;
@@ -86,7 +86,7 @@ add_word(struct word_list *list, const char *word, struct err *err)
 static int
 add_addresses(struct send_options *options, const struct send_row *row, const char *value, struct err *err)
 {
-	if (check_line(row, value, err) < 0)
+	if (check_line(row->name, value, err) < 0)
 		return -1;
 	return add_word(member(options, row), value, err);
 }
@@ -105,14 +105,14 @@ row_for_header(struct span name)
 	return NULL;
 }
 
-static int
-add_header(struct send_options *options, const struct send_row *row, const char *value, struct err *err)
+int
+send_options_header(struct send_options *options, const char *value, struct err *err)
 {
 	const char *colon = strchr(value, ':');
 	struct span name = { value, colon != NULL ? (size_t)(colon - value) : 0 };
 	const struct send_row *own;
 
-	if (check_line(row, value, err) < 0)
+	if (check_line("header", value, err) < 0)
 		return -1;
 	if (colon == NULL || header_classify(span_of(value)) != HEADER_FIELD)
 		return err_set(err, ERR_USAGE, "--header takes \"Name: value\"");
@@ -123,6 +123,13 @@ add_header(struct send_options *options, const struct send_row *row, const char 
 	if (span_starts_nocase(name, "Content-") || span_is_nocase(name, "MIME-Version") || span_starts_nocase(name, "Resent-"))
 		return err_set(err, ERR_USAGE, "--header cannot set %.*s", (int)name.len, name.data);
 	return add_word(&options->headers, value, err);
+}
+
+static int
+add_header(struct send_options *options, const struct send_row *row, const char *value, struct err *err)
+{
+	(void)row;
+	return send_options_header(options, value, err);
 }
 
 static int
@@ -354,12 +361,6 @@ find_letter(char letter)
 	return NULL;
 }
 
-int
-send_options_header(struct send_options *options, const char *header, struct err *err)
-{
-	return add_header(options, find_name(span_of("header")), header, err);
-}
-
 /* Where parsing stands. */
 struct parsing {
 	struct send_options *options;
@@ -424,10 +425,16 @@ parse_cluster(struct parsing *p, const char *word, struct err *err)
 	return 0;
 }
 
+/* A recipient, as by --to. */
+static int
+add_operand(struct send_options *options, const char *word, struct err *err)
+{
+	return check_line("to", word, err) < 0 ? -1 : add_word(&options->to, word, err);
+}
+
 static int
 parse_words(struct parsing *p, struct err *err)
 {
-	const struct send_row *to = find_name(span_of("to"));
 	bool options = true;
 
 	while (p->next < p->end) {
@@ -441,7 +448,7 @@ parse_words(struct parsing *p, struct err *err)
 		if (strcmp(word, "-") == 0)
 			result = err_set(err, ERR_USAGE, "\"-\" is nobody to send to; standard input is read anyway");
 		else if (!options || word[0] != '-')
-			result = add_addresses(p->options, to, word, err);
+			result = add_operand(p->options, word, err);
 		else
 			result = word[1] == '-' ? parse_long(p, word, err) : parse_cluster(p, word, err);
 		if (result < 0)

@@ -15,12 +15,11 @@
 
 enum {
 	HOST_MAX = 320,			/* octets of this host's name */
+	NAME_LEN_MAX = 1024,		/* octets of a breaker's name */
 	RECORDS_MAX = STORE_TAIL_MAX,
 	TURNS_MAX = 1000,
 	PACE_MAX_MS = 3600 * 1000,	/* a message that would have to wait longer for its place is left for another run */
 };
-
-static const char PACE_NAME[] = "rate";
 
 void
 lane_init(struct lane *lane, const struct config *config, const struct account *account, struct store *store,
@@ -254,7 +253,7 @@ shift(struct lane *lane)
 	struct work *work = lane->works[0];
 
 	lane->count--;
-	memmove(lane->works, lane->works + 1, lane->count * sizeof(work));
+	memmove(lane->works, lane->works + 1, lane->count * sizeof(struct work *));
 	if (lane->ahead > 0)
 		lane->ahead--;
 	return work;
@@ -374,7 +373,7 @@ die(struct lane *lane)
 static bool
 keep_pace(const struct lane *lane)
 {
-	struct buf name = BUF_INIT(HOST_MAX + sizeof(PACE_NAME));
+	struct buf name = BUF_INIT(NAME_LEN_MAX);
 	int64_t now = clock_wall_ms(), at = now;
 	bool taken = true;
 

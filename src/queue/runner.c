@@ -180,6 +180,7 @@ run_fresh(const struct runner *runner, struct store *store, const struct run_opt
 	struct config config = CONFIG_INIT;
 	int status = config_load(&config, runner->config_path, err);
 
+	*result = (struct run_result){ .next_ms = INT64_MAX };
 	if (status == 0 && config.count == 0)
 		status = err_set(err, ERR_CONFIG, "there is no configuration to run the queue with");
 	if (status == 0)
@@ -326,12 +327,12 @@ runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 	struct store store = STORE_INIT;
 	struct run_result result;
 	struct alarm_clock clock;
-	int status = store_open(&store, runner->queue_path, true, err);
 
-	if (status == 0)
-		mkdirat(store.dir, STORE_RUN, 0700);
+	if (store_open(&store, runner->queue_path, true, err) < 0)
+		return -1;
+	mkdirat(store.dir, STORE_RUN, 0700);
 	alarm_init(&clock, runner->queue_path);
-	while (status == 0) {
+	for (;;) {
 		int64_t until = deadline_in(interval_ms);
 
 		options.reached = take_note(&store, NOTE_REACHED_NAME) || options.reached;
@@ -339,7 +340,4 @@ runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 		run_anyway(runner, &store, &options, &result);
 		options.reached = alarm_sleep(&clock, until);
 	}
-	alarm_release(&clock);
-	store_close(&store);
-	return status;
 }

@@ -11,7 +11,7 @@
  *	r01 z01		… refused, settled
  *	A Af		ATTEMPT, of the message or a notice
  *	Nf01 Nd01 Nr01	NOTICE
- *	n H U F R	NEXT, HOLD, RELEASE, FAILED, RETRY
+ *	n H U F R T	NEXT, HOLD, RELEASE, FAILED, RETRY, AT
  *
  * Each record's time is its number in the script.
  */
@@ -81,7 +81,8 @@ script_record(struct buf *out, const char *word, int64_t number)
 		r.notice = script_notice(&word);
 		break;
 	case 'n':
-		r.type = RECORD_NEXT;
+	case 'T':
+		r.type = letter == 'n' ? RECORD_NEXT : RECORD_AT;
 		r.next_ms = 1000 + number;
 		break;
 	case 'F':
@@ -150,6 +151,7 @@ script_describe(struct buf *out, const struct item *item)
 	buf_adds(out, item->in_doubt ? ", in doubt" : "");
 	buf_adds(out, notices[item->notice_in_doubt]);
 	buf_adds(out, item->held ? ", held" : "");
+	buf_adds(out, item->not_before_ms > 0 ? ", timed" : "");
 	buf_adds(out, item->failed ? ", failed" : "");
 	if (item->attempts > 0)
 		buf_addf(out, ", attempts %u", item->attempts);

@@ -158,6 +158,9 @@ static const struct {
 	{ 5, { .type = RECORD_HEADER }, "a record in its head is out of place" },
 	{ 0, { .type = RECORD_ENVELOPE, .notify = 16 }, "what its head asks to be reported makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .ret = 3 }, "what its head asks to be reported makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .priority = 20 }, "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .deliver_by = UINT64_MAX }, "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .hold_for = 1ULL << 63 }, "what its head asks of servers makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .sender = TEXT("a\r\nRSET") },
 	    "a name or an address in its head holds a control character" },
 	{ 0, { .type = RECORD_ENVELOPE, .envid = TEXT("a\n") },
@@ -268,6 +271,73 @@ too_many_recipients_are_told(void **state)
 	buf_release(&small);
 }
 
+/* What is asked of servers. */
+
+static const struct requests asked[] = {
+	{ .priority = 0 },
+	{ .require_tls = true },
+	{ .deliver_by_s = 1 },
+	{ .deliver_by_s = INT64_MAX, .deliver_by_return = true },
+	{ .hold_for_s = 86400 },
+	{ .has_priority = true, .priority = -9 },
+	{ .has_priority = true, .priority = 0 },
+	{ .has_priority = true, .priority = 9 },
+	{ true, 7200, true, true, 4, 60 },
+};
+
+static void
+requests_are_as_they_were_written(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		struct buf head = BUF_INIT(100000);
+		struct item item, again;
+		const struct requests *r = &again.envelope.requests;
+
+		make_item(&item);
+		item.envelope.requests = asked[i];
+		assert_int_equal(item_write_head(&item, &head, &err), 0);
+		item_init(&again);
+		assert_int_equal(item_read_head(&again, span_in(&head), true, &err), 0);
+		assert_int_equal(r->require_tls, asked[i].require_tls);
+		assert_int_equal(r->deliver_by_s, asked[i].deliver_by_s);
+		assert_int_equal(r->deliver_by_return, asked[i].deliver_by_return);
+		assert_int_equal(r->has_priority, asked[i].has_priority);
+		assert_int_equal(r->priority, asked[i].priority);
+		assert_int_equal(r->hold_for_s, asked[i].hold_for_s);
+		item_release(&item);
+		item_release(&again);
+		buf_release(&head);
+	}
+}
+
+/* When a message's time began, in milliseconds of the script; the example was queued long after. */
+static void
+the_time_begins_when_waiting_ends(void **state)
+{
+	struct buf tail = BUF_INIT(1000);
+	struct item item;
+
+	(void)state;
+	make_item(&item);
+	assert_int_equal(item_begin_ms(&item), item.queued_ms);
+	record_write(&tail, &(struct record){ .type = RECORD_AT, .next_ms = item.queued_ms + 5000 });
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
+	assert_int_equal(item.not_before_ms, item.queued_ms + 5000);
+	assert_int_equal(item_begin_ms(&item), item.queued_ms + 5000);
+	buf_clear(&tail);
+	record_write(&tail, &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1000 });
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
+	assert_int_equal(item.not_before_ms, 0);
+	assert_int_equal(item_begin_ms(&item), item.queued_ms + 1000);
+	buf_clear(&tail);
+	record_write(&tail, &(struct record){ .type = RECORD_AT, .next_ms = -1 });
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), -1);
+	assert_string_equal(err.what.data, "a record in its tail has a time that is none");
+	item_release(&item);
+	buf_release(&tail);
+}
+
 /* Tails. */
 
 static const struct {
@@ -321,8 +391,13 @@ static const struct {
 	{ "[ H ( U", "waiting waiting waiting" },
 	{ "[ F", "waiting waiting waiting, failed" },
 	{ "[ F [ R", "waiting waiting waiting" },
-	{ "[ r0 A F [ R", "refused waiting waiting, attempts 2" },
+	{ "[ r0 A F [ R", "waiting waiting waiting, attempts 2" },
 	{ "[ H F", "waiting waiting waiting, held, failed" },
+	{ "[ T", "waiting waiting waiting, timed" },
+	{ "[ T H", "waiting waiting waiting, held, timed" },
+	{ "[ T [ U", "waiting waiting waiting" },
+	{ "[ T [ R", "waiting waiting waiting, timed" },
+	{ "[ T [ T", "waiting waiting waiting, timed" },
 };
 
 static void
@@ -756,6 +831,8 @@ main(void)
 		cmocka_unit_test(heads_that_are_cut_or_changed_are_refused),
 		cmocka_unit_test(the_header_has_a_bound),
 		cmocka_unit_test(too_many_recipients_are_told),
+		cmocka_unit_test(requests_are_as_they_were_written),
+		cmocka_unit_test(the_time_begins_when_waiting_ends),
 		cmocka_unit_test(tails_mean_what_they_say),
 		cmocka_unit_test(what_is_active_is_not_in_doubt),
 		cmocka_unit_test(failures_and_times_are_kept),

@@ -161,8 +161,9 @@ no_changed_bit_of_the_block_is_missed(void **state)
 static const struct record full = {
 	.type = RECORD_OUTCOME, .time_ms = -1, .next_ms = INT64_MAX, .attempt = 3, .uid = UINT64_MAX, .notify = 5,
 	.ret = 6, .facts = 7, .header_line_max = 8, .body_line_max = 9, .state = 10, .notice = 11, .code = 12,
-	.at = 13, .length = 14,
-	.in_doubt = true, .needs_utf8 = true, .taken = true, .recipients = TEXT("\0\1\2"), .account = TEXT("account"),
+	.at = 13, .length = 14, .deliver_by = 15, .hold_for = 16, .priority = 17,
+	.in_doubt = true, .needs_utf8 = true, .taken = true, .require_tls = true, .deliver_by_return = true,
+	.recipients = TEXT("\0\1\2"), .account = TEXT("account"),
 	.sender = TEXT("sender"), .envid = TEXT("envid"), .address = TEXT("address"), .original = TEXT("original"),
 	.server = TEXT("server"), .tls = TEXT("tls"), .auth = TEXT("auth"), .kind = TEXT("kind"),
 	.enhanced = TEXT("4.2.1"), .text = TEXT("text\r\n"), .reply = TEXT("reply"),
@@ -185,6 +186,8 @@ assert_record(const struct record *a, const struct record *b)
 	assert_true(a->notify == b->notify && a->ret == b->ret && a->facts == b->facts && a->state == b->state);
 	assert_true(a->header_line_max == b->header_line_max && a->body_line_max == b->body_line_max);
 	assert_true(a->notice == b->notice && a->code == b->code && a->at == b->at && a->length == b->length);
+	assert_true(a->deliver_by == b->deliver_by && a->hold_for == b->hold_for && a->priority == b->priority);
+	assert_true(a->require_tls == b->require_tls && a->deliver_by_return == b->deliver_by_return);
 	assert_true(a->in_doubt == b->in_doubt && a->needs_utf8 == b->needs_utf8 && a->taken == b->taken);
 	assert_span(a->recipients, b->recipients);
 	assert_span(a->account, b->account);
@@ -207,6 +210,7 @@ records_are_as_they_were_written(void **state)
 	static const enum record_type types[] = {
 		RECORD_ENVELOPE, RECORD_RECIPIENT, RECORD_HEADER, RECORD_SENDING, RECORD_OUTCOME, RECORD_ATTEMPT,
 		RECORD_NEXT, RECORD_NOTICE, RECORD_HOLD, RECORD_RELEASE, RECORD_FAILED, RECORD_RETRY, RECORD_BATCH,
+		RECORD_AT,
 	};
 	struct buf out = BUF_INIT(100000);
 	struct record record;
@@ -316,7 +320,7 @@ static const struct {
 	{ 0, TEXT(""), RECORD_UNKNOWN },
 	{ RECORD_HEADER + 1, TEXT(""), RECORD_UNKNOWN },
 	{ RECORD_SENDING - 1, TEXT(""), RECORD_UNKNOWN },
-	{ RECORD_BATCH + 1, TEXT(""), RECORD_UNKNOWN },
+	{ RECORD_AT + 1, TEXT(""), RECORD_UNKNOWN },
 	{ 255, TEXT(""), RECORD_UNKNOWN },
 	/* A tag that is not known, with any content. */
 	{ RECORD_HOLD, TEXT("\xff\0\0\0\0"), RECORD_OK },

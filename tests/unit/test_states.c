@@ -505,6 +505,8 @@ static const struct row {
 	{ "H1", "[ H", NULL, NULL },
 	{ "H2", "[ H", h2, NULL },
 	{ "H3", "[ H [ U", NULL, NULL },
+	{ "H4", "[ T", NULL, NULL },
+	{ "H5", "[ T [ U", NULL, NULL },
 	{ "F1", "[ F", NULL, NULL },
 	{ "F2", "[ F [ R", NULL, NULL },
 	{ "R1", "", remove_it, NULL },
