@@ -27,9 +27,9 @@ bool convert_is_needed(const struct message *message, bool eightbit);
  *	around parts        (preamble, epilogue) octets that cannot be carried become '?', and lines that are too long are broken:
  *	                    that is for nobody to read
  *	message/rfc822      message/global too: is gone into, header and all
- *	header fields       8-bit text becomes encoded words and RFC 2231 parameters where it can (ascii.h), only where eightbit is
- *	                    false; where it cannot be, it stays in the message's own header, for others to decide about.  Lines
- *	                    that are too long are folded
+ *	header fields       where eightbit is false, 8-bit text becomes encoded words and RFC 2231 parameters (ascii.h); where
+ *	                    it cannot be, it stays in the message's own header, for others to decide about.  Lines that are
+ *	                    too long are folded
  *	signed, encrypted   multipart/signed, multipart/encrypted, message/partial, message/external-body: stays as it is, octet
  *	                    for octet, or the message is refused
  *

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What the integration tests share: the servers, started once, and their log under a test that failed."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from servers.dovecot import Dovecot  # noqa: E402
 from servers.postfix import Postfix  # noqa: E402
 
 home.protect()
+
+
+# Who starts tests behind a shell's "&", or with nohup, has these ignored, and so would all programs under test.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
