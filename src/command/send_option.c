@@ -378,8 +378,18 @@ refuse_name(struct span name, struct err *err)
 			nearest_try(&nearest, send_row(i)->name);
 	err_set(err, ERR_USAGE, "sendoff send has no option --%.*s", (int)name.len, name.data);
 	if (nearest.name != NULL)
-		err_hint(err, "did you mean --%s?", nearest.name);
-	return -1;
+		return err_hint(err, "did you mean --%s?", nearest.name);
+	return err_hint(err, "sendoff send --help");
+}
+
+static int
+refuse_letter(char letter, struct err *err)
+{
+	if (ascii_is_control(letter) || is_8bit(letter))
+		err_set(err, ERR_USAGE, "sendoff send has no such option");
+	else
+		err_set(err, ERR_USAGE, "sendoff send has no option -%c", letter);
+	return err_hint(err, "sendoff send --help");
 }
 
 /* "--name", "--name=value" or "--name value". */
@@ -411,8 +421,7 @@ parse_cluster(struct parsing *p, const char *word, struct err *err)
 		const char *value = letter + 1;
 
 		if (row == NULL)
-			return err_set(err, ERR_USAGE, ascii_is_control(*letter) || is_8bit(*letter) ?
-			    "sendoff send has no such option" : "sendoff send has no option -%c", *letter);
+			return refuse_letter(*letter, err);
 		if (row->arity == ARITY_NONE) {
 			if (row->apply(p->options, row, NULL, err) < 0)
 				return -1;
