@@ -156,7 +156,8 @@ send_one(struct smtp *s, struct transaction *tx, const struct around *around, st
 {
 	int result = 0;
 
-	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && transaction_count(tx, OUTCOME_PENDING) > 0; turn++)
+	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && (tx->announced ||
+	    transaction_count(tx, OUTCOME_PENDING) > 0); turn++)
 		result = smtp_may_send(s) ? smtp_send(s, tx, around, err) : -1;
 	check(result == 0 || err->kind != ERR_NONE || !smtp_may_send(s));
 	return result;
