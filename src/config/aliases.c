@@ -65,19 +65,6 @@ quoted_end(struct span text)
 	return NULL;
 }
 
-/* Appends what a text with quotation marks stands for. */
-static void
-add_unquoted(struct span text, struct buf *out)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == '"')
-			continue;
-		if (text.data[i] == '\\' && i + 1 < text.len)
-			i++;
-		buf_addc(out, text.data[i]);
-	}
-}
-
 /* Cuts the name off the line, up to its colon. */
 static bool
 cut_name(struct span *line, struct span *name)
@@ -113,7 +100,7 @@ add_alias(struct aliases *aliases, struct span name, struct span list, unsigned 
 		aliases->items = items;
 		aliases->cap = cap;
 	}
-	add_unquoted(name, &unquoted);
+	address_unquote(name, &unquoted);
 	alias = &aliases->items[aliases->count++];
 	*alias = (struct alias){ strdup(unquoted.data), span_dup(span_trim(list)), line };
 	buf_release(&unquoted);
@@ -286,7 +273,7 @@ expand_file(struct expansion *x, struct span path)
 	struct span rest;
 	int result;
 
-	add_unquoted(path, &name);
+	address_unquote(path, &name);
 	if (!x->aliases->may_include || name.data[0] != '/' || !buf_ok(&name))
 		result = err_set(x->err, ERR_CONFIG, ":include: wants a path that begins with \"/\"");
 	else
@@ -344,7 +331,7 @@ find(const struct aliases *aliases, struct span name)
 	struct buf unquoted = BUF_INIT(ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX);
 	size_t i;
 
-	add_unquoted(name, &unquoted);
+	address_unquote(name, &unquoted);
 	for (i = 0; i < aliases->count; i++)
 		if (span_is_nocase((struct span){ unquoted.data, unquoted.len }, aliases->items[i].name))
 			break;

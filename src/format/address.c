@@ -620,3 +620,15 @@ mailbox_local(const char *mailbox)
 
 	return (struct span){ mailbox, domain != NULL ? (size_t)(domain - mailbox) - 1 : strlen(mailbox) };
 }
+
+void
+address_unquote(struct span text, struct buf *out)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '"')
+			continue;
+		if (text.data[i] == '\\' && i + 1 < text.len)
+			i++;
+		buf_addc(out, text.data[i]);
+	}
+}

@@ -71,6 +71,9 @@ const char *mailbox_domain(const char *mailbox);
 /* Its local part, with quotes and backslashes. */
 struct span mailbox_local(const char *mailbox);
 
+/* Appends what a text with quoted strings stands for: without quotation marks, and backslashes before what they quote. */
+void address_unquote(struct span text, struct buf *out);
+
 /* The domain of a, empty where it has none. */
 struct span address_domain(const struct address *a);
 

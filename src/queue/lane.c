@@ -103,12 +103,12 @@ sync_removals(struct lane *lane, struct err *err)
 	return 0;
 }
 
-/* Who has the message, though its attempt goes on. */
+/* Who has the message, though its attempt goes on, or ended before its time. */
 static void
-add_accepted(const struct work *work, struct buf *records)
+add_accepted(const struct work *work, bool ended, struct buf *records)
 {
 	if (work->notice == NOTICE_NONE)
-		settle_accepted(&work->item, &work->delivery, clock_wall_ms(), records);
+		settle_accepted(&work->item, &work->delivery, ended, clock_wall_ms(), records);
 }
 
 /*
@@ -128,7 +128,7 @@ record_sending(void *arg, struct err *err)
 	};
 	int result;
 
-	add_accepted(work, &records);
+	add_accepted(work, false, &records);
 	record_write(&records, &record);
 	/* In this order, for file systems whose journal makes both durable at the first of the two syncs. */
 	result = store_append(&work->item, &records, err);
@@ -330,6 +330,18 @@ conclude(struct lane *lane, struct work *work)
 	work_free(work);
 }
 
+/* A turn has ended, and the next one's end has not gone out. */
+static bool
+is_between_turns(const struct work *work)
+{
+	if (work->delivery.tx.answers_due > 0)
+		return false;
+	for (size_t i = 0; i < work->item.envelope.count; i++)
+		if (work->item.recipients[i].sending)
+			return true;
+	return false;
+}
+
 static void
 save(struct work *work)
 {
@@ -337,7 +349,7 @@ save(struct work *work)
 	struct err err;
 
 	err_init(&err);
-	add_accepted(work, &records);
+	add_accepted(work, is_between_turns(work), &records);
 	if (store_append(&work->item, &records, &err) < 0)
 		tell_trouble(work, &err);
 	buf_release(&records);

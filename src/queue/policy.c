@@ -73,19 +73,6 @@ written_name(struct span body)
 	return (struct span){ body.data, 0 };
 }
 
-/* Takes the quotes off a quoted string. */
-static void
-add_unquoted(struct span text, struct buf *out)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == '"')
-			continue;
-		if (text.data[i] == '\\' && i + 1 < text.len)
-			i++;
-		buf_addc(out, text.data[i]);
-	}
-}
-
 /* Encoded words, and atoms between them. */
 static bool
 is_encoded(struct span name)
@@ -113,7 +100,7 @@ add_display_name(struct span body, const char *mailbox, struct buf *out)
 		add_origin(mailbox, &text);
 		buf_addc(&text, ')');
 	} else if (name.len > 0) {
-		add_unquoted(name, &text);
+		address_unquote(name, &text);
 		buf_adds(&text, " (");
 		add_origin(mailbox, &text);
 		buf_addc(&text, ')');

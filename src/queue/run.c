@@ -290,31 +290,33 @@ dead_lane(const struct run *run, const char *account)
 	return NULL;
 }
 
-/* 0: not its turn, as far as can be seen without a lock; most of a long queue that waits is seen so alone. */
+/* What keeps a message from being looked at, or taken. */
+static void
+note_result(struct run *run, const char *id, enum store_result result, const struct err *err)
+{
+	if (result == STORE_BUSY)
+		run->result->busy++;
+	else if (result == STORE_DAMAGED || result == STORE_FAILED)
+		tell_unusable(run, id, err);
+}
+
+/* False: not its turn, as far as can be seen without a lock; most of a long queue that waits is seen so alone. */
 static bool
 look_is_due(struct run *run, const char *id, struct err *err)
 {
 	struct item item;
-	bool due = false;
+	enum store_result result;
+	bool due;
 
 	item_init(&item);
-	switch (store_look(run->store, id, false, &item, err)) {
-	case STORE_OK:
-		if (item.active)
-			run->result->busy++;
-		else
-			due = is_selected(&run->options->selection, &item) && is_due(run, &item);
-		if (due && dead_lane(run, item.account) != NULL) {
-			leave_waiting(run, dead_lane(run, item.account));
-			due = false;
-		}
-		break;
-	case STORE_DAMAGED:
-	case STORE_FAILED:
-		tell_unusable(run, id, err);
-		break;
-	default:
-		break;
+	result = store_look(run->store, id, false, &item, err);
+	if (result == STORE_OK && item.active)
+		result = STORE_BUSY;
+	note_result(run, id, result, err);
+	due = result == STORE_OK && is_selected(&run->options->selection, &item) && is_due(run, &item);
+	if (due && dead_lane(run, item.account) != NULL) {
+		leave_waiting(run, dead_lane(run, item.account));
+		due = false;
 	}
 	item_release(&item);
 	return due;
@@ -324,24 +326,14 @@ static void
 take_item(struct run *run, const char *id, struct err *err)
 {
 	struct item item;
+	enum store_result result;
 
 	item_init(&item);
-	switch (store_take(run->store, id, &item, err)) {
-	case STORE_OK:
-		/* Once more: until now another may have worked on it. */
-		if (is_selected(&run->options->selection, &item) && is_due(run, &item))
-			try_item(run, &item);
-		break;
-	case STORE_BUSY:
-		run->result->busy++;
-		break;
-	case STORE_DAMAGED:
-	case STORE_FAILED:
-		tell_unusable(run, id, err);
-		break;
-	default:
-		break;
-	}
+	result = store_take(run->store, id, &item, err);
+	note_result(run, id, result, err);
+	/* Once more: until now another may have worked on it. */
+	if (result == STORE_OK && is_selected(&run->options->selection, &item) && is_due(run, &item))
+		try_item(run, &item);
 	item_release(&item);
 }
 

@@ -317,10 +317,11 @@ settle_attempt(const struct item *item, const struct delivery *d, const struct a
 }
 
 void
-settle_accepted(const struct item *item, const struct delivery *d, int64_t now_ms, struct buf *records)
+settle_accepted(const struct item *item, const struct delivery *d, bool ended, int64_t now_ms, struct buf *records)
 {
 	struct settlement settlement;
-	struct settling s = { .item = item, .delivery = d, .now_ms = now_ms, .records = records, .out = &settlement };
+	struct settling s = { .item = item, .account = d->account, .delivery = d, .now_ms = now_ms, .records = records,
+	    .out = &settlement };
 
 	begin(&s);
 	for (size_t i = 0; i < item->envelope.count; i++)
@@ -328,6 +329,8 @@ settle_accepted(const struct item *item, const struct delivery *d, int64_t now_m
 			add_to_group(&s, i, ITEM_ACCEPTED, NULL);
 	end_group(&s);
 	buf_release(&s.ranges);
+	if (ended)
+		write_attempt(&s, NOTICE_NONE);
 }
 
 void

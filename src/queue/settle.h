@@ -30,9 +30,9 @@ void settle_attempt(const struct item *item, const struct delivery *d, const str
 
 /*
  * Appends what is known for good of an attempt that goes on: who has the message, of those who had not.  For where it may be
- * cut off: without it, they would get the message again.
+ * cut off: without it, they would get the message again.  `ended`: nothing more of it went out, so that nobody else has it.
  */
-void settle_accepted(const struct item *item, const struct delivery *d, int64_t now_ms, struct buf *records);
+void settle_accepted(const struct item *item, const struct delivery *d, bool ended, int64_t now_ms, struct buf *records);
 
 /* As settle_attempt(), for an attempt to tell the sender: `item` is the message that the notice is about. */
 void settle_notice(const struct item *item, const struct delivery *d, const struct account *account, enum notice notice,

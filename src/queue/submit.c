@@ -202,7 +202,7 @@ add_sending(const struct item *item, const struct delivery *d, bool in_doubt, st
 {
 	const struct record record = { .type = RECORD_SENDING, .time_ms = clock_wall_ms(), .attempt = 1 };
 
-	settle_accepted(item, d, clock_wall_ms(), records);
+	settle_accepted(item, d, false, clock_wall_ms(), records);
 	if (in_doubt)
 		record_write(records, &record);
 }

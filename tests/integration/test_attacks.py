@@ -91,6 +91,7 @@ def test_ended_in_the_second_turn(picky, how):
     pause.go_on.set()
     assert takers(host) == [BOB]
     assert left_for(place) == [EVE]
+    assert not any(entry["in_doubt"] for entry in place.listing().values())
     assert place.run("-qf").is_silent
     assert takers(host) == [BOB, EVE]
     assert place.waiting() == []
@@ -105,6 +106,7 @@ def test_killed_in_the_second_turn(picky):
     assert pause.reached.wait(PATIENCE_S)
     assert end(process, signal.SIGKILL) == -signal.SIGKILL
     assert left_for(place) == [EVE]
+    assert all(entry["in_doubt"] for entry in place.listing().values())
     pause.go_on.set()
     host.replies.clear()
     place.run("-qf")
@@ -131,6 +133,7 @@ def test_ended_while_saying_goodbye(host, patient, features):
     assert pause.reached.wait(PATIENCE_S)
     assert end(process) == 0
     pause.go_on.set()
+    assert [line["result"] for line in patient.log()] == ["sent"]
     patient.run("-qf")
     assert takers(host) == [BOB]
     assert patient.waiting() == []
@@ -265,7 +268,8 @@ def test_server_that_drops_every_message(host, patient):
 
 def test_rate_holds_for_messages_ahead(tmp_path):
     """A window of messages waits for as many places."""
-    with Host(("PIPELINING", "CHUNKING", "DSN")) as host, Place(tmp_path, f"{host.config}rate 120\nwindow 4\n") as place:
+    settings = "rate 120\nwindow 4\n"
+    with Host(("PIPELINING", "CHUNKING", "DSN")) as host, Place(tmp_path, host.config + settings) as place:
         for _ in range(4):
             place.queued()
         place.run("-qf")
@@ -309,8 +313,8 @@ def test_run_folder_is_hostile(host, patient):
 
 def with_full_header():
     """A message whose header block has no room for another From."""
-    lines = [b"From: root", b"Date: Sun, 22 Nov 2026 01:00:00 +0000", b"Message-ID: <x@y.example>", b"To: bob@example.net"]
-    lines += [b"MIME-Version: 1.0", b"Content-Type: text/plain"]
+    lines = [b"From: root", b"To: bob@example.net", b"Date: Sun, 22 Nov 2026 01:00:00 +0000"]
+    lines += [b"Message-ID: <x@y.example>", b"MIME-Version: 1.0", b"Content-Type: text/plain"]
     while (left := HEADER_MAX - sum(len(line) + 2 for line in lines)) > 60:
         lines.append(b"X-A: " + b"a" * (min(left - 30, 700) - len("X-A: ") - 2))
     return b"\n".join(lines) + b"\n\nhello\n"

@@ -321,15 +321,18 @@ test_age(void **state)
 /* What is told of an attempt that goes on: only who has it, and had it not. */
 static const struct {
 	const char *before, *outcomes, *records;
-	bool no_dsn;
+	bool no_dsn, ended;
 } accepted[] = {
-	{ "", "tttt", "", false },
-	{ "", "uuuu", "", false },
-	{ "", "adta", "accepted 0 3", false },
-	{ "", "aaaa", "accepted 0-3 untold", true },
-	{ "a0 A", "saat", "accepted 1-2", false },
-	{ "a01", "aaaa", "accepted 2-3", false },
-	{ "S", "atat", "accepted 0 2", false },
+	{ "", "tttt", "", false, false },
+	{ "", "uuuu", "", false, false },
+	{ "", "adta", "accepted 0 3", false, false },
+	{ "", "aaaa", "accepted 0-3 untold", true, false },
+	{ "a0 A", "saat", "accepted 1-2", false, false },
+	{ "a01", "aaaa", "accepted 2-3", false, false },
+	{ "S", "atat", "accepted 0 2", false, false },
+	{ "S", "atat", "accepted 0 2; attempt", false, true },
+	{ "S a0", "atat", "accepted 2; attempt", false, true },
+	{ "S", "tttt", "attempt", false, true },
 };
 
 static void
@@ -345,7 +348,7 @@ test_accepted(void **state)
 		apply_script(&item, accepted[i].before);
 		make_delivery(&d, &item.envelope, accepted[i].outcomes);
 		d.has_dsn = !accepted[i].no_dsn;
-		settle_accepted(&item, &d, now_ms, &records);
+		settle_accepted(&item, &d, accepted[i].ended, now_ms, &records);
 		describe_records(&records, &out);
 		assert_string_equal(out.data, accepted[i].records);
 		delivery_release(&d);

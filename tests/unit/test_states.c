@@ -498,6 +498,8 @@ static const struct row {
 	{ "S10", "[ S", remove_and_bring_back, NULL },
 	{ "S11", "[ S", remove_and_sync, NULL },
 	{ "S12", "[ S ( a01 A", NULL, NULL },
+	{ "S13", "[ S ( a0 S", NULL, NULL },
+	{ "S14", "[ S ( a0 A", NULL, NULL },
 	{ "N1", "[ S ( a0 r1 A", NULL, NULL },
 	{ "N2", "[ S ( a0 r1 A ( Sf", NULL, NULL },
 	{ "N3", "[ S ( a0 r1 A ( Sf ( Nf1 Af", NULL, NULL },
