@@ -5,8 +5,8 @@
 #   make            sendoff, and links sendmail, mailq, newaliases to it, in build/
 #   make try        sends a message through a local Postfix and shows what arrives
 #   make check      builds and passes all tests; installs what they need
-#   make bench      sendoff beside msmtp, curl and swaks, its queue beside Postfix, nullmailer, dma and Exim; see
-#                   tests/bench/README; installs what it needs
+#   make bench      sendoff beside msmtp, curl, swaks, mutt, s-nail and nodemailer, its queue beside Postfix,
+#                   nullmailer, dma and Exim; see tests/bench/README; installs what it needs
 #   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
 #   make install    honours DESTDIR, prefix, sysconfdir; localstatedir is built in
 #
@@ -152,7 +152,7 @@ fuzz-short: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 # The benchmark: its server, its floor and its clock.
 BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed $(BUILD)/bench/durable \
-	$(BUILD)/bench/fill
+	$(BUILD)/bench/fill $(BUILD)/bench/encode
 
 $(BUILD)/bench/durable: tests/bench/durable.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -161,6 +161,10 @@ $(BUILD)/bench/durable: tests/bench/durable.c $(BUILD)/flags
 $(BUILD)/bench/fill: tests/bench/fill.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) $(LIBS)
+
+$(BUILD)/bench/encode: tests/bench/encode.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) $(LIBS) -lnettle -lcrypto
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

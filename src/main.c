@@ -209,7 +209,7 @@ main(int argc, char **argv)
 	settle_process();
 	err_init(&err);
 	result = run(argc, argv, &err);
-	if (result == 0 && fflush(stdout) != 0)
+	if (result == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		result = err_sys(&err, ERR_IO, "cannot write to standard output");
 	if (result < 0) {
 		status = err_exit_status(err.kind);

@@ -49,7 +49,8 @@ only_in '(^|[^_a-z])exit *\(' 'exit()' src/main.c
 only_in 'getenv' 'the environment' src/config/editor.c src/config/home.c src/config/load.c src/config/temp.c
 only_in '(^|[^_a-z])(strcat|strlcat|sprintf|gets|strtok|alloca) *\(' 'what buf.h replaces' -
 
-for file in $(git ls-files 'src/*.[ch]' 'tests/*.c' 'tests/*.py' 'tests/*.sh' 2>/dev/null); do
+files=$(git ls-files 'src/*.[ch]' 'tests/*.c' 'tests/*.py' 'tests/*.sh') || complain "git does not name the files"
+for file in $files; do
 	grep -q 'SPDX-License-Identifier: ISC' "$file" || complain "$file has no SPDX line"
 	long=$(awk '{ gsub(/\t/, "        "); if (length($0) > 132) print FNR }' "$file" | head -n 1)
 	[ -z "$long" ] || complain "$file:$long: more than 132 columns"

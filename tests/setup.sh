@@ -48,7 +48,9 @@ is_there_otherwise() {
 
 apt_get() {
     say "running apt-get $*${sudo:+, with sudo}"
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >&2
+    # A machine that has just started may update itself, and hold apt's lock.
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=2 \
+        -o Acquire::http::Timeout=60 -o Acquire::https::Timeout=60 "$@" >&2
 }
 
 install_missing() {

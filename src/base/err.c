@@ -30,6 +30,7 @@ static const struct kind kinds[ERR_KINDS] = {
 	[ERR_CANT_CREATE] = { "cannot-create", EX_CANTCREAT, true, NULL },
 	[ERR_IO] = { "input-output", EX_IOERR, false, NULL },
 	[ERR_TEMPORARY] = { "temporary", EX_TEMPFAIL, true, NULL },
+	[ERR_HOLD] = { "cannot-hold", EX_UNAVAILABLE, true, "where there is a queue, it waits there until then" },
 	[ERR_RESOLVE] = { "resolve", EX_TEMPFAIL, true, "is this machine connected, and /etc/resolv.conf right?" },
 	[ERR_CONNECT] = { "connect", EX_TEMPFAIL, true, "is the server's port right, and not blocked by a firewall?" },
 	[ERR_TIMEOUT] = { "timeout", EX_TEMPFAIL, true, NULL },

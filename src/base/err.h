@@ -33,6 +33,7 @@ enum err_kind {
 	ERR_CANT_CREATE,	/* a file cannot be made or written */
 	ERR_IO,			/* reading the message failed */
 	ERR_TEMPORARY,		/* the server said: later */
+	ERR_HOLD,		/* the server cannot hold the message until its time: here it can wait */
 	ERR_RESOLVE,		/* no answer about the server's name */
 	ERR_CONNECT,		/* the server cannot be reached */
 	ERR_TIMEOUT,		/* the server did not answer, or too slowly */

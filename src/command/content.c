@@ -8,11 +8,21 @@
 
 enum { CHUNK = 64 * 1024 };	/* octets of the body that are read at once */
 
+/* At once: what a stream could not write it forgets, and who flushes it later is not told. */
+static int
+put(FILE *out, struct span text, struct err *err)
+{
+	if (fwrite(text.data, 1, text.len, out) == text.len)
+		return 0;
+	return err_sys(err, ERR_IO, "cannot write to standard output");
+}
+
 /* Lines end in LF, as files have them: in wire form no CR is without LF.  To a terminal goes nothing that could control it. */
-static void
-print_content(FILE *out, struct span text, bool terminal)
+static int
+print_content(FILE *out, struct span text, bool terminal, struct err *err)
 {
 	struct buf shown = BUF_INIT(SIZE_MAX);
+	int result = 0;
 
 	while (text.len > 0) {
 		struct span run = span_cut(&text, '\r');
@@ -22,8 +32,9 @@ print_content(FILE *out, struct span text, bool terminal)
 		else
 			buf_add(&shown, run.data, run.len);
 	}
-	fwrite(shown.data, 1, shown.len, out);
+	result = buf_ok(&shown) ? put(out, (struct span){ shown.data, shown.len }, err) : err_memory(err);
 	buf_release(&shown);
+	return result;
 }
 
 /* To the last line end that text has, so that no character is cut in two where lines are not too long for that. */
@@ -41,7 +52,7 @@ print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
 	static char scratch[CHUNK];
 	uint64_t offset = 0;
 
-	while (offset < body->size && !ferror(out)) {
+	while (offset < body->size) {
 		struct span text;
 
 		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) < 0)
@@ -49,7 +60,8 @@ print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
 		if (text.len == 0)
 			return err_set(err, ERR_IO, "the stored message is shorter than it was");
 		text.len = whole_lines(text);
-		print_content(out, text, terminal);
+		if (print_content(out, text, terminal, err) < 0)
+			return -1;
 		offset += text.len;
 	}
 	return 0;
@@ -60,7 +72,8 @@ content_print(FILE *out, const struct message *message, struct err *err)
 {
 	bool terminal = isatty(fileno(out));
 
-	print_content(out, (struct span){ message->header.data, message->header.len }, terminal);
-	fputc('\n', out);
-	return print_body(out, &message->body, terminal, err);
+	if (print_content(out, (struct span){ message->header.data, message->header.len }, terminal, err) < 0 ||
+	    put(out, span_of("\n"), err) < 0 || print_body(out, &message->body, terminal, err) < 0)
+		return -1;
+	return fflush(out) == 0 ? 0 : err_sys(err, ERR_IO, "cannot write to standard output");
 }

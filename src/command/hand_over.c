@@ -96,6 +96,8 @@ leave(struct submission *s)
 {
 	struct handing *handing = s->arg;
 	const struct job *job = handing->job;
+	int status = EXIT_SUCCESS;
+	struct err err;
 
 	s->fate = FATE_QUEUED;
 	/* What came of the attempt is told by who goes on with it. */
@@ -104,10 +106,13 @@ leave(struct submission *s)
 	report_log_submission(job->account, s);
 	if (tells_success(job, s))
 		report_submission(stderr, job->account, s);
-	if (job->told != NULL)
-		job->told(job->arg, s, EXIT_SUCCESS);
+	err_init(&err);
+	if (job->told != NULL && job->told(job->arg, s, status, &err) < 0) {
+		report_error(stderr, NULL, &err);
+		status = err_exit_status(err.kind);
+	}
 	fflush(stdout);
-	_exit(EXIT_SUCCESS);
+	_exit(status);
 }
 
 /* Neither sent nor queued: many callers do not look at the exit status, and this message is all there is. */
@@ -155,14 +160,20 @@ commit(void *arg, struct err *err)
 static int
 tell(struct job *job, struct submission *s, struct err *err)
 {
+	struct err untold;
 	int result;
 
 	report(job, s);
 	if (s->fate == FATE_UNSENT && s->queue_path != NULL)
 		job_save_letter(job);
 	result = verdict(job, s, err);
-	if (job->told != NULL && !s->behind)
-		job->told(job->arg, s, result < 0 ? err_exit_status(err->kind) : 0);
+	err_init(&untold);
+	if (job->told != NULL && !s->behind &&
+	    job->told(job->arg, s, result < 0 ? err_exit_status(err->kind) : 0, &untold) < 0 && result == 0) {
+		err_move(err, &untold);
+		result = -1;
+	}
+	err_release(&untold);
 	return result;
 }
 
@@ -212,7 +223,7 @@ job_hand_over(struct job *job, struct err *err)
 	transcript_release(&handing.transcript);
 	if (result == 0)
 		result = tell(job, &s, err);
-	job->is_lost = result < 0 && !s.tried;
+	job->is_lost = result < 0 && !s.tried && !s.queued;
 	submission_release(&s);
 	return result;
 }

@@ -217,23 +217,14 @@ json_part(struct json *json, const char *name, struct span text)
 }
 
 static void
-json_time(struct json *json, const char *name, int64_t ms)
-{
-	if (ms > 0)
-		json_number(json, name, ms / 1000);
-	else
-		json_null(json, name);
-}
-
-static void
 json_event(struct json *json, const struct record *record)
 {
 	json_text(json, "event", event_name(record->type));
-	json_time(json, "time", record->time_ms);
+	json_seconds(json, "time", record->time_ms);
 	if (record->attempt > 0)
 		json_number(json, "attempt", (int64_t)record->attempt);
 	if (record->type == RECORD_NEXT || record->type == RECORD_AT)
-		json_time(json, "next_attempt", record->next_ms);
+		json_seconds(json, "next_attempt", record->next_ms);
 	if (record->notice != NOTICE_NONE)
 		json_text(json, "notice", notice_name(record->notice));
 	if (record->type == RECORD_HOLD || record->type == RECORD_RELEASE || record->type == RECORD_RETRY)

@@ -35,10 +35,11 @@ struct job {
 	bool shows_progress;		/* a line on a terminal shows how far a long message is */
 	/*
 	 * Called before the message can be anywhere else than here (submission.commit); and when it is known what became of
-	 * it, with the exit status, in the process that the caller waits for.  NULL: neither is wanted.
+	 * it, with the exit status, in the process that the caller waits for: where that fails, it is the failure of a call
+	 * in which all else went well.  NULL: neither is wanted.
 	 */
 	int (*commit)(void *arg, struct err *err);
-	void (*told)(void *arg, const struct submission *s, int status);
+	int (*told)(void *arg, const struct submission *s, int status, struct err *err);
 	void *arg;			/* of both */
 
 	struct config config;

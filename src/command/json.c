@@ -122,6 +122,15 @@ json_number(struct json *json, const char *name, int64_t number)
 }
 
 void
+json_seconds(struct json *json, const char *name, int64_t ms)
+{
+	if (ms > 0)
+		json_number(json, name, ms / 1000);
+	else
+		json_null(json, name);
+}
+
+void
 json_bool(struct json *json, const char *name, bool value)
 {
 	begin_value(json, name);

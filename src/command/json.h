@@ -29,6 +29,7 @@ void json_end(struct json *json, char bracket);				/* '}' or ']' */
 void json_span(struct json *json, const char *name, struct span text);
 void json_text(struct json *json, const char *name, const char *text);	/* NULL: null */
 void json_number(struct json *json, const char *name, int64_t number);
+void json_seconds(struct json *json, const char *name, int64_t ms);	/* ms since 1970; 0 and less: null */
 void json_bool(struct json *json, const char *name, bool value);
 void json_null(struct json *json, const char *name);
 

@@ -2,7 +2,7 @@
 /*
  * How far a long message is on its way, in a line on a terminal:
  *
- *	[#########################               ]  63 %  22.8 of 36.2 MB
+ *	[#########################               ]  63 %  22.8 MB of 36.2 MB
  *
  * It appears when sending has taken a second, and is wiped out before anything else is said.
  */

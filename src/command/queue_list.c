@@ -21,15 +21,6 @@ struct list {
 /* JSON */
 
 static void
-json_seconds(struct json *json, const char *name, int64_t ms)
-{
-	if (ms > 0)
-		json_number(json, name, ms / 1000);
-	else
-		json_null(json, name);
-}
-
-static void
 json_reply(struct json *json, const struct err *err)
 {
 	json_begin(json, "last_reply", '{');
@@ -99,6 +90,26 @@ json_notify(struct json *json, unsigned notify)
 	json_end(json, ']');
 }
 
+/* Those that the message makes. */
+static void
+json_requests(struct json *json, const struct requests *r)
+{
+	json_begin(json, "requests", '{');
+	if (r->require_tls)
+		json_bool(json, "require_tls", true);
+	if (r->deliver_by_s > 0) {
+		json_number(json, "deliver_by", r->deliver_by_s);
+		json_text(json, "deliver_by_mode", r->deliver_by_return ? "return" : "notify");
+	}
+	if (r->has_priority)
+		json_number(json, "mt_priority", r->priority);
+	if (r->hold_for_s > 0)
+		json_number(json, "hold_for", r->hold_for_s);
+	if (r->hold_until_s > 0)
+		json_number(json, "hold_until", r->hold_until_s);
+	json_end(json, '}');
+}
+
 void
 queue_json_members(struct json *json, const struct item *item, bool all)
 {
@@ -124,6 +135,7 @@ queue_json_members(struct json *json, const struct item *item, bool all)
 	json_bool(json, "notice_in_doubt", item->notice_in_doubt != NOTICE_NONE);
 	json_span(json, "note", (struct span){ item->note.data, item->note.len });
 	json_notify(json, item->envelope.notify);
+	json_requests(json, &item->envelope.requests);
 }
 
 static void

@@ -108,6 +108,17 @@ print_dsn(FILE *out, const struct envelope *envelope)
 }
 
 static void
+print_requests(FILE *out, const struct requests *requests)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	view_requests(requests, &text);
+	if (text.len > 0)
+		print_line(out, "asks for", text.data);
+	buf_release(&text);
+}
+
+static void
 print_envelope(FILE *out, const struct item *item, int64_t now_ms)
 {
 	struct buf id = BUF_INIT(TEXT_MAX);
@@ -123,6 +134,7 @@ print_envelope(FILE *out, const struct item *item, int64_t now_ms)
 	print_label(out, "user id");
 	fprintf(out, "%" PRIu64 "\n", item->uid);
 	print_dsn(out, &item->envelope);
+	print_requests(out, &item->envelope.requests);
 	print_line(out, "sender", item->envelope.sender[0] != '\0' ? item->envelope.sender : "<> (the null sender)");
 	buf_release(&id);
 }

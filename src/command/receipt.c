@@ -160,6 +160,20 @@ add_next(struct buf *out, const struct submission *s)
 	buf_release(&when);
 }
 
+/* Until when the server that took it holds it back. */
+static void
+add_held(struct buf *out, const struct submission *s)
+{
+	const struct transaction *tx = &s->delivery.tx;
+	struct buf when = BUF_INIT(64);
+
+	if (s->tried && tx->held_until_s > 0 && transaction_count(tx, OUTCOME_ACCEPTED) > 0) {
+		view_time(tx->held_until_s * 1000, &when);
+		add_buf(out, "held-until", &when);
+	}
+	buf_release(&when);
+}
+
 void
 receipt_add(struct buf *out, const struct submission *s, int status)
 {
@@ -172,6 +186,7 @@ receipt_add(struct buf *out, const struct submission *s, int status)
 	add_line(out, "account", span_of(s->account->name));
 	buf_addf(out, "size: %" PRIu64 "\nexit-status: %d\n", message_size(s->message), status);
 	add_next(out, s);
+	add_held(out, s);
 	for (size_t i = 0; i < s->envelope->count; i++)
 		add_recipient(out, s, i);
 	buf_release(&id);

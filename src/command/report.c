@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "command/view.h"
 
 enum { NAMED_MAX = 20 };	/* addresses in one line of the log */
 
@@ -68,6 +69,13 @@ any_in_doubt(const struct delivery *d)
 	return false;
 }
 
+/* The server cannot hold the message until its time. */
+static bool
+cannot_hold(const struct delivery *d)
+{
+	return delivery_verdict(d) == ERR_HOLD;
+}
+
 static void
 print_fate(FILE *out, const struct delivery *d)
 {
@@ -79,29 +87,26 @@ print_fate(FILE *out, const struct delivery *d)
 	} else if (any_in_doubt(d)) {
 		fputs("  message: in doubt: no clear answer came after the whole message, so that it may have been delivered; "
 		    "sending it again may deliver it twice\n", out);
-	} else if (err_is_temporary(delivery_verdict(d))) {
+	} else if (err_is_temporary(delivery_verdict(d)) && !cannot_hold(d)) {
 		fputs("  message: not sent and not queued: send it again later\n", out);
 	} else {
 		fputs("  message: not sent\n", out);
 	}
 }
 
-/* It is in the queue because it was to be: until when. */
+/* It is in the queue because it was to be, or because the server cannot hold it: until when. */
 static void
 print_kept(FILE *out, const struct submission *s)
 {
-	char when[64] = "?";
-	time_t at = (time_t)(s->not_before_ms / 1000);
-	struct tm local;
+	struct buf when = BUF_INIT(64);
 
-	if (s->hold) {
+	view_time(s->item.not_before_ms, &when);
+	if (s->hold)
 		fprintf(out, "queued as %s, and held until: sendoff queue release %s\n", s->item.id, s->item.id);
-		return;
-	}
-	if (localtime_r(&at, &local) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z", &local);
-	fprintf(out, "queued as %s, to be sent at %s; it needs a run of the queue then: the runner waits for it\n", s->item.id,
-	    when);
+	else
+		fprintf(out, "queued as %s, to be sent at %s%s; it needs a run of the queue then: the runner waits for it\n",
+		    s->item.id, when.data, s->tried ? ": the server cannot hold it" : "");
+	buf_release(&when);
 }
 
 /* The message is in the queue: where to look, and when it goes on. */
@@ -112,16 +117,16 @@ print_queued(FILE *out, const struct submission *s)
 	time_t next = (time_t)(s->item.next_ms / 1000);
 	struct tm local;
 
-	if (s->hold || s->not_before_ms > 0) {
+	if (s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0) {
+		print_addresses(out, "  message: sent to ", &s->delivery, OUTCOME_ACCEPTED, false);
+		fputc('\n', out);
+	}
+	if (s->hold || s->item.not_before_ms > 0) {
 		print_kept(out, s);
 		return;
 	}
 	if (s->item.next_ms > 0 && localtime_r(&next, &local) != NULL)
 		strftime(when, sizeof(when), "%H:%M", &local);
-	if (s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0)
-		print_addresses(out, "  message: sent to ", &s->delivery, OUTCOME_ACCEPTED, false);
-	if (s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0)
-		fputc('\n', out);
 	fprintf(out, "  message: queued as %s (next try %s): sendoff queue show %s\n", s->item.id, when, s->item.id);
 }
 
@@ -145,11 +150,12 @@ print_failures(FILE *out, const struct account *account, const struct delivery *
 			report_error(out, account->name, &d->tx.outcomes[i].err);
 }
 
-/* All is well: the server's words, on one line. */
+/* All is well: the server's words, on one line; and until when it holds the message. */
 static void
 print_success(FILE *out, const struct submission *s)
 {
 	struct span rest = { s->delivery.tx.acceptance.data, s->delivery.tx.acceptance.len };
+	struct buf held = BUF_INIT(64);
 	size_t count = s->envelope->count;
 
 	if (count == 1)
@@ -161,7 +167,11 @@ print_success(FILE *out, const struct submission *s)
 
 		fprintf(out, " %.*s", (int)line.len, line.data);
 	}
+	view_time(s->delivery.tx.held_until_s * 1000, &held);
+	if (s->delivery.tx.held_until_s > 0)
+		fprintf(out, "; the server holds it until %s", held.data);
 	fputc('\n', out);
+	buf_release(&held);
 }
 
 void
@@ -171,7 +181,8 @@ report_submission(FILE *out, const struct account *account, const struct submiss
 		print_success(out, s);
 		return;
 	}
-	if (s->tried)
+	/* What was to be, is: the time has its own line. */
+	if (s->tried && !(s->queued && cannot_hold(&s->delivery)))
 		print_failures(out, account, &s->delivery);
 	if (s->fate == FATE_UNSENT && s->queue_err.what.len > 0)
 		report_error(out, NULL, &s->queue_err);
@@ -249,6 +260,18 @@ log_message(struct buf *line, const struct account *account, const struct envelo
 }
 
 static void
+log_acceptance(struct buf *line, const struct delivery *d)
+{
+	struct buf when = BUF_INIT(64);
+
+	log_field(line, "reply", d->tx.acceptance.data);
+	view_time(d->tx.held_until_s * 1000, &when);
+	if (d->tx.held_until_s > 0)
+		log_field(line, "held_until", when.data);
+	buf_release(&when);
+}
+
+static void
 log_delivery(struct buf *line, const struct delivery *d)
 {
 	const struct err *err = main_error(d);
@@ -261,7 +284,7 @@ log_delivery(struct buf *line, const struct delivery *d)
 	log_number(line, "size", (long long)message_size(d->tx.message));
 	log_number(line, "delay_ms", (long long)d->elapsed_ms);
 	if (transaction_count(&d->tx, OUTCOME_ACCEPTED) > 0)
-		log_field(line, "reply", d->tx.acceptance.data);
+		log_acceptance(line, d);
 	if (err != NULL)
 		log_failure(line, err);
 }

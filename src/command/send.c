@@ -67,10 +67,10 @@ read_addresses(struct send *send, struct err *err)
 	if (add_recipients(job, &o->to, err) < 0 || add_recipients(job, &o->cc, err) < 0 ||
 	    add_recipients(job, &o->bcc, err) < 0 || check_list("--reply-to", o->reply_to, err) < 0)
 		return -1;
-	if (o->from != NULL && o->from[0] == '\0')
-		return err_set(err, ERR_USAGE, "--from needs an address");
 	if (o->from != NULL && job_set_sender(job, o->from, "--from", err) < 0)
 		return -1;
+	if (o->from != NULL && job->envelope.sender[0] == '\0')
+		return err_set(err, ERR_USAGE, "--from needs an address");
 	if (job->envelope.count == 0 && !o->from_headers && o->output == NULL)
 		return err_set(err, ERR_NO_RECIPIENT, "nobody to send to");
 	job->envelope.notify = o->notify;
@@ -170,25 +170,33 @@ make_message(struct send *send, struct err *err)
 	return 0;
 }
 
-static void
-print_receipt(const struct send *send, const struct buf *receipt)
+/* Who is told of the failure, where all else went well, must not send it again. */
+static int
+print_receipt(const struct send *send, const struct buf *receipt, struct err *err)
 {
-	if (send->options.receipt || send->options.json)
-		receipt_print(stdout, (struct span){ receipt->data, receipt->len }, send->options.json);
+	if (!send->options.receipt && !send->options.json)
+		return 0;
+	receipt_print(stdout, (struct span){ receipt->data, receipt->len }, send->options.json);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	err_sys(err, ERR_IO, "cannot write to standard output");
+	return err_hint(err, "the message is sent or queued all the same: do not send it again");
 }
 
 /* For the job: in the process that the caller waits for. */
-static void
-told(void *arg, const struct submission *s, int status)
+static int
+told(void *arg, const struct submission *s, int status, struct err *err)
 {
 	struct send *send = arg;
 	struct buf receipt = BUF_INIT(RECEIPT_MAX);
+	int result;
 
 	send->told = true;
 	receipt_add(&receipt, s, status);
 	once_told(&send->once, s, status, &receipt);
-	print_receipt(send, &receipt);
+	result = print_receipt(send, &receipt, err);
 	buf_release(&receipt);
+	return result;
 }
 
 static int
@@ -205,18 +213,18 @@ repeat(const struct send *send, struct err *err)
 {
 	const struct key *key = &send->once.key;
 	struct buf when = BUF_INIT(64);
+	int result = print_receipt(send, &key->receipt, err);
 
-	print_receipt(send, &key->receipt);
 	view_time(key->begun_ms, &when);
 	if (key->status != 0) {
 		err_set(err, err_kind_for(key->status), "the key \"%s\" was used at %s, and the message was not sent: "
 		    "nothing is tried again", send->options.key, when.data);
-		err_hint(err, "the receipt tells why; to try it again, give another key");
+		result = err_hint(err, "the receipt tells why; to try it again, give another key");
 	} else if (isatty(STDERR_FILENO) && !send->options.quiet) {
 		fprintf(stderr, "sent already, at %s, with this key: %s\n", when.data, key->message_id.data);
 	}
 	buf_release(&when);
-	return key->status != 0 ? -1 : 0;
+	return result;
 }
 
 static int

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,7 +51,7 @@ send_draft_wants_stdin(const struct send_options *options)
 	return true;
 }
 
-/* Opens a file with text; standard input stays what it is. */
+/* Opens a file with text, a FIFO without waiting for its writer; standard input stays what it is. */
 static int
 open_text(struct send_draft *draft, const char *path, int *fd, struct err *err)
 {
@@ -59,9 +60,10 @@ open_text(struct send_draft *draft, const char *path, int *fd, struct err *err)
 	*fd = STDIN_FILENO;
 	if (send_path_is_stdin(path))
 		return 0;
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (*fd < 0)
 		return err_sys(err, ERR_NO_INPUT, "cannot read %s", path);
+	draft->paths[draft->file_count] = path;
 	draft->files[draft->file_count++] = *fd;
 	if (fstat(*fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		errno = EISDIR;
@@ -105,6 +107,23 @@ open_body(struct send_draft *draft, struct err *err)
 	return 0;
 }
 
+/* All are open: in whichever order their writers come, none waits for another file to be opened first. */
+static int
+wait_for_writers(const struct send_draft *draft, struct err *err)
+{
+	for (size_t i = 0; i < draft->file_count; i++) {
+		struct pollfd pollfd = { .fd = draft->files[i], .events = POLLIN };
+		int flags = fcntl(draft->files[i], F_GETFL), result;
+
+		do
+			result = poll(&pollfd, 1, -1);
+		while (result < 0 && errno == EINTR);
+		if (result < 0 || flags < 0 || fcntl(draft->files[i], F_SETFL, flags & ~O_NONBLOCK) < 0)
+			return err_sys(err, ERR_NO_INPUT, "cannot read %s", draft->paths[i]);
+	}
+	return 0;
+}
+
 static int
 open_texts(struct send_draft *draft, struct err *err)
 {
@@ -114,9 +133,10 @@ open_texts(struct send_draft *draft, struct err *err)
 		return -1;
 	if (o->text_file != NULL && open_text(draft, o->text_file, &draft->compose.text_fd, err) < 0)
 		return -1;
-	if (o->html_file == NULL)
-		return 0;
-	return open_text(draft, o->html_file, &draft->compose.html_fd, err) < 0 ? -1 : set_html_dir(draft, o->html_file, err);
+	if (o->html_file != NULL && (open_text(draft, o->html_file, &draft->compose.html_fd, err) < 0 ||
+	    set_html_dir(draft, o->html_file, err) < 0))
+		return -1;
+	return wait_for_writers(draft, err);
 }
 
 /* Message-IDs, each with its angle brackets, which people leave out. */
@@ -131,7 +151,7 @@ add_ids(struct buf *out, const char *option, const char *text, struct err *err)
 
 		if (word.len == 0)
 			continue;
-		if (memchr(word.data + !bare, '<', word.len - !bare) != NULL || span_has_control(word) ||
+		if (memchr(word.data + !bare, '<', word.len - !bare) != NULL || span_has_control(word) || span_is(word, "<>") ||
 		    (bare ? memchr(word.data, '>', word.len) != NULL : word.data[word.len - 1] != '>'))
 			return err_set(err, ERR_USAGE, "%s takes Message-IDs, as <1234@example.org>", option);
 		buf_addf(out, "%s%s%.*s%s", out->len > 0 ? " " : "", bare ? "<" : "", (int)word.len, word.data, bare ? ">" : "");

@@ -20,6 +20,7 @@ struct send_draft {
 	struct send_options *options;	/* borrowed; its parts are opened */
 	struct compose compose;
 	int files[DRAFT_FILES];		/* -1: none, or standard input */
+	const char *paths[DRAFT_FILES];	/* theirs; borrowed */
 	size_t file_count;
 	struct buf to, cc;		/* the lists as one */
 	struct buf in_reply_to, references;

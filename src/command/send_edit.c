@@ -22,6 +22,7 @@ enum {
 	TEXT_MAX = 64 * 1024 * 1024,	/* octets of the text */
 	FIELDS_MAX = 1024 * 1024,	/* … of headers */
 	PIECE = 64 * 1024,
+	LINE_SHOWN = 100,		/* octets of a line that is no header */
 };
 
 void
@@ -140,6 +141,13 @@ write_file(struct edit *edit, const struct buf *content, struct err *err)
 
 /* The editor. */
 
+/* Where it can, the shell makes way for the editor: Ctrl-C would end a shell that waits, amid the editing. */
+static const char *
+way(const char *command)
+{
+	return strpbrk(command, "|&;<>()$`\\\"'*?[#~=%!{}\n") == NULL ? "exec " : "";
+}
+
 /* In the child: the shell, for the command may have arguments; its terminal is ours, also where our input is a pipe. */
 static void
 become_editor(const char *path)
@@ -154,17 +162,18 @@ become_editor(const char *path)
 	}
 	wait_forget();
 	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
-	if (asprintf(&command, "%s \"$@\"", editor_command()) > 0)
+	if (asprintf(&command, "%s%s \"$@\"", way(editor_command()), editor_command()) > 0)
 		execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
 	_exit(127);
 }
 
-/* Ctrl-C is the editor's while it runs. */
+/* Ctrl-C and Ctrl-\ are the editor's while it runs. */
 static int
 run_editor(const char *path, struct err *err)
 {
-	void (*before)(int) = signal(SIGINT, SIG_IGN);
+	void (*interrupt)(int) = signal(SIGINT, SIG_IGN), (*quit)(int) = signal(SIGQUIT, SIG_IGN);
 	pid_t pid = fork();
 	int status = -1;
 
@@ -172,7 +181,8 @@ run_editor(const char *path, struct err *err)
 		become_editor(path);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	signal(SIGINT, before);
+	signal(SIGINT, interrupt);
+	signal(SIGQUIT, quit);
 	if (pid < 0)
 		return err_sys(err, ERR_SYSTEM, "cannot start the editor");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -257,18 +267,33 @@ is_blank(struct span text)
 	return true;
 }
 
+/*
+ * An empty line ends the headers.  Another one that is none is a slip: what stands below it, such as a Bcc, is not meant to be
+ * read by all.
+ */
+static int
+end_header(size_t len, struct span *body, struct err *err)
+{
+	struct span rest = *body, line = span_cut(&rest, '\n');
+
+	if (is_blank(line))
+		*body = rest;
+	else if (len > 0)
+		return err_set(err, ERR_USAGE, "\"%.*s\" is not a header: a name, a colon and a value are wanted",
+		    (int)(line.len < LINE_SHOWN ? line.len : LINE_SHOWN), line.data);
+	return 0;
+}
+
 static int
 take_all(struct edit *edit, struct span text, struct send_options *o, struct err *err)
 {
 	size_t len = header_len(text);
 	struct span body = { text.data + len, text.len - len };
 
-	if (body.len > 0 && (body.data[0] == '\n' || (body.data[0] == '\r' && body.len > 1)))
-		span_cut(&body, '\n');
-	if (take_fields(edit, (struct span){ text.data, len }, o, err) < 0)
-		return -1;
-	if (memchr(body.data, '\0', body.len) != NULL)
+	if (memchr(text.data, '\0', text.len) != NULL)
 		return err_set(err, ERR_MESSAGE, "the text has a NUL");
+	if (end_header(len, &body, err) < 0 || take_fields(edit, (struct span){ text.data, len }, o, err) < 0)
+		return -1;
 	buf_add(&edit->text, body.data, body.len);
 	o->body = edit->text.data;
 	o->body_file = NULL;
@@ -304,9 +329,10 @@ edit_run(struct edit *edit, struct send_options *options, struct err *err)
 void
 edit_end(struct edit *edit, bool keep)
 {
-	if (edit->path != NULL && keep)
+	/* The editor may have taken it away. */
+	if (edit->path != NULL && keep && access(edit->path, F_OK) == 0)
 		fprintf(stderr, "  message: what was written is kept in %s\n", edit->path);
-	else if (edit->path != NULL)
+	else if (edit->path != NULL && !keep)
 		unlink(edit->path);
 	free(edit->path);
 	edit->path = NULL;

@@ -2,6 +2,7 @@
 #include "command/send_once.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "command/report.h"
@@ -104,6 +105,7 @@ use(struct once *once, enum key_result result, const char *key, struct err *err)
 	switch (result) {
 	case KEY_FREE:
 		once->taken = true;
+		once->owner = getpid();
 		return 0;
 	case KEY_DONE:
 		return 1;
@@ -173,7 +175,8 @@ once_told(struct once *once, const struct submission *s, int status, const struc
 void
 once_release(struct once *once)
 {
-	if (once->taken)
+	/* The parent has told what the key stands for: the child, in whose memory it is still to be told, lets it be. */
+	if (once->taken && once->owner == getpid())
 		key_forget(&once->key);
 	if (once->met)
 		key_release(&once->key);

@@ -6,6 +6,7 @@
 #define SENDOFF_COMMAND_SEND_ONCE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -21,6 +22,7 @@ struct once {
 	char content[DIGEST_HEX_LEN + 1];
 	bool met;		/* key is to be released */
 	bool taken;		/* it is ours */
+	pid_t owner;		/* … in this process: a child that goes on with the message has it in name alone */
 };
 
 /* Lifetime: all zeros, once_name(), once_digest(), once_take(), once_told() or none, once_release(). */

@@ -9,6 +9,7 @@
 #include "command/send_time.h"
 #include "config/nearest.h"
 #include "config/value.h"
+#include "format/date.h"
 #include "format/header.h"
 
 enum { KEY_LEN_MAX = 200 };	/* octets of an idempotency key */
@@ -321,6 +322,8 @@ static const struct send_row rows[] = {
 	{ 0, "dsn", ARITY_ARGUMENT, "WHEN", "delivery reports: never, or success,failure,delay", notify_words, set_notify, 0 },
 	{ 0, "at", ARITY_ARGUMENT, "TIME", "queue it, and send it then: 08:30, 2030-01-31T08:30+01:00", NULL, set_time, 0 },
 	{ 0, "in", ARITY_ARGUMENT, "DURATION", "queue it, and send it in 90s, 30m, 2h, 5d", NULL, set_delay, 0 },
+	{ 0, "future-release", ARITY_NONE, NULL, "with --at or --in: let the server hold it, if it can", NULL, set_flag,
+	    AT(future_release) },
 	{ 0, "hold", ARITY_NONE, NULL, "queue it until it is released", NULL, set_flag, AT(hold) },
 	{ 0, "idempotency-key", ARITY_ARGUMENT, "KEY", "send it once, however often this is called within a day", NULL,
 	    set_key, 0 },
@@ -481,9 +484,10 @@ check_pairs(const struct send_options *o, struct err *err)
 		{ o->raw, o->html || o->html_file != NULL, { "--raw", "--html" } },
 		{ o->raw, o->text_file != NULL, { "--raw", "--text" } },
 		{ o->raw, o->edit, { "--raw", "--edit" } },
-		{ o->no_queue, o->not_before_ms != 0, { "--no-queue", "--at" } },
+		{ o->no_queue, o->not_before_ms != 0 && !o->future_release, { "--no-queue", "--at" } },
 		{ o->no_queue, o->hold, { "--no-queue", "--hold" } },
 		{ o->hold, o->not_before_ms != 0, { "--hold", "--at" } },
+		{ o->hold, o->future_release, { "--hold", "--future-release" } },
 		{ o->verbose, o->quiet, { "--verbose", "--quiet" } },
 	};
 
@@ -507,6 +511,21 @@ check_stdin(const struct send_options *o, struct err *err)
 	return count < 2 ? 0 : err_set(err, ERR_USAGE, "standard input can be read for one thing alone");
 }
 
+/* The time is the server's to wait for, in whole seconds: not before. */
+static int
+settle_time(struct send_options *o, struct err *err)
+{
+	if (!o->future_release)
+		return 0;
+	if (o->not_before_ms == 0)
+		return err_set(err, ERR_USAGE, "--future-release needs a time: --at or --in");
+	o->requests.hold_until_s = (o->not_before_ms + 999) / 1000;
+	o->not_before_ms = 0;
+	if (o->requests.hold_until_s > DATE_UTC_MAX)
+		return err_set(err, ERR_USAGE, "--at: no server can be told a year behind 9999");
+	return 0;
+}
+
 int
 send_options_parse(struct send_options *options, int argc, char **argv, int64_t now_ms, struct err *err)
 {
@@ -517,7 +536,7 @@ send_options_parse(struct send_options *options, int argc, char **argv, int64_t 
 		return -1;
 	if (options->help)
 		return 0;
-	return check_pairs(options, err) < 0 ? -1 : check_stdin(options, err);
+	return check_pairs(options, err) < 0 || check_stdin(options, err) < 0 ? -1 : settle_time(options, err);
 }
 
 void

@@ -44,6 +44,7 @@ struct send_options {
 	const char *account;
 	unsigned notify;		/* enum notify, or'ed */
 	int64_t not_before_ms;		/* since 1970, 0: at once */
+	bool future_release;		/* the server is to hold it: requests.hold_until_s, and not_before_ms is 0 */
 	bool hold;
 	const char *key;		/* --idempotency-key */
 	bool receipt, json, dry_run, edit, verbose, quiet, no_queue, help;

@@ -75,7 +75,7 @@ send_part_parse(const char *option, const char *value, enum part_role role, stru
 		return -1;
 	if ((*word)[0] == '\0')
 		return err_set(err, ERR_USAGE, "%s needs the name of a file", option);
-	if (strcmp(*word, "-") == 0)
+	if (send_path_is_stdin(*word))
 		part->path = STDIN_PATH;
 	return 0;
 }

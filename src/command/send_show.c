@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "command/send_show.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "command/content.h"
 #include "command/json.h"
@@ -103,16 +106,30 @@ print_json(const struct job *job, const struct delivery *d)
 }
 
 static int
+fail_to_write(const char *path, int number, struct err *err)
+{
+	errno = number;
+	return err_sys(err, ERR_CANT_CREATE, "cannot write %s", path);
+}
+
+/* A part of a message must not be taken for all of it: a file that was not there before does not stay. */
+static int
 write_file(const char *path, const struct message *message, struct err *err)
 {
+	struct stat st;
+	bool is_new = stat(path, &st) < 0;
 	FILE *file = fopen(path, "we");
 	int result;
 
 	if (file == NULL)
-		return err_sys(err, ERR_CANT_CREATE, "cannot write %s", path);
+		return fail_to_write(path, errno, err);
 	result = content_print(file, message, err);
+	if (result < 0 && ferror(file))
+		fail_to_write(path, err->sys_errno, err);
 	if (fclose(file) != 0 && result == 0)
-		result = err_sys(err, ERR_CANT_CREATE, "cannot write %s", path);
+		result = fail_to_write(path, errno, err);
+	if (result < 0 && is_new)
+		unlink(path);
 	return result;
 }
 

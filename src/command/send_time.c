@@ -72,14 +72,38 @@ take_zone(const char **text, bool *local, int *east_s)
 	return **text == '\0';
 }
 
+/*
+ * The seconds since 1970 of a local time, normalized into *tm.  An hour that comes twice is the first of them that is later
+ * than after_s, where there is one; one that does not come at all is an hour later.
+ */
+static int64_t
+local_seconds(struct tm *tm, int64_t after_s)
+{
+	const struct tm given = *tm;
+
+	for (int summer = 1; summer >= 0; summer--) {
+		struct tm guess = given;
+		int64_t seconds;
+
+		/* Taken for summer time in winter, or the other way round, the hour becomes another. */
+		guess.tm_isdst = summer;
+		seconds = mktime(&guess);
+		if (guess.tm_hour != given.tm_hour || guess.tm_min != given.tm_min || seconds <= after_s)
+			continue;
+		*tm = guess;
+		return seconds;
+	}
+	tm->tm_isdst = -1;
+	return mktime(tm);
+}
+
 /* The seconds since 1970; false for a day that there is not. */
 static bool
-to_seconds(const struct tm *given, bool local, int east_s, int64_t *seconds)
+to_seconds(const struct tm *given, bool local, int east_s, int64_t after_s, int64_t *seconds)
 {
 	struct tm tm = *given;
 
-	tm.tm_isdst = -1;
-	*seconds = local ? mktime(&tm) : timegm(&tm) - east_s;
+	*seconds = local ? local_seconds(&tm, after_s) : timegm(&tm) - east_s;
 	return tm.tm_mday == given->tm_mday && tm.tm_mon == given->tm_mon;
 }
 
@@ -88,7 +112,7 @@ static bool
 parse_clock(const char *text, int64_t now_ms, int64_t *ms)
 {
 	time_t now = (time_t)(now_ms / 1000);
-	struct tm tm;
+	struct tm tm, tomorrow;
 	int64_t seconds;
 
 	if (localtime_r(&now, &tm) == NULL)
@@ -96,13 +120,11 @@ parse_clock(const char *text, int64_t now_ms, int64_t *ms)
 	tm.tm_sec = 0;
 	if (!take_clock(&text, false, &tm) || *text != '\0')
 		return false;
-	tm.tm_isdst = -1;
-	seconds = mktime(&tm);
-	if (seconds * 1000 <= now_ms) {
-		tm.tm_mday++;
-		tm.tm_isdst = -1;
-		seconds = mktime(&tm);
-	}
+	tomorrow = tm;
+	tomorrow.tm_mday++;
+	seconds = local_seconds(&tm, now);
+	if (seconds <= now)
+		seconds = local_seconds(&tomorrow, now);
 	*ms = seconds * 1000;
 	return *ms > now_ms && *ms <= now_ms + 2LL * DAY_MS;
 }
@@ -119,7 +141,7 @@ send_time_parse(const char *text, int64_t now_ms, int64_t *ms)
 		return true;
 	memset(&tm, 0, sizeof(tm));
 	if (!take_date(&text, &tm) || (!take_char(&text, 'T') && !take_char(&text, ' ')) || !take_clock(&text, true, &tm) ||
-	    !take_zone(&text, &local, &east_s) || !to_seconds(&tm, local, east_s, &seconds))
+	    !take_zone(&text, &local, &east_s) || !to_seconds(&tm, local, east_s, now_ms / 1000, &seconds))
 		return false;
 	*ms = seconds * 1000;
 	return true;

@@ -112,6 +112,54 @@ view_reason(const struct item *item, size_t recipient, struct buf *out)
 		buf_addf(out, "%spossible duplicate: an attempt ended without an answer", out->len > begin ? "; " : "");
 }
 
+/* "90s", "2h": all of it, other than view_age(). */
+static void
+add_duration(int64_t s, struct buf *out)
+{
+	static const struct {
+		int64_t seconds;
+		char name;
+	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (s % units[i].seconds == 0) {
+			buf_addf(out, "%" PRId64 "%c", s / units[i].seconds, units[i].name);
+			return;
+		}
+}
+
+/* "; " between what is asked for. */
+static void
+add_request(struct buf *out, size_t begin, const char *words)
+{
+	buf_addf(out, "%s%s", out->len > begin ? "; " : "", words);
+}
+
+void
+view_requests(const struct requests *r, struct buf *out)
+{
+	size_t begin = out->len;
+
+	if (r->require_tls)
+		add_request(out, begin, "verified TLS on the whole way");
+	if (r->deliver_by_s > 0) {
+		add_request(out, begin, "delivery within ");
+		add_duration(r->deliver_by_s, out);
+		buf_adds(out, r->deliver_by_return ? ", else it comes back" : ", else its sender is told");
+	}
+	if (r->has_priority) {
+		add_request(out, begin, "priority ");
+		buf_addf(out, "%d", r->priority);
+	}
+	if (r->hold_until_s > 0) {
+		add_request(out, begin, "not to be delivered before ");
+		view_time(r->hold_until_s * 1000, out);
+	} else if (r->hold_for_s > 0) {
+		add_request(out, begin, "to be held by the server for ");
+		add_duration(r->hold_for_s, out);
+	}
+}
+
 void
 view_age(int64_t ms, struct buf *out)
 {

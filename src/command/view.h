@@ -36,6 +36,12 @@ int64_t view_next_ms(const struct item *item);
 /* What keeps the message from the recipient, on one line, as Postfix words it; nothing where nothing did. */
 void view_reason(const struct item *item, size_t recipient, struct buf *out);
 
+/*
+ * What the message asks of servers: "verified TLS on the whole way; delivery within 2h, else it comes back".  Nothing where it
+ * asks for nothing.
+ */
+void view_requests(const struct requests *requests, struct buf *out);
+
 /* "12s", "5m", "3h", "4d". */
 void view_age(int64_t ms, struct buf *out);
 /* "320", "1.4K", "20M". */

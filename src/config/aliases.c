@@ -30,6 +30,7 @@ struct expansion {
 	const struct aliases *aliases;
 	enum gone { GONE_NOT, GONE_INTO, GONE_THROUGH } *gone;	/* one for each alias */
 	unsigned depth;
+	bool too_deep;		/* an error that need not be told of each alias and file on the way to it */
 	alias_is_local *is_local;
 	const void *arg;
 	struct address_list *out;
@@ -107,21 +108,34 @@ add_alias(struct aliases *aliases, struct span name, struct span list, unsigned 
 	return alias->name != NULL && alias->list != NULL ? 0 : err_memory(err);
 }
 
-/* Takes the next entry off the text: a line and those that continue it, the latter's ends as spaces. */
+/* Takes the next line off the text, without space around it; empty where it is a comment. */
+static struct span
+take_line(struct span *rest)
+{
+	struct span line = span_cut(rest, '\n');
+
+	if (line.len > 0 && line.data[line.len - 1] == '\r')
+		line.len--;
+	line = span_trim(line);
+	if (line.len > 0 && line.data[0] == '#')
+		line.len = 0;
+	return line;
+}
+
+/*
+ * Takes the next entry off the text: a line and those that continue it, the latter's ends as spaces.  A comment stands between
+ * such lines, too.
+ */
 static void
 take_entry(struct span *rest, unsigned *line, struct buf *entry)
 {
-	struct span text = span_cut(rest, '\n');
+	do {
+		struct span text = take_line(rest);
 
-	for (;;) {
 		++*line;
-		if (text.len == 0 || text.data[0] != '#')
-			buf_add(entry, text.data, text.len > 0 && text.data[text.len - 1] == '\r' ? text.len - 1 : text.len);
-		if (rest->len == 0 || (rest->data[0] != ' ' && rest->data[0] != '\t'))
-			return;
+		buf_add(entry, text.data, text.len);
 		buf_addc(entry, ' ');
-		text = span_cut(rest, '\n');
-	}
+	} while (rest->len > 0 && (ascii_is_space(rest->data[0]) || rest->data[0] == '#'));
 }
 
 static int
@@ -271,6 +285,7 @@ expand_file(struct expansion *x, struct span path)
 {
 	struct buf text = BUF_INIT(ALIAS_FILE_MAX), name = BUF_INIT(4096);
 	struct span rest;
+	unsigned line = 0;
 	int result;
 
 	address_unquote(path, &name);
@@ -280,10 +295,10 @@ expand_file(struct expansion *x, struct span path)
 		result = read_whole(name.data, &text, x->err);
 	rest = (struct span){ text.data, text.len };
 	while (result == 0 && rest.len > 0) {
-		struct span line = span_trim(span_cut(&rest, '\n'));
-
-		if (line.len > 0 && line.data[0] != '#')
-			result = expand_list(x, line);
+		line++;
+		result = expand_list(x, take_line(&rest));
+		if (result < 0 && !x->too_deep)
+			err_wrap(x->err, "%s:%u", name.data, line);
 	}
 	buf_release(&text);
 	buf_release(&name);
@@ -312,8 +327,11 @@ expand_list(struct expansion *x, struct span list)
 {
 	int result = 0;
 
-	if (++x->depth > ALIAS_DEPTH_MAX)
-		return err_set(x->err, ERR_CONFIG, "%s: a chain of more than %d aliases", x->aliases->file, ALIAS_DEPTH_MAX);
+	if (x->depth == ALIAS_DEPTH_MAX) {
+		x->too_deep = true;
+		return err_set(x->err, ERR_CONFIG, "a chain of more than %d aliases", ALIAS_DEPTH_MAX);
+	}
+	x->depth++;
 	while (result == 0 && list.len > 0) {
 		struct span element = take_element(&list);
 
@@ -343,6 +361,7 @@ static int
 expand_name(struct expansion *x, struct span name)
 {
 	size_t i = find(x->aliases, name);
+	const struct alias *alias;
 
 	/* Back where it came from: it stands for itself.  On another way to what is there already: that is enough. */
 	if (i == x->aliases->count || x->gone[i] == GONE_INTO)
@@ -350,9 +369,12 @@ expand_name(struct expansion *x, struct span name)
 	if (x->gone[i] == GONE_THROUGH)
 		return 0;
 	x->gone[i] = GONE_INTO;
-	if (expand_list(x, span_of(x->aliases->items[i].list)) < 0)
-		return err_wrap(x->err, "%s:%u: the alias %s", x->aliases->file, x->aliases->items[i].line,
-		    x->aliases->items[i].name);
+	alias = &x->aliases->items[i];
+	if (expand_list(x, span_of(alias->list)) < 0) {
+		if (x->too_deep && x->depth > 0)
+			return -1;
+		return err_wrap(x->err, "%s:%u: the alias %s", x->aliases->file, alias->line, alias->name);
+	}
 	x->gone[i] = GONE_THROUGH;
 	return 0;
 }

@@ -4,14 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/html_attribute.h"
 #include "format/html_element.h"
 #include "format/html_entity.h"
+#include "format/html_list.h"
 #include "format/html_page.h"
 #include "format/html_token.h"
 
 enum {
 	DEPTH_MAX = 256,	/* elements within one another that matter; what is deeper has no effect but lines */
-	NUMBER_MAX = 9999999,
+	AHEAD_TIMES = 4,	/* how often HTML may be read for what comes: lists in lists that count down are read once each */
 	SPAN_MAX = 1000,	/* columns or rows of a cell (HTML, attributes of table cells) */
 };
 
@@ -19,13 +21,17 @@ struct open {
 	const struct html_element *element;
 	struct span name;	/* as it stands in the HTML */
 	size_t prefix;		/* for page_pop() */
-	long number;		/* HTML_NUMBERED: of the next item */
+	long number;		/* HTML_NUMBERED: of the next item … */
+	long step;		/* … and from there to the one after it … */
+	enum html_numbering numbering;	/* … and how they are written */
 	bool plain;		/* HTML_LIST: its items have no mark */
 	bool hidden;		/* nothing in it is seen */
 };
 
 struct walk {
 	struct page page;
+	const struct html_reader *reader;
+	size_t ahead;				/* octets that may still be read ahead */
 	struct open stack[DEPTH_MAX + 1];	/* one more, which is hidden: nothing is pushed in that */
 	unsigned depth;
 	unsigned long over[HTML_ROLES];		/* elements that were too deep */
@@ -41,60 +47,6 @@ struct role {
 };
 
 static const struct role roles[HTML_ROLES];
-
-/* Attributes. */
-
-/* The number an attribute has, between least and NUMBER_MAX; otherwise `none`. */
-static long
-number_of(struct span attributes, const char *name, long least, long none)
-{
-	struct span value = html_trim(html_value(attributes, name));
-	bool negative = value.len > 0 && value.data[0] == '-';
-	size_t i = negative;
-	long number = 0;
-
-	if (i == value.len || !ascii_is_digit(value.data[i]))
-		return none;
-	for (; i < value.len && ascii_is_digit(value.data[i]) && number <= NUMBER_MAX; i++)
-		number = number * 10 + (value.data[i] - '0');
-	if (number > NUMBER_MAX)
-		number = NUMBER_MAX;
-	if (negative)
-		number = -number;
-	return number < least ? none : number;
-}
-
-static bool
-value_is(struct span attributes, const char *name, const char *value)
-{
-	return span_is_nocase(html_trim(html_value(attributes, name)), value);
-}
-
-/* The style attribute has that property with that value as its first word. */
-static bool
-style_is(struct span attributes, const char *property, const char *value)
-{
-	struct span style = html_value(attributes, "style");
-
-	while (style.len > 0) {
-		struct span declared = span_cut(&style, ';');
-		struct span name = html_trim(span_cut(&declared, ':'));
-		size_t n = strlen(value);
-
-		declared = html_trim(declared);
-		if (span_is_nocase(name, property) && span_starts_nocase(declared, value) &&
-		    (declared.len == n || declared.data[n] == '!' || html_is_space((unsigned char)declared.data[n])))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_hidden(struct span attributes)
-{
-	return html_value(attributes, "hidden").data != NULL || style_is(attributes, "display", "none") ||
-	    style_is(attributes, "visibility", "hidden");
-}
 
 /* The stack. */
 
@@ -236,7 +188,7 @@ begin_image(struct walk *w, struct open *open, struct span attributes)
 {
 	(void)open;
 	/* Counts who reads. */
-	if (number_of(attributes, "width", 0, 2) < 2 && number_of(attributes, "height", 0, 2) < 2)
+	if (html_number_value(attributes, "width", 0, 2) < 2 && html_number_value(attributes, "height", 0, 2) < 2)
 		return;
 	page_image(&w->page, html_value(attributes, "alt"));
 }
@@ -278,7 +230,7 @@ static void
 begin_opaque(struct walk *w, struct open *open, struct span attributes)
 {
 	(void)open;
-	w->skip_opaque = is_hidden(attributes);
+	w->skip_opaque = html_is_hidden(attributes);
 }
 
 /* The list that is on top of the stack begins or ends: within another one it stands close to its item. */
@@ -290,12 +242,32 @@ put_list_lines(struct walk *w)
 	w->depth++;
 }
 
+/* A list that counts down ends with 1, unless it says where it begins. */
+static void
+begin_numbers(struct walk *w, struct open *open, struct span attributes)
+{
+	const long none = HTML_NUMBER_MOST + 1L;
+	long start = html_number_value(attributes, "start", -HTML_NUMBER_MOST, none);
+	bool reversed = html_value(attributes, "reversed").data != NULL, counted = reversed && start == none;
+
+	if (start == none)
+		start = counted ? html_count_items(w->reader, &w->ahead) : 1;
+	if (counted && start == 0) {
+		start = 1;
+		reversed = false;
+	}
+	open->number = start;
+	open->step = reversed ? -1 : 1;
+	open->numbering = html_numbering_of(attributes, HTML_DECIMAL);
+}
+
 static void
 begin_list(struct walk *w, struct open *open, struct span attributes)
 {
 	put_list_lines(w);
-	open->number = number_of(attributes, "start", -NUMBER_MAX, 1);
-	open->plain = style_is(attributes, "list-style", "none") || style_is(attributes, "list-style-type", "none");
+	if (open->element->role == HTML_NUMBERED)
+		begin_numbers(w, open, attributes);
+	open->plain = html_style_is(attributes, "list-style", "none") || html_style_is(attributes, "list-style-type", "none");
 }
 
 static void
@@ -309,12 +281,13 @@ static void
 begin_item(struct walk *w, struct open *open, struct span attributes)
 {
 	struct open *list = find_list(w);
-	char mark[32] = "* ";
+	char number[HTML_NUMBER_SIZE], mark[HTML_NUMBER_SIZE + 2] = "* ";
 
 	if (list != NULL && list->element->role == HTML_NUMBERED) {
-		list->number = number_of(attributes, "value", -NUMBER_MAX, list->number);
-		snprintf(mark, sizeof(mark), "%ld. ", list->number);
-		list->number++;
+		list->number = html_number_value(attributes, "value", -HTML_NUMBER_MOST, list->number);
+		html_number(number, list->number, html_numbering_of(attributes, list->numbering));
+		snprintf(mark, sizeof(mark), "%s. ", number);
+		list->number += list->step;
 	}
 	page_lines(&w->page, 1);
 	open->prefix = page_push(&w->page, list != NULL && list->plain ? "" : mark, true);
@@ -420,9 +393,9 @@ begin_row(struct walk *w, struct open *open, struct span attributes)
 static void
 begin_cell(struct walk *w, struct open *open, struct span attributes)
 {
-	unsigned span = (unsigned)number_of(attributes, "colspan", 1, 1);
-	unsigned rows = (unsigned)number_of(attributes, "rowspan", 1, 1);
-	bool right = value_is(attributes, "align", "right") || style_is(attributes, "text-align", "right");
+	unsigned span = (unsigned)html_number_value(attributes, "colspan", 1, 1);
+	unsigned rows = (unsigned)html_number_value(attributes, "rowspan", 1, 1);
+	bool right = html_value_is(attributes, "align", "right") || html_style_is(attributes, "text-align", "right");
 
 	page_cell_begin(&w->page, span < SPAN_MAX ? span : SPAN_MAX, rows, span_is_nocase(open->name, "th"), right);
 }
@@ -579,7 +552,7 @@ push(struct walk *w, const struct html_token *token, const struct html_element *
 		page_lines(&w->page, 1);
 		return;
 	}
-	if (is_hidden(token->attributes) && e->role != HTML_OPAQUE) {
+	if (html_is_hidden(token->attributes) && e->role != HTML_OPAQUE) {
 		if (!html_element_is_empty(e))
 			push_hidden(w, token, e);
 		return;
@@ -665,6 +638,8 @@ html_to_text(struct span html, struct buf *out)
 	struct walk w;
 
 	memset(&w, 0, sizeof(w));
+	w.reader = &reader;
+	w.ahead = AHEAD_TIMES * html.len;
 	page_init(&w.page, out);
 	while (buf_ok(out) && html_next(&reader, &token))
 		take(&w, &token);

@@ -2,7 +2,8 @@
 /*
  * HTML as plain text, for the other half of a multipart/alternative.  Pure.
  *
- * Paragraphs and headings are separated by empty lines; list items have "* " or their number; links keep their
+ * Paragraphs and headings are separated by empty lines; list items have "* " or their number, as start, reversed, value, type
+ * and style say it (1, b, B, ii, II), but where lists that count down stand too deep in one another; links keep their
  * address in <> behind their words, unless it is those words or leads nowhere outside of the HTML; images have their
  * alternative text in []; tables become rows with their cells apart where they fit and each cell is one line, else one
  * cell a line; pre and line breaks stay; blockquote is quoted with "> "; script, style, head (the title is no text
@@ -10,7 +11,8 @@
  * entities are decoded; lines are filled to 76 columns, words are never broken, but where Chinese and Japanese break
  * theirs.
  *
- * Any octets are read: what is no HTML comes out as text, what is no UTF-8 as U+FFFD, control characters not at all.
+ * Any octets are read, with LF or CRLF, which makes no difference: what is no HTML comes out as text, what is no UTF-8 as U+FFFD,
+ * control characters not at all.
  * Time and memory are linear in the length, whatever the HTML: text has at most 48 octets for each of it, and what is
  * nested deeper than 256 elements is text all the same.
  */

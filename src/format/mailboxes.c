@@ -116,13 +116,22 @@ add_mailbox(struct writer *w, struct span text, bool angle)
 	return result;
 }
 
+static bool
+ends_encoded(const struct buf *out)
+{
+	return out->len > 2 && memcmp(out->data + out->len - 2, "?=", 2) == 0;
+}
+
 /* Behind the ':'. */
 static void
 open_group(struct writer *w)
 {
 	add_separator(w);
+	w->f->reserve += strlen(":;");
 	add_name(w);
-	fold_raw(w->f, span_of(":"));
+	w->f->reserve -= strlen(":;");
+	/* Nothing may follow an encoded word at once (RFC 2047 section 5 (3)). */
+	fold_raw(w->f, span_of(ends_encoded(w->f->out) ? " :" : ":"));
 	w->separate = false;
 }
 

@@ -155,6 +155,12 @@ parameter_add(struct fold *f, const char *name, struct span value)
 
 /* Reading. */
 
+static bool
+is_white(char c)
+{
+	return ascii_is_space(c) || c == '\r' || c == '\n';
+}
+
 /* Passes white space, folding and comments. */
 static void
 skip_space(struct span *text)
@@ -171,7 +177,7 @@ skip_space(struct span *text)
 			depth++;
 		} else if (c == ')' && depth > 0) {
 			depth--;
-		} else if (depth == 0 && !ascii_is_space(c) && c != '\r' && c != '\n') {
+		} else if (depth == 0 && !is_white(c)) {
 			return;
 		}
 	}
@@ -219,7 +225,7 @@ take_quoted(struct span *text, struct buf *out)
 	return false;
 }
 
-/* Behind the '='.  What old programs leave unquoted is taken to the next ';' or space. */
+/* Behind the '='.  What old programs leave unquoted is taken to the next ';' or comment, or the end. */
 static bool
 take_value(struct span *text, bool *quoted, struct buf *out)
 {
@@ -229,8 +235,12 @@ take_value(struct span *text, bool *quoted, struct buf *out)
 	*quoted = take(text, '"');
 	if (*quoted)
 		return take_quoted(text, out);
-	while (len < text->len && strchr("; \t\r\n", text->data[len]) == NULL)
-		len++;
+	for (size_t i = 0; i < text->len && text->data[i] != ';'; i++) {
+		if (text->data[i] == '(' && i > 0 && is_white(text->data[i - 1]))
+			break;
+		if (!is_white(text->data[i]))
+			len = i + 1;
+	}
 	buf_add(out, text->data, len);
 	text->data += len;
 	text->len -= len;
@@ -256,6 +266,14 @@ take_parameter(struct span *body, struct span *name, bool *quoted, struct buf *v
 	return true;
 }
 
+/* What is no parameter: to the next ';', as other readers do. */
+static void
+pass_stray(struct span *text)
+{
+	while (text->len > 0 && text->data[0] != ';')
+		take(text, text->data[0]);
+}
+
 bool
 parameter_find(struct span body, const char *name, struct buf *out)
 {
@@ -268,8 +286,11 @@ parameter_find(struct span body, const char *name, struct buf *out)
 	if (take(&rest, '/'))
 		take_token(&rest);
 	skip_space(&rest);
-	while (!is_found && rest.len > 0 && take_parameter(&rest, &found, &quoted, &value))
-		is_found = span_is_nocase(found, name) && buf_ok(&value);
+	while (!is_found && rest.len > 0 && rest.data[0] == ';') {
+		if (take_parameter(&rest, &found, &quoted, &value))
+			is_found = span_is_nocase(found, name) && buf_ok(&value);
+		pass_stray(&rest);
+	}
 	if (is_found)
 		buf_add(out, value.data, value.len);
 	buf_release(&value);

@@ -21,7 +21,8 @@ void parameter_add(struct fold *f, const char *name, struct span value);
 
 /*
  * Appends the value of the first parameter of that name in the body of a field, comments and quoting undone; RFC 2231
- * is not.  False where there is none, or the field makes no sense up to it; out is as it was then.
+ * is not; what is no parameter is passed over.  False where there is none, or what stands before it is never closed; out is
+ * as it was then.
  */
 bool parameter_find(struct span body, const char *name, struct buf *out);
 

@@ -89,6 +89,21 @@ qp_step(struct reencode *r, struct span text)
 	return len;
 }
 
+/* Octets that text begins with, amid a line that has room for them, and that stand for themselves whatever follows. */
+static size_t
+qp_run(const struct reencode *r, struct span text)
+{
+	size_t room = r->column > 0 && r->column < ENCODE_COLUMNS ? ENCODE_COLUMNS - 1 - r->column : 0, n = 0;
+
+	for (; n < room && n < text.len; n++) {
+		unsigned char c = (unsigned char)text.data[n];
+
+		if (c < ' ' || c >= 127 || c == '=')
+			break;
+	}
+	return n;
+}
+
 /* Takes octets to those that are held until what is held can be written. */
 static void
 take_up(struct reencode *r, struct span *piece)
@@ -122,8 +137,14 @@ reencode_qp(struct reencode *r, struct span piece)
 {
 	take_up(r, &piece);
 	while (piece.len >= sizeof(r->held)) {
-		size_t done = qp_step(r, piece);
+		size_t done = qp_run(r, piece);
 
+		if (done > 0) {
+			buf_add(r->out, piece.data, done);
+			r->column += done;
+		} else {
+			done = qp_step(r, piece);
+		}
 		piece.data += done;
 		piece.len -= done;
 	}

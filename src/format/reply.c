@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "format/date.h"
 
 enum {
 	QUOTE_MAX = 80,		/* octets of a foreign line in an error */
@@ -129,7 +130,11 @@ reply_enhanced(const struct reply *r, char out[static 12])
 void
 ehlo_init(struct ehlo *e)
 {
-	*e = (struct ehlo){ .mechanisms = BUF_INIT(MECHANISMS_MAX) };
+	*e = (struct ehlo){
+		.hold_max_s = EHLO_SECONDS_MAX,
+		.hold_until_max_s = INT64_MAX,
+		.mechanisms = BUF_INIT(MECHANISMS_MAX),
+	};
 }
 
 void
@@ -185,6 +190,33 @@ static void
 parse_size(struct ehlo *e, struct span params)
 {
 	parse_number(next_word(&params), &e->size_max);
+}
+
+/* At most nine digits; of what is more, nothing can be known. */
+static void
+parse_seconds(struct span word, int64_t *seconds)
+{
+	uint64_t number;
+
+	if (word.len <= 9 && parse_number(word, &number))
+		*seconds = (int64_t)number;
+}
+
+/* A list, of which only the first element has a meaning (RFC 2852 section 2). */
+static void
+parse_deliver_by(struct ehlo *e, struct span params)
+{
+	struct span list = next_word(&params);
+
+	parse_seconds(span_cut(&list, ','), &e->deliver_by_min_s);
+}
+
+/* RFC 4865 section 3 (EID 2040 tells what the second one is). */
+static void
+parse_future_release(struct ehlo *e, struct span params)
+{
+	parse_seconds(next_word(&params), &e->hold_max_s);
+	date_read_utc(next_word(&params), &e->hold_until_max_s);
 }
 
 static void
@@ -268,10 +300,10 @@ static const struct keyword {
 	{ "AUTH", offsetof(struct ehlo, auth), parse_auth },
 	{ "BINARYMIME", offsetof(struct ehlo, binarymime), NULL },
 	{ "CHUNKING", offsetof(struct ehlo, chunking), NULL },
-	{ "DELIVERBY", offsetof(struct ehlo, deliver_by), NULL },
+	{ "DELIVERBY", offsetof(struct ehlo, deliver_by), parse_deliver_by },
 	{ "DSN", offsetof(struct ehlo, dsn), NULL },
 	{ "ENHANCEDSTATUSCODES", offsetof(struct ehlo, enhanced_codes), NULL },
-	{ "FUTURERELEASE", offsetof(struct ehlo, future_release), NULL },
+	{ "FUTURERELEASE", offsetof(struct ehlo, future_release), parse_future_release },
 	{ "LIMITS", NO_FLAG, parse_limits },
 	{ "MT-PRIORITY", offsetof(struct ehlo, mt_priority), NULL },
 	{ "PIPELINING", offsetof(struct ehlo, pipelining), NULL },

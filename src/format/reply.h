@@ -52,6 +52,9 @@ reply_class(const struct reply *r)
  */
 void reply_enhanced(const struct reply *r, char out[static 12]);
 
+/* What nine digits can tell: all that RFC 2852 and RFC 4865 have for a number of seconds. */
+enum { EHLO_SECONDS_MAX = 999999999 };
+
 /* SASL mechanisms by name are told apart in smtp/; here the list is kept as the server wrote it. */
 struct ehlo {
 	bool pipelining, chunking, eightbitmime, smtputf8, dsn, enhanced_codes, starttls, requiretls, binarymime;
@@ -60,6 +63,9 @@ struct ehlo {
 	bool deliver_by, future_release, mt_priority;
 	uint64_t size_max;	/* octets; 0: no fixed limit (RFC 1870 section 4) */
 	uint64_t mail_max, rcpt_max, rcpt_domain_max;	/* LIMITS (RFC 9422); 0: not given */
+	int64_t deliver_by_min_s;	/* DELIVERBY: what is returned when late has so many seconds at least; 0: not given */
+	int64_t hold_max_s;		/* FUTURERELEASE: for how long, at most; EHLO_SECONDS_MAX: not given */
+	int64_t hold_until_max_s;	/* … and until when, since 1970; INT64_MAX: not given */
 	struct buf mechanisms;	/* upper case, separated by single spaces, each once; at most 1024 octets */
 };
 

@@ -217,13 +217,15 @@ add_clean_text(struct fold *f, struct span text)
 	}
 }
 
-/* Nothing but atoms and spaces. */
+/* Nothing but atoms, and single spaces: how many there are between atoms tells nothing (RFC 5322 section 3.2.2). */
 static bool
 is_plain(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
+		if (c == ' ' && i > 0 && text.data[i - 1] == ' ')
+			return false;
 		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && strchr(" !#$%&'*+-/=?^_`{|}~", c) == NULL)
 			return false;
 	}

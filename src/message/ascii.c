@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "format/address.h"
+#include "format/domain.h"
 #include "format/fold.h"
 #include "format/parameter.h"
 #include "format/words.h"
@@ -17,6 +18,8 @@ enum {
 	ATTRIBUTE_MAX = 40,	/* octets of a parameter's name; the longest that is known has 20 */
 	UNIT_MAX = 2000,	/* octets of a quoted string or comment */
 	COMMENT_ROOM = 30,	/* columns for a parenthesis and what stands behind it */
+	DOMAIN_MAX = 1024,	/* octets of a domain, in UTF-8 or as A-labels */
+	PARAMETERS_MAX = 30,	/* of a field, that are looked for in another form */
 };
 
 static const char utf8[] = "utf-8";
@@ -27,7 +30,10 @@ struct ascii {
 	struct fold fold;
 	const char *charset;	/* of its text: utf8 or unknown */
 	bool encoded;		/* the word before is an encoded one */
+	bool separator;		/* … is what stands between addresses */
+	bool addresses;		/* the field holds addresses: their domains can be A-labels */
 	bool raw;		/* 8-bit text was left as it is */
+	unsigned parameters;	/* with 8-bit text, so far */
 };
 
 /* What stands between spaces; in structured fields also between quotation marks or parentheses, which are part of it. */
@@ -118,20 +124,70 @@ is_encoded_word(struct span word)
 	return word.len > 6 && memcmp(word.data, "=?", 2) == 0 && memcmp(word.data + word.len - 2, "?=", 2) == 0;
 }
 
-/* Nothing may follow an encoded word at once. */
+static bool
+is_separator(struct span word)
+{
+	return word.len == 1 && strchr(",;:", word.data[0]) != NULL;
+}
+
+/* Nothing may follow an encoded word at once, and nothing that may be one a separator; and there the line can be broken. */
 static struct span
 gap_behind(const struct ascii *a, struct span gap)
 {
-	return gap.len == 0 && a->encoded ? span_of(" ") : gap;
+	return gap.len == 0 && (a->encoded || a->separator) ? span_of(" ") : gap;
+}
+
+/* Appends an address whose domain alone is not in ASCII, with A-labels; false where it is none. */
+static bool
+add_with_a_labels(struct buf *out, struct span word)
+{
+	const char *at = memrchr(word.data, '@', word.len), *end = word.data + word.len;
+	struct buf domain = BUF_INIT(DOMAIN_MAX), ascii = BUF_INIT(DOMAIN_MAX);
+	struct span before, name;
+	bool made;
+	struct err ignored;
+
+	if (at == NULL)
+		return false;
+	before = (struct span){ word.data, (size_t)(at - word.data) + 1 };
+	name = span_trim((struct span){ at + 1, (size_t)(end - at) - 1 - (end[-1] == '>') });
+	buf_add(&domain, name.data, name.len);
+	err_init(&ignored);
+	made = !span_has_8bit(before) && buf_ok(&domain) && domain_to_ascii(domain.data, &ascii, &ignored) == 0;
+	err_release(&ignored);
+	if (made)
+		buf_addf(out, "%.*s%s%s", (int)before.len, before.data, ascii.data, end[-1] == '>' ? ">" : "");
+	buf_release(&domain);
+	buf_release(&ascii);
+	return made;
+}
+
+/* The word as it is. */
+static void
+add_as_it_is(struct ascii *a, struct span gap, struct span text)
+{
+	bool encoded = is_encoded_word(text);
+
+	a->fold.reserve += encoded ? FOLD_COLUMNS - FOLD_COLUMNS_ENCODED : 0;
+	fold_gap(&a->fold, gap_behind(a, gap), text.len);
+	a->fold.reserve -= encoded ? FOLD_COLUMNS - FOLD_COLUMNS_ENCODED : 0;
+	fold_raw(&a->fold, text);
+	a->fold.encoded = a->fold.encoded || encoded;
+	a->encoded = encoded;
+	a->separator = is_separator(text);
+	a->raw = a->raw || span_has_8bit(text);
 }
 
 static void
 add_word(struct ascii *a, struct word word)
 {
-	fold_gap(&a->fold, gap_behind(a, word.gap), word.text.len);
-	fold_raw(&a->fold, word.text);
-	a->encoded = is_encoded_word(word.text);
-	a->raw = a->raw || span_has_8bit(word.text);
+	struct buf address = BUF_INIT(word.text.len + DOMAIN_MAX);
+
+	if (a->addresses && span_has_8bit(word.text) && add_with_a_labels(&address, word.text))
+		word.text = (struct span){ address.data, address.len };
+	add_as_it_is(a, word.gap, word.text);
+	a->fold.out->failed = a->fold.out->failed || address.failed;
+	buf_release(&address);
 }
 
 /* Appends what a word stands for. */
@@ -173,9 +229,12 @@ add_run(struct ascii *a, struct span *text, enum syntax syntax, struct word word
 		add_meaning(&run, next.text, syntax);
 		*text = rest;
 	}
-	words_add_encoded(&a->fold, a->charset, a->encoded ? span_of(" ") : word.gap, "", (struct span){ run.data, run.len });
+	if (a->encoded || (word.gap.len == 0 && syntax == SYNTAX_PHRASE))
+		word.gap = span_of(" ");
+	words_add_encoded(&a->fold, a->charset, word.gap, "", (struct span){ run.data, run.len });
 	a->fold.out->failed = a->fold.out->failed || !buf_ok(&run);
 	a->encoded = true;
+	a->separator = false;
 	buf_release(&run);
 }
 
@@ -201,9 +260,12 @@ static void
 add_comment(struct ascii *a, struct word word)
 {
 	struct span inner = { word.text.data + 1, word.text.len - 2 };
-	struct span gap = gap_behind(a, word.gap);
+	struct span gap = word.gap.len > 0 ? word.gap : span_of(" ");
+	size_t reserve = a->fold.reserve;
 
-	a->encoded = false;
+	a->encoded = a->separator = false;
+	/* Of a line that ends in one, the parenthesis and a separator are part. */
+	a->fold.reserve = strlen("),");
 	if (memchr(inner.data, '(', inner.len) != NULL || memchr(inner.data, '\\', inner.len) != NULL) {
 		add_whole_comment(a, gap, inner);
 	} else {
@@ -212,7 +274,8 @@ add_comment(struct ascii *a, struct word word)
 		add_words(a, span_trim(inner), SYNTAX_TEXT);
 	}
 	fold_raw(&a->fold, span_of(")"));
-	a->encoded = false;
+	a->fold.reserve = reserve;
+	a->encoded = a->separator = false;
 }
 
 static void
@@ -273,6 +336,8 @@ without_gap(struct span text, struct span *gap)
 static void
 add_addresses(struct ascii *a, struct span body)
 {
+	a->addresses = true;
+	a->fold.reserve = strlen(",");
 	while (body.len > 0) {
 		size_t len = length_to(body, "<>,;:");
 		char stop = len < body.len ? body.data[len] : '\0';
@@ -284,6 +349,8 @@ add_addresses(struct ascii *a, struct span body)
 		if (stop == '<') {
 			len = length_to(body, ">");
 			behind.text.len = len < body.len ? len + 1 : body.len;
+			/* There the line can be broken. */
+			behind.gap = behind.gap.len > 0 ? behind.gap : span_of(" ");
 		}
 		if (behind.text.len > 0)
 			add_word(a, behind);
@@ -307,38 +374,63 @@ add_percent(struct buf *out, struct span text, bool all)
 	}
 }
 
-/* name*=…, or name="…" in octets of an unknown charset. */
+/* One token: name*=…, or name="…" in octets of an unknown charset; all: not the value of an extended parameter already. */
 static void
-add_extended(struct ascii *a, const char *name, struct span value, bool is_extended)
+add_extended(struct ascii *a, const char *name, const char *charset, struct span value, bool all)
 {
 	struct buf token = BUF_INIT(MESSAGE_HEADER_MAX);
 
-	if (is_extended)
-		buf_addf(&token, "%s=", name);
-	else
-		buf_addf(&token, "%s*=%s''", name, unknown);
-	add_percent(&token, value, !is_extended);
+	buf_addf(&token, "%s=%s%s", name, charset, charset[0] != '\0' ? "''" : "");
+	add_percent(&token, value, all);
 	fold_raw(&a->fold, span_of(";"));
 	fold_token(&a->fold, " ", (struct span){ token.data, token.len });
 	a->fold.out->failed = a->fold.out->failed || !buf_ok(&token);
 	buf_release(&token);
 }
 
+/*
+ * The body has that parameter in the form of RFC 2231, too, which tells what it tells: readers would take two of them for one
+ * value in pieces.
+ */
+static bool
+has_extended(struct span body, const char *name)
+{
+	static const char *const suffixes[] = { "*", "*0", "*0*" };
+	bool has = false;
+
+	for (size_t i = 0; i < COUNT(suffixes) && !has; i++) {
+		struct buf other = BUF_INIT(ATTRIBUTE_MAX + strlen("*0*")), value = BUF_INIT(body.len);
+
+		buf_addf(&other, "%s%s", name, suffixes[i]);
+		has = parameter_find(body, other.data, &value);
+		buf_release(&other);
+		buf_release(&value);
+	}
+	return has;
+}
+
 static void
 add_named(struct ascii *a, const char *name, struct span value)
 {
-	struct buf meaning = BUF_INIT(MESSAGE_HEADER_MAX);
-	bool is_extended = name[strlen(name) - 1] == '*';
+	struct buf meaning = BUF_INIT(MESSAGE_HEADER_MAX), extended = BUF_INIT(ATTRIBUTE_MAX + strlen("*"));
+	const char *star = strchr(name, '*');
+	struct span text;
 
 	add_meaning(&meaning, value, SYNTAX_PHRASE);
-	if (is_extended)
-		add_extended(a, name, value, true);
+	text = (struct span){ meaning.data, meaning.len };
+	buf_addf(&extended, "%s*", name);
+	if (name[strlen(name) - 1] == '*')
+		add_extended(a, name, "", value, false);
+	/* A piece, name*1=…: the charset stands in the first one. */
+	else if (star != NULL)
+		add_extended(a, extended.data, strcmp(star, "*0") == 0 ? a->charset : "", text, true);
 	else if (a->charset == utf8)
-		parameter_add(&a->fold, name, (struct span){ meaning.data, meaning.len });
+		parameter_add(&a->fold, name, text);
 	else
-		add_extended(a, name, (struct span){ meaning.data, meaning.len }, false);
+		add_extended(a, extended.data, unknown, text, true);
 	a->fold.out->failed = a->fold.out->failed || !buf_ok(&meaning);
 	buf_release(&meaning);
+	buf_release(&extended);
 }
 
 /* What readers take the content apart by must be found by all of them. */
@@ -348,8 +440,9 @@ is_vital(struct span name)
 	return span_starts_nocase(name, "boundary") || span_starts_nocase(name, "charset");
 }
 
+/* One of the parameters in body. */
 static void
-add_parameter(struct ascii *a, struct span text)
+add_parameter(struct ascii *a, struct span text, struct span body)
 {
 	struct span value = text, name = span_trim(span_cut(&value, '='));
 	struct buf copy = BUF_INIT(ATTRIBUTE_MAX);
@@ -357,7 +450,8 @@ add_parameter(struct ascii *a, struct span text)
 	value = span_trim(value);
 	buf_add(&copy, name.data, name.len);
 	if (span_has_8bit(value) && !span_has_8bit(name) && !is_vital(name) && buf_ok(&copy) && copy.len > 0) {
-		add_named(a, copy.data, value);
+		if (a->parameters++ >= PARAMETERS_MAX || !has_extended(body, copy.data))
+			add_named(a, copy.data, value);
 	} else {
 		fold_raw(&a->fold, span_of(";"));
 		add_strict(a, text);
@@ -370,6 +464,7 @@ static void
 add_parameters(struct ascii *a, struct span body)
 {
 	size_t len = length_to(body, ";");
+	struct span whole = body;
 
 	add_strict(a, (struct span){ body.data, len });
 	for (advance(&body, len); body.len > 0; advance(&body, len)) {
@@ -377,7 +472,7 @@ add_parameters(struct ascii *a, struct span body)
 
 		advance(&body, 1);
 		len = length_to(body, ";");
-		add_parameter(a, without_gap((struct span){ body.data, len }, &gap));
+		add_parameter(a, without_gap((struct span){ body.data, len }, &gap), whole);
 	}
 }
 

@@ -44,24 +44,22 @@ composer_put_buf(struct composer *w, const struct buf *octets)
 	return composer_put(w, (struct span){ octets->data, octets->len });
 }
 
-/* Fills w->wire with the piece, CRLF for LF; cr: the octet before it was a CR. */
-static void
-fill_wire(struct composer *w, struct span piece, bool cr)
+void
+composer_add_lines(struct buf *out, struct span lines, bool after_cr)
 {
-	buf_clear(&w->wire);
-	while (piece.len > 0) {
-		const char *lf = memchr(piece.data, '\n', piece.len);
-		size_t len = lf != NULL ? (size_t)(lf - piece.data) : piece.len;
+	while (lines.len > 0) {
+		const char *lf = memchr(lines.data, '\n', lines.len);
+		size_t len = lf != NULL ? (size_t)(lf - lines.data) : lines.len;
 
-		buf_add(&w->wire, piece.data, len);
+		buf_add(out, lines.data, len);
 		if (lf == NULL)
 			return;
 		if (len > 0)
-			cr = piece.data[len - 1] == '\r';
-		buf_adds(&w->wire, cr ? "\n" : "\r\n");
-		cr = false;
-		piece.data += len + 1;
-		piece.len -= len + 1;
+			after_cr = lines.data[len - 1] == '\r';
+		buf_adds(out, after_cr ? "\n" : "\r\n");
+		after_cr = false;
+		lines.data += len + 1;
+		lines.len -= len + 1;
 	}
 }
 
@@ -71,7 +69,8 @@ composer_put_lines(struct composer *w, struct span lines, struct search *root)
 	while (lines.len > 0) {
 		struct span piece = { lines.data, lines.len < COMPOSE_BLOCK ? lines.len : COMPOSE_BLOCK };
 
-		fill_wire(w, piece, w->scan.after_cr);
+		buf_clear(&w->wire);
+		composer_add_lines(&w->wire, piece, w->scan.after_cr);
 		if (composer_put_buf(w, &w->wire) != 0)
 			return -1;
 		search_add(root, (struct span){ w->wire.data, w->wire.len });
@@ -143,7 +142,7 @@ head_end(struct head *head)
 struct entity {
 	const char *subtype;			/* of a multipart; NULL: a leaf */
 	const char *related_type;		/* of the first part of multipart/related */
-	const struct text_part *text;		/* a leaf: text, or a file */
+	struct text_part *text;			/* a leaf: text, or a file */
 	const struct compose_part *file;
 	struct entity *children, *next;
 	bool has_8bit;				/* a multipart: known before it is written */
@@ -236,14 +235,42 @@ is_given(int fd, struct span text)
 
 /* Text that nobody wrote is made of the HTML. */
 static int
-make_text(struct composer *w, struct tree *t)
+make_text(struct composer *w, struct tree *t, const struct buf *html)
 {
-	struct span html = { t->html.octets.data, t->html.octets.len };
+	struct buf text = BUF_INIT(2 * (size_t)COMPOSE_HTML_MAX);
+	int rc;
 
-	t->text = (struct text_part){ .subtype = "plain", .octets = BUF_INIT(2 * (size_t)COMPOSE_TEXT_MAX) };
-	html_to_text(html, &t->text.octets);
+	html_to_text((struct span){ html->data, html->len }, &text);
 	t->has_text = true;
-	return buf_ok(&t->text.octets) ? 0 : err_memory(w->err);
+	rc = buf_ok(&text) ? text_part_set(w, &t->text, (struct span){ text.data, text.len }) : err_memory(w->err);
+	buf_release(&text);
+	return rc;
+}
+
+static int
+take_images(struct composer *w, struct tree *t, struct buf *html)
+{
+	if (compose_images(w, html, &t->images) != 0)
+		return -1;
+	return t->images.count > 0 ? text_part_set(w, &t->html, (struct span){ html->data, html->len }) : 0;
+}
+
+static int
+read_html(struct composer *w, struct tree *t)
+{
+	const struct compose *c = w->compose;
+	bool whole = !t->has_text || c->html_dir != NULL;
+	struct buf html = BUF_INIT(4 * (size_t)COMPOSE_HTML_MAX);
+	int rc = text_part_read(w, &t->html, c->html_fd, c->html, whole ? COMPOSE_HTML_MAX : UINT64_MAX);
+
+	if (rc == 0 && whole)
+		rc = text_part_get(w, &t->html, &html);
+	if (rc == 0 && !t->has_text)
+		rc = make_text(w, t, &html);
+	if (rc == 0 && c->html_dir != NULL)
+		rc = take_images(w, t, &html);
+	buf_release(&html);
+	return rc;
 }
 
 static int
@@ -253,17 +280,11 @@ read_texts(struct composer *w, struct tree *t)
 
 	t->has_html = is_given(c->html_fd, c->html);
 	t->has_text = is_given(c->text_fd, c->text) || (!t->has_html && c->part_count == 0);
-	if (t->has_text && text_part_read(w, &t->text, "plain", c->text_fd, c->text) != 0)
+	if (t->has_text && text_part_read(w, &t->text, c->text_fd, c->text, UINT64_MAX) != 0)
 		return -1;
-	if (t->has_html && text_part_read(w, &t->html, "html", c->html_fd, c->html) != 0)
+	if (t->has_html && read_html(w, t) != 0)
 		return -1;
-	if (t->has_html && !t->has_text && make_text(w, t) != 0)
-		return -1;
-	if (t->has_html && c->html_dir != NULL && compose_images(w, &t->html.octets, &t->images) != 0)
-		return -1;
-	text_part_settle(&t->text);
-	text_part_settle(&t->html);
-	return 0;
+	return text_part_settle(&t->text) == 0 ? text_part_settle(&t->html) : -1;
 }
 
 static struct entity *
@@ -338,9 +359,12 @@ write_tree(struct composer *w, struct tree *t)
 static int
 compose_parts(struct composer *w)
 {
-	struct tree tree = { .text = { .octets = BUF_INIT(0) }, .html = { .octets = BUF_INIT(0) } };
-	int rc = read_texts(w, &tree);
+	struct tree tree = { .has_text = false };
+	int rc;
 
+	text_part_init(w, &tree.text, "plain");
+	text_part_init(w, &tree.html, "html");
+	rc = read_texts(w, &tree);
 	if (rc == 0)
 		rc = write_tree(w, &tree);
 	text_part_release(&tree.text);

@@ -17,8 +17,13 @@
  * 8bit can be, as RFC 2046 section 5.2.1 wants: they get CRLF line ends; where they have NULs, lone CRs, lines over
  * 998 octets or no header, or are attached inline in 8bit, they go as application/octet-stream in base64.
  *
- * Memory does not grow with what is attached: everything is encoded on its way into the message's spool.  Text and HTML
- * are held in memory, at most 64 MiB of each.
+ * Memory does not grow with text or with what is attached: everything is encoded on its way into the message's spool.  Only
+ * HTML that is looked at as a whole, because a text is made from it or images are looked for, is held in memory: at most 64
+ * MiB of it.
+ *
+ * Text and HTML become UTF-8.  HTML goes as it is otherwise: where it names another charset in a meta element, it names that
+ * one still.  Readers heed the part's Content-Type instead (RFC 2854 section 6), as they must, for that names UTF-8 even where
+ * the HTML's own charset never was true; and what was given comes out as it was given.
  */
 #ifndef SENDOFF_MESSAGE_COMPOSE_H
 #define SENDOFF_MESSAGE_COMPOSE_H
@@ -36,7 +41,7 @@ enum part_role { PART_ATTACHED, PART_INLINE };
 struct compose_part {
 	enum part_role role;
 	const char *path;	/* as given; a FIFO or /dev/stdin too */
-	int fd;			/* open for reading, borrowed: compose_open() */
+	int fd;			/* open for reading, borrowed: compose_open(); -1: opened by its path when it is read */
 	/*
 	 * The name that the receiver sees; NULL: the path's last component.  '/', control characters and octets that
 	 * are no UTF-8 become '_'.
@@ -72,7 +77,11 @@ struct compose {
 	struct span text;			/* … or this; data NULL: none */
 	int html_fd;
 	struct span html;
-	const char *charset;			/* of text and HTML; NULL: found out (charset_guess()) */
+	/*
+	 * Of text and HTML; NULL: found out (charset_guess()).  HTML that is not UTF-8 can tell it itself, by <meta charset> or
+	 * <meta http-equiv=content-type> in its first 1024 octets; what is UTF-8 is that, whatever it says.
+	 */
+	const char *charset;
 	/*
 	 * Where <img src> of the HTML is looked for and taken along: relative paths below it, no symbolic links
 	 * followed; what is elsewhere stays as it is.  NULL: not at all.
@@ -95,7 +104,8 @@ struct compose {
 
 /*
  * Opens what is to be attached: all of them, before anything is made, so that nothing is sent where one cannot be read.
- * FIFOs are not waited for here, but where they are read.
+ * FIFOs are not waited for here, but where they are read.  "/dev/stdin" is the descriptor, from where it stands.  Of many files
+ * only some stay open.
  * Errors: ERR_NO_INPUT (missing, unreadable, a directory, a device: names it); none is open then.
  */
 int compose_open(struct compose_part *parts, size_t count, struct err *err);
@@ -107,8 +117,8 @@ void compose_close(struct compose_part *parts, size_t count);
  * Errors: ERR_USAGE (a header that is none, is refused, or has CR, LF or another control character; a type or content
  * id that is none), ERR_ADDRESS (a list of addresses: names the header), ERR_NO_INPUT (reading failed, or the size of
  * a file changed while it was read; an image of the HTML that is missing), ERR_MESSAGE (a charset that is not known,
- * text that is not in it, a header that is too long, text that is too large), ERR_IO (the base), ERR_CANT_CREATE,
- * ERR_TEMPORARY (no random numbers; a boundary that occurs in a part), ERR_SYSTEM.
+ * text that is not in it, a header that is too long, HTML that is too large), ERR_IO (the base, the copy of a text),
+ * ERR_CANT_CREATE, ERR_TEMPORARY (no random numbers; a boundary that occurs in a part), ERR_SYSTEM.
  */
 int compose_message(const struct compose *compose, const struct spool_place *place, struct message *message,
     struct err *err);

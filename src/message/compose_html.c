@@ -57,7 +57,10 @@ escaped_octet(struct span text)
 	return high < 16 && low < 16 ? (int)(high << 4 | low) : -1;
 }
 
-/* Appends the path that a relative reference stands for (RFC 3986 section 2.1): without query and fragment. */
+/*
+ * Appends the path that a relative reference stands for (RFC 3986 section 2.1): without query and fragment, and without
+ * the line ends and tabs with which it was wrapped (WHATWG, URL).
+ */
 static void
 add_path(struct buf *out, struct span reference)
 {
@@ -69,7 +72,8 @@ add_path(struct buf *out, struct span reference)
 			return;
 		if (octet >= 0)
 			i += 2;
-		buf_addc(out, octet >= 0 ? (char)octet : c);
+		if (octet >= 0 || strchr("\r\n\t", c) == NULL || c == '\0')
+			buf_addc(out, octet >= 0 ? (char)octet : c);
 	}
 }
 

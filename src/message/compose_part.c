@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/codec.h"
 #include "format/header.h"
 #include "format/media.h"
 #include "format/parameter.h"
@@ -378,43 +377,6 @@ write_head(const struct file *f)
 	return head_end(&head) != 0 ? -1 : rc;
 }
 
-/* The content. */
-
-static int
-write_base64(struct file *f)
-{
-	struct buf *wire = &f->w->wire, *block = &f->source.block;
-
-	while (block->len > 0) {
-		uint64_t longest = block->len < BASE64_LINE ? base64_length(block->len) : ENCODE_COLUMNS;
-
-		buf_clear(wire);
-		base64_add_lines(wire, (struct span){ block->data, block->len });
-		if (!buf_ok(wire))
-			return err_memory(f->w->err);
-		if (composer_put_known(f->w, (struct span){ wire->data, wire->len }, longest) != 0)
-			return -1;
-		if (source_read(&f->source) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-write_message(struct file *f)
-{
-	struct search root = { .needle = { f->w->root.data, f->w->root.len } };
-	struct source *s = &f->source;
-
-	while (s->block.len > 0) {
-		if (composer_put_lines(f->w, (struct span){ s->block.data, s->block.len }, &root) != 0)
-			return -1;
-		if (source_read(s) != 0)
-			return -1;
-	}
-	return composer_check_root(f->w, &root);
-}
-
 int
 compose_file(struct composer *w, const struct compose_part *part, bool all_7bit)
 {
@@ -436,7 +398,7 @@ compose_file(struct composer *w, const struct compose_part *part, bool all_7bit)
 	if (rc == 0)
 		rc = write_head(&f);
 	if (rc == 0)
-		rc = f.is_message ? write_message(&f) : write_base64(&f);
+		rc = f.is_message ? source_write_lines(&f.source) : source_write_base64(&f.source);
 	source_release(&f.source);
 	buf_release(&f.name);
 	buf_release(&f.type);

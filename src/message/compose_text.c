@@ -1,197 +1,334 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Text and HTML: read, made UTF-8, and written in the encoding that fits.
+ * Text and HTML: read once, made UTF-8 in lines with CRLF, and written in the encoding that fits.
  */
 #include "message/compose.h"
 
-#include <errno.h>
-#include <poll.h>
+#include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "format/html_meta.h"
 #include "message/charset.h"
 #include "message/compose_work.h"
 
-enum { READ_SIZE = 64 * 1024 };
-
-static int
-refuse_size(const char *subtype, struct err *err)
+void
+text_part_init(struct composer *w, struct text_part *text, const char *subtype)
 {
-	err_set(err, ERR_MESSAGE, "the %s is larger than %d octets", strcmp(subtype, "html") == 0 ? "HTML" : "text",
-	    COMPOSE_TEXT_MAX);
-	return err_hint(err, "attach it as a file");
-}
-
-static ssize_t
-read_some(int fd, char *to, size_t len)
-{
-	for (;;) {
-		ssize_t n = read(fd, to, len);
-		struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-
-		if (n >= 0 || (errno != EINTR && errno != EAGAIN))
-			return n;
-		if (errno == EAGAIN && poll(&pollfd, 1, -1) < 0 && errno != EINTR)
-			return -1;
-	}
-}
-
-static int
-read_all(int fd, const char *subtype, struct buf *out, struct err *err)
-{
-	for (;;) {
-		size_t room = out->max - out->len < READ_SIZE ? out->max - out->len : READ_SIZE;
-		char *to = buf_reserve(out, room);
-		ssize_t n;
-
-		if (to == NULL)
-			return err_memory(err);
-		if (room == 0)
-			return refuse_size(subtype, err);
-		n = read_some(fd, to, room);
-		if (n < 0)
-			return err_sys(err, ERR_NO_INPUT, "cannot read the %s",
-			    strcmp(subtype, "html") == 0 ? "HTML" : "text");
-		if (n == 0)
-			return 0;
-		buf_commit(out, (size_t)n);
-	}
-}
-
-static int
-convert(struct composer *w, struct span text, struct buf *out)
-{
-	if (w->compose->charset != NULL)
-		return charset_to_utf8(text, w->compose->charset, out, w->err);
-	return charset_guessed_to_utf8(text, out, w->err);
-}
-
-/* As everywhere, a last line without an end gets one: in base64 nothing else would. */
-static int
-end_line(struct text_part *text, struct err *err)
-{
-	char last = text->octets.len > 0 ? text->octets.data[text->octets.len - 1] : '\n';
-
-	/* A CR that was none of a line end must not become one of it. */
-	if (last != '\n')
-		buf_adds(&text->octets, last == '\r' ? "\r\n" : "\n");
-	return buf_ok(&text->octets) ? 0 : err_memory(err);
-}
-
-int
-text_part_read(struct composer *w, struct text_part *text, const char *subtype, int fd, struct span given)
-{
-	struct buf raw = BUF_INIT((size_t)COMPOSE_TEXT_MAX + 1);
-	int rc = 0;
-
-	/* Each octet becomes three at most. */
-	*text = (struct text_part){ .subtype = subtype, .octets = BUF_INIT(3 * (size_t)COMPOSE_TEXT_MAX + READ_SIZE) };
-	if (given.data == NULL && fd >= 0) {
-		rc = read_all(fd, subtype, &raw, w->err);
-		given = (struct span){ raw.data, raw.len };
-	}
-	if (rc == 0 && given.len > COMPOSE_TEXT_MAX)
-		rc = refuse_size(subtype, w->err);
-	if (rc == 0)
-		rc = convert(w, given, &text->octets);
-	if (rc == 0)
-		rc = end_line(text, w->err);
-	buf_release(&raw);
-	return rc;
+	*text = (struct text_part){ .subtype = subtype };
+	source_init_copy(&text->source, w);
 }
 
 void
 text_part_release(struct text_part *text)
 {
-	buf_release(&text->octets);
+	source_release(&text->source);
 }
 
-void
-text_part_settle(struct text_part *text)
+static bool
+is_html(const struct text_part *text)
 {
-	struct span octets = { text->octets.data, text->octets.len };
-	struct scan scan = { 0 };
-
-	scan_add(&scan, octets);
-	scan_end(&scan);
-	text->charset = scan.has_8bit ? "utf-8" : "us-ascii";
-	if (!scan.has_nul && !scan.bare_cr && scan.line_max <= MESSAGE_LINE_MAX)
-		text->encoding = scan.has_8bit ? "8bit" : "7bit";
-	else if (qp_length(octets) <= base64_lines_length(octets.len))
-		text->encoding = "quoted-printable";
-	else
-		text->encoding = "base64";
+	return strcmp(text->subtype, "html") == 0;
 }
 
+static const char *
+what_it_is(const struct text_part *text)
+{
+	return is_html(text) ? "HTML" : "text";
+}
+
+/* To the copy. */
+
+/* Octets as they are. */
 static int
-write_lines(struct composer *w, struct span octets)
+put(struct composer *w, struct text_part *text, const struct buf *octets)
 {
-	struct search root = { .needle = { w->root.data, w->root.len } };
-
-	if (composer_put_lines(w, octets, &root) != 0)
-		return -1;
-	return composer_check_root(w, &root);
+	if (!buf_ok(octets))
+		return err_memory(w->err);
+	return spool_write(&text->source.copy, octets->data, octets->len, w->err);
 }
 
+/* UTF-8, with CRLF. */
 static int
-write_quoted_printable(struct composer *w, struct span octets)
+put_lines(struct composer *w, struct text_part *text, struct span octets)
 {
-	struct buf encoded = BUF_INIT(4 * COMPOSE_BLOCK + ENCODE_COLUMNS);
-	struct qp qp = QP_INIT(&encoded);
-	int rc = 0;
-
-	while (rc == 0 && octets.len > 0) {
+	while (octets.len > 0) {
 		size_t len = octets.len < COMPOSE_BLOCK ? octets.len : COMPOSE_BLOCK;
 
-		buf_clear(&encoded);
-		qp_add(&qp, (struct span){ octets.data, len });
+		buf_clear(&w->wire);
+		composer_add_lines(&w->wire, (struct span){ octets.data, len }, text->scan.after_cr);
+		if (put(w, text, &w->wire) != 0)
+			return -1;
+		text->added += w->wire.len - len;
+		scan_add(&text->scan, (struct span){ w->wire.data, w->wire.len });
 		octets.data += len;
 		octets.len -= len;
-		if (octets.len == 0)
-			qp_end(&qp);
-		rc = composer_put_buf(w, &encoded);
 	}
-	buf_release(&encoded);
+	return 0;
+}
+
+/* A last line without an end gets one: in base64 nothing else would.  A CR that was none of a line end stays one. */
+static int
+end_lines(struct composer *w, struct text_part *text)
+{
+	if (text->scan.line > 0 && put_lines(w, text, span_of(text->scan.after_cr ? "\r\n" : "\n")) != 0)
+		return -1;
+	scan_end(&text->scan);
+	return 0;
+}
+
+int
+text_part_set(struct composer *w, struct text_part *text, struct span octets)
+{
+	uint64_t added = text->added;
+
+	text_part_release(text);
+	text_part_init(w, text, text->subtype);
+	text->added = added;
+	return put_lines(w, text, octets) == 0 ? end_lines(w, text) : -1;
+}
+
+/* From a source. */
+
+static int
+refuse_size(const struct text_part *text, uint64_t max, struct err *err)
+{
+	err_set(err, ERR_MESSAGE, "the %s is larger than %" PRIu64 " octets", what_it_is(text), max);
+	return err_hint(err, "attach it as a file");
+}
+
+/* A way that text takes. */
+struct way {
+	struct charset charset;
+	struct buf utf8;	/* a block of it */
+	uint64_t max;
+	bool raw;		/* it stays as it is, for another way */
+};
+
+static int
+put_block(struct composer *w, struct text_part *text, struct source *in, struct way *way)
+{
+	struct span block = { in->block.data, in->block.len };
+
+	buf_clear(&way->utf8);
+	if (in->total > way->max)
+		return refuse_size(text, way->max, w->err);
+	if (block.len > 0 ? charset_add(&way->charset, block, &way->utf8, w->err) != 0 :
+	    charset_end(&way->charset, &way->utf8, w->err) != 0)
+		return -1;
+	return way->raw ? put(w, text, &way->utf8) : put_lines(w, text, (struct span){ way->utf8.data, way->utf8.len });
+}
+
+/* From the block that was read on. */
+static int
+fill(struct composer *w, struct text_part *text, struct source *in, struct way *way)
+{
+	bool all = false;
+
+	while (!all) {
+		all = in->block.len == 0;
+		if (put_block(w, text, in, way) != 0)
+			return -1;
+		if (!all && source_read(in) != 0)
+			return -1;
+	}
+	return way->raw ? 0 : end_lines(w, text);
+}
+
+static struct way
+way_begin(uint64_t max)
+{
+	/* What a charset makes of an octet may be several characters. */
+	return (struct way){ .utf8 = BUF_INIT(16 * (size_t)COMPOSE_BLOCK), .max = max };
+}
+
+static void
+way_release(struct way *way)
+{
+	charset_release(&way->charset);
+	buf_release(&way->utf8);
+}
+
+static int
+read_known(struct composer *w, struct text_part *text, struct source *in, uint64_t max)
+{
+	struct way way = way_begin(max);
+	int rc = charset_init(&way.charset, w->compose->charset, w->err);
+
+	if (rc == 0)
+		rc = fill(w, text, in, &way);
+	way_release(&way);
 	return rc;
 }
 
-/* Line ends of text are CRLF in base64, too (RFC 2045 section 6.8). */
-static void
-add_canonical(struct buf *out, struct span text)
+/* Of the copy, which nobody said anything about: in that charset, or repaired (NULL). */
+static int
+convert(struct composer *w, struct text_part *text, struct source *copy, const char *name, bool marked)
 {
-	while (text.len > 0) {
-		bool ends = memchr(text.data, '\n', text.len) != NULL;
-		struct span line = span_cut(&text, '\n');
+	struct way way = way_begin(UINT64_MAX);
+	int rc = source_again(copy);
 
-		buf_add(out, line.data, line.len);
-		if (ends)
-			buf_adds(out, line.len > 0 && line.data[line.len - 1] == '\r' ? "\n" : "\r\n");
+	if (name == NULL)
+		charset_init_repair(&way.charset);
+	else if (rc == 0)
+		rc = charset_init(&way.charset, name, w->err);
+	/* What was taken for UTF-8's mark may be text here. */
+	if (rc == 0 && marked)
+		rc = charset_add(&way.charset, span_of("\xef\xbb\xbf"), &way.utf8, w->err);
+	if (rc == 0 && way.utf8.len > 0)
+		rc = put_lines(w, text, (struct span){ way.utf8.data, way.utf8.len });
+	if (rc == 0)
+		rc = fill(w, text, copy, &way);
+	way_release(&way);
+	return rc;
+}
+
+/* As convert(); *done is false where the text is not in that charset: it is what it was then. */
+static int
+try_charset(struct composer *w, struct text_part *text, const char *name, bool marked, bool *done)
+{
+	struct text_part made;
+	int rc;
+
+	text_part_init(w, &made, text->subtype);
+	made.added = text->added;
+	rc = convert(w, &made, &text->source, name, marked);
+	*done = rc == 0;
+	text_part_release(*done ? text : &made);
+	if (*done) {
+		*text = made;
+		return 0;
 	}
+	if (w->err->kind != ERR_MESSAGE)
+		return -1;
+	err_clear(w->err);
+	return 0;
+}
+
+/*
+ * What the text is in decides first what HTML says of itself, where that can be true: what is UTF-8, but for some octets, or
+ * has a mark, is what it is.  ASCII is ASCII, but where it is ISO-2022.
+ */
+static int
+settle_charset(struct composer *w, struct text_part *text, const struct charset *seen, const char *meta)
+{
+	const char *guess = charset_guess(seen), *names[3] = { NULL }, **next = names;
+	bool is_utf8 = guess != NULL && strcmp(guess, "UTF-8") == 0, done = false;
+	bool is_ascii = seen->characters == 0 && seen->others == 0;
+
+	if (meta != NULL && (is_ascii ? span_starts_nocase(span_of(meta), "ISO-2022-") :
+	    !is_utf8 && (guess == NULL || strcmp(guess, "UTF-16") != 0)))
+		*next++ = meta;
+	if (guess != NULL && !is_utf8)
+		*next++ = guess;
+	for (next = names; *next != NULL && !done; next++)
+		if (try_charset(w, text, *next, seen->marked, &done) != 0)
+			return -1;
+	return done || seen->others == 0 ? 0 : try_charset(w, text, NULL, seen->marked, &done);
 }
 
 static int
-write_base64(struct composer *w, struct span octets)
+read_unknown(struct composer *w, struct text_part *text, struct source *in, uint64_t max)
 {
-	struct buf canonical = BUF_INIT(2 * octets.len);
-	struct buf encoded = BUF_INIT((size_t)base64_lines_length(2 * (uint64_t)octets.len));
+	struct way way = way_begin(max);
+	struct span begin = { in->block.data, in->block.len };
+	struct buf meta = BUF_INIT(CHARSET_NAME_MAX);
 	int rc;
 
-	add_canonical(&canonical, octets);
-	base64_add_lines(&encoded, (struct span){ canonical.data, canonical.len });
-	encoded.failed = encoded.failed || !buf_ok(&canonical);
-	rc = composer_put_buf(w, &encoded);
-	buf_release(&canonical);
-	buf_release(&encoded);
+	charset_init_unknown(&way.charset);
+	/* In UTF-16 an LF is no octet. */
+	way.raw = charset_has_utf16_mark(begin);
+	if (is_html(text))
+		html_meta_charset(begin, &meta);
+	rc = fill(w, text, in, &way);
+	if (rc == 0)
+		rc = settle_charset(w, text, &way.charset, meta.len > 0 ? charset_of_html(meta.data) : NULL);
+	way_release(&way);
+	buf_release(&meta);
 	return rc;
 }
 
 int
-text_part_write(struct composer *w, const struct text_part *text, bool top)
+text_part_read(struct composer *w, struct text_part *text, int fd, struct span given, uint64_t max)
 {
-	struct span octets = { text->octets.data, text->octets.len };
+	struct source in;
+	int rc = source_init_text(&in, w, what_it_is(text), fd, given);
+
+	if (rc == 0)
+		rc = source_read(&in);
+	if (rc == 0)
+		rc = (w->compose->charset != NULL ? read_known : read_unknown)(w, text, &in, max);
+	source_release(&in);
+	return rc;
+}
+
+int
+text_part_get(struct composer *w, struct text_part *text, struct buf *out)
+{
+	struct source *s = &text->source;
+
+	if (source_again(s) != 0)
+		return -1;
+	while (s->block.len > 0) {
+		buf_add(out, s->block.data, s->block.len);
+		if (source_read(s) != 0)
+			return -1;
+	}
+	return buf_ok(out) ? 0 : err_memory(w->err);
+}
+
+/* The encoding. */
+
+/* Octets that quoted-printable cannot leave as they are. */
+static uint64_t
+count_escaped(const struct buf *block)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < block->len; i++) {
+		char c = block->data[i];
+
+		n += c == '=' || c == 127 || is_8bit(c) || (c < ' ' && c != '\t' && c != '\r' && c != '\n');
+	}
+	return n;
+}
+
+/* Quoted-printable or base64, whichever is shorter. */
+static int
+choose_encoding(struct text_part *text)
+{
+	struct source *s = &text->source;
+	uint64_t len = s->copy.size - text->added, quoted = len;
+
+	if (source_again(s) != 0)
+		return -1;
+	while (s->block.len > 0) {
+		quoted += 2 * count_escaped(&s->block);
+		if (source_read(s) != 0)
+			return -1;
+	}
+	/* As qp_length() has it, which cannot be added up. */
+	quoted += quoted / ENCODE_COLUMNS * 3;
+	text->encoding = quoted <= base64_lines_length(len) ? "quoted-printable" : "base64";
+	return 0;
+}
+
+int
+text_part_settle(struct text_part *text)
+{
+	const struct scan *s = &text->scan;
+
+	text->charset = s->has_8bit ? "utf-8" : "us-ascii";
+	text->encoding = s->has_8bit ? "8bit" : "7bit";
+	return s->has_nul || s->bare_cr || s->line_max > MESSAGE_LINE_MAX ? choose_encoding(text) : 0;
+}
+
+/* To the body. */
+
+static int
+write_head(struct composer *w, const struct text_part *text, bool top)
+{
 	struct buf type = BUF_INIT(COMPOSE_HEAD_MAX);
 	struct head head;
-	int rc;
 
 	buf_addf(&type, "text/%s; charset=%s", text->subtype, text->charset);
 	head_begin(&head, w, top);
@@ -199,12 +336,56 @@ text_part_write(struct composer *w, const struct text_part *text, bool top)
 	head_field(&head, "Content-Transfer-Encoding", text->encoding);
 	head.out->failed = head.out->failed || !buf_ok(&type);
 	buf_release(&type);
-	rc = head_end(&head);
-	if (rc != 0)
-		return rc;
-	if (strcmp(text->encoding, "quoted-printable") == 0)
-		return write_quoted_printable(w, octets);
-	if (strcmp(text->encoding, "base64") == 0)
-		return write_base64(w, octets);
-	return write_lines(w, octets);
+	return head_end(&head);
+}
+
+static int
+write_quoted_printable(struct source *s)
+{
+	struct buf encoded = BUF_INIT(4 * COMPOSE_BLOCK + ENCODE_COLUMNS);
+	struct qp qp = QP_INIT(&encoded);
+	bool all = false;
+	int rc = 0;
+
+	while (rc == 0 && !all) {
+		all = s->block.len == 0;
+		buf_clear(&encoded);
+		qp_add(&qp, (struct span){ s->block.data, s->block.len });
+		if (all)
+			qp_end(&qp);
+		rc = composer_put_buf(s->w, &encoded);
+		if (rc == 0 && !all)
+			rc = source_read(s);
+	}
+	buf_release(&encoded);
+	return rc;
+}
+
+/* It is the body: it need not be written once more. */
+static void
+hand_over(struct composer *w, struct text_part *text)
+{
+	struct spool empty = w->message->body;
+
+	w->message->body = text->source.copy;
+	text->source.copy = empty;
+	w->scan = text->scan;
+}
+
+int
+text_part_write(struct composer *w, struct text_part *text, bool top)
+{
+	bool quoted = strcmp(text->encoding, "quoted-printable") == 0, base64 = strcmp(text->encoding, "base64") == 0;
+
+	if (write_head(w, text, top) != 0)
+		return -1;
+	if (top && !quoted && !base64) {
+		hand_over(w, text);
+		return 0;
+	}
+	if (source_again(&text->source) != 0)
+		return -1;
+	if (quoted)
+		return write_quoted_printable(&text->source);
+	return base64 ? source_write_base64(&text->source) : source_write_lines(&text->source);
 }

@@ -29,10 +29,11 @@ enum {
 
 struct converter {
 	bool eightbit;
+	bool a_labels;		/* the domains in the message's header become ASCII */
 	struct message *to;
 	struct mime mime;
 	struct buf out;		/* on its way to the spool */
-	struct scan scan;	/* what went there */
+	struct scan scan;	/* what goes there, but for contents that stay as they are: these are known */
 	char *scratch;		/* of BLOCK octets */
 	unsigned depth;		/* of the entity, 0: the message */
 	bool line_ended;	/* by an encoding: the line end before the next delimiter is there already */
@@ -72,12 +73,22 @@ is_too_much(bool eightbit, bool has_8bit, bool has_nul, uint64_t line_max)
 	return (has_8bit && !eightbit) || has_nul || line_max > MESSAGE_LINE_MAX;
 }
 
+static bool
+is_dkim_signed(const struct message *m)
+{
+	struct header_field field;
+
+	return header_find((struct span){ m->header.data, m->header.len }, "DKIM-Signature", &field);
+}
+
 bool
 convert_is_needed(const struct message *m, bool eightbit)
 {
 	uint64_t longest = m->header_line_max > m->body_line_max ? m->header_line_max : m->body_line_max;
 
-	return is_too_much(eightbit, m->header_8bit || m->body_8bit, m->body_nul, longest);
+	/* Servers that offer SMTPUTF8 know others that do not: it is asked for where nothing else will do. */
+	return is_too_much(eightbit, m->header_8bit || m->body_8bit, m->body_nul, longest) ||
+	    (message_has_utf8_domains(m) && !is_dkim_signed(m));
 }
 
 /* Output. */
@@ -87,19 +98,28 @@ flush(struct converter *c)
 {
 	if (!buf_ok(&c->out))
 		return err_memory(c->err);
-	scan_add(&c->scan, (struct span){ c->out.data, c->out.len });
 	if (spool_write(&c->to->body, c->out.data, c->out.len, c->err) < 0)
 		return -1;
 	buf_clear(&c->out);
 	return 0;
 }
 
+/* What was appended to c->out since it had `begin` octets. */
+static int
+put_appended(struct converter *c, size_t begin)
+{
+	scan_add(&c->scan, (struct span){ c->out.data + begin, c->out.len - begin });
+	return c->out.len > BLOCK ? flush(c) : 0;
+}
+
 static int
 put(struct converter *c, struct span octets)
 {
+	size_t begin = c->out.len;
+
 	c->line_ended = c->line_ended && octets.len == 0;
 	buf_add(&c->out, octets.data, octets.len);
-	return c->out.len > BLOCK ? flush(c) : 0;
+	return put_appended(c, begin);
 }
 
 static int
@@ -213,9 +233,11 @@ static int
 write_header(struct converter *c, struct entity *e, struct rewrite *how)
 {
 	bool outermost = c->depth == 0;
+	size_t begin;
 	int result;
 
 	how->eightbit = c->eightbit;
+	how->a_labels = outermost && c->a_labels;
 	how->may_stay = outermost;
 	how->charset = e->charset.data;
 	how->version = e->is_message && how->encoding != NULL && !e->has_version;
@@ -223,7 +245,10 @@ write_header(struct converter *c, struct entity *e, struct rewrite *how)
 		return rewrite_header(&c->to->header, e->block, how, c->err);
 	if (flush(c) < 0)
 		return -1;
+	begin = c->out.len;
 	result = rewrite_header(&c->out, e->block, how, c->err);
+	if (result == 0)
+		result = put_appended(c, begin);
 	if (result == 0 && (e->blank || how->encoding != NULL))
 		result = put(c, span_of("\r\n"));
 	buf_release(&e->own);
@@ -290,6 +315,16 @@ add_block(struct converter *c, struct leaf_writer *w, struct span block)
 	}
 }
 
+/* The content is what it was. */
+static void
+note_content(struct scan *all, const struct scan *content)
+{
+	all->has_8bit = all->has_8bit || content->has_8bit;
+	all->not_utf8 = all->not_utf8 || content->not_utf8;
+	if (content->line_max > all->line_max)
+		all->line_max = content->line_max;
+}
+
 static void
 end_blocks(struct converter *c, struct leaf_writer *w, bool any)
 {
@@ -307,6 +342,7 @@ write_content(struct converter *c, const struct content *content, enum form form
 {
 	struct leaf_writer w = { .form = form, .qp = QP_INIT(&c->out), .again = REENCODE_INIT(&c->out) };
 	uint64_t at = content->begin;
+	size_t begin;
 
 	while (at < content->end) {
 		size_t want = content->end - at < BLOCK ? (size_t)(content->end - at) : BLOCK;
@@ -315,10 +351,17 @@ write_content(struct converter *c, const struct content *content, enum form form
 		if (flush(c) < 0 ||
 		    spool_read(c->mime.spool, at, c->scratch, want, &block.data, &block.len, c->err) < 0)
 			return -1;
+		begin = c->out.len;
 		add_block(c, &w, block);
+		if (form != FORM_AS_IT_IS && put_appended(c, begin) < 0)
+			return -1;
 		at += block.len;
 	}
+	begin = c->out.len;
 	end_blocks(c, &w, content->end > content->begin);
+	if (form != FORM_AS_IT_IS)
+		return put_appended(c, begin);
+	note_content(&c->scan, &content->scan);
 	return 0;
 }
 
@@ -436,6 +479,8 @@ refuse_depth(struct converter *c, const struct entity *e)
 static int
 put_around(struct converter *c, struct span text)
 {
+	size_t begin = c->out.len;
+
 	for (size_t i = 0; i < text.len; i++) {
 		char octet = text.data[i];
 
@@ -449,7 +494,7 @@ put_around(struct converter *c, struct span text)
 		c->column += octet != '\n' && octet != '\r';
 		buf_addc(&c->out, octet == '\0' || (is_8bit(octet) && !c->eightbit) ? '?' : octet);
 	}
-	return put(c, (struct span){ "", 0 });
+	return put_appended(c, begin);
 }
 
 /* The encoding that the header of what has parts must tell; NULL where it may stay. */
@@ -576,7 +621,11 @@ open_multipart(struct converter *c, struct entity *e, bool *found)
 	struct buf boundary = BUF_INIT(MIME_BOUNDARY_MAX);
 	int result = 0;
 
-	*found = parameter_find(type_of(e), "boundary", &boundary) && boundary.len > 0;
+	parameter_find(type_of(e), "boundary", &boundary);
+	/* Spaces at its end are none of it (RFC 2046 section 5.1.1), but programs write them. */
+	while (boundary.len > 0 && ascii_is_space(boundary.data[boundary.len - 1]))
+		buf_truncate(&boundary, boundary.len - 1);
+	*found = boundary.len > 0;
 	if (!is_boundary_usable(c, e, &boundary))
 		result = rewrite_refuse(c->err, "it has a multipart whose boundary is too long, in pieces, or no ASCII");
 	else if (*found && !mime_open(&c->mime, (struct span){ boundary.data, boundary.len }))
@@ -634,13 +683,12 @@ static int
 convert_all(struct converter *c, const struct message *message)
 {
 	struct entity outermost;
-	struct header_field field;
 	int result;
 
 	entity_init(&outermost);
 	outermost.is_message = true;
 	outermost.block = (struct span){ message->header.data, message->header.len };
-	if (header_find(outermost.block, "DKIM-Signature", &field))
+	if (is_dkim_signed(message))
 		result = rewrite_refuse(c->err, "it has a DKIM-Signature, which would be broken");
 	else
 		result = convert_entity(c, &outermost);
@@ -672,6 +720,7 @@ message_convert(const struct message *message, bool eightbit, const struct spool
 	struct converter c = { .eightbit = eightbit, .to = out, .out = BUF_INIT(OUT_MAX), .err = err };
 	int result;
 
+	c.a_labels = message_has_utf8_domains(message);
 	spool_init(&out->body, place);
 	result = mime_init(&c.mime, &message->body, err);
 	c.scratch = malloc(BLOCK);

@@ -11,7 +11,10 @@
 #include "base/err.h"
 #include "message/message.h"
 
-/* True where the message must be converted: for a server without 8BITMIME (eightbit false), or for any. */
+/*
+ * True where the message must be converted: for a server without 8BITMIME (eightbit false), or for any.  One whose header has
+ * domains beyond ASCII is made one that needs no SMTPUTF8, where it is not signed.
+ */
 bool convert_is_needed(const struct message *message, bool eightbit);
 
 /*
@@ -27,9 +30,10 @@ bool convert_is_needed(const struct message *message, bool eightbit);
  *	around parts        (preamble, epilogue) octets that cannot be carried become '?', and lines that are too long are broken:
  *	                    that is for nobody to read
  *	message/rfc822      message/global too: is gone into, header and all
- *	header fields       where eightbit is false, 8-bit text becomes encoded words and RFC 2231 parameters (ascii.h); where
- *	                    it cannot be, it stays in the message's own header, for others to decide about.  Lines that are
- *	                    too long are folded
+ *	header fields       where eightbit is false, and in the fields of the message's own header whose addresses have
+ *	                    domains beyond ASCII, 8-bit text becomes encoded words, A-labels and RFC 2231 parameters
+ *	                    (ascii.h); where it cannot be, it stays in the message's own header, for others to decide about.
+ *	                    Lines that are too long are folded
  *	signed, encrypted   multipart/signed, multipart/encrypted, message/partial, message/external-body: stays as it is, octet
  *	                    for octet, or the message is refused
  *

@@ -35,6 +35,11 @@ struct requests {
 	bool has_priority;
 	int priority;		/* RFC 6710, -9 to 9 */
 	long long hold_for_s;	/* RFC 4865, 0: not asked for */
+	/*
+	 * The same as a point in time, since 1970, at most DATE_UTC_MAX; 0: not asked for.  It takes the place of hold_for_s.  What
+	 * no server holds waits in the queue; once that time is over, nothing is asked for.
+	 */
+	long long hold_until_s;
 };
 
 struct recipient {

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "format/header.h"
 #include "message/envelope.h"
 #include "message/spool.h"
 
@@ -73,6 +74,10 @@ void message_header_facts(struct message *m);
 
 /* True where an address in the header holds UTF-8: such a message needs SMTPUTF8 (RFC 6531 section 3.1). */
 bool message_has_utf8_addresses(const struct message *m);
+/* … in their domains alone: with A-labels there it would need none (RFC 5891 section 4). */
+bool message_has_utf8_domains(const struct message *m);
+/* True where an address in that field of a header holds UTF-8. */
+bool message_field_has_utf8_address(const struct header_field *field);
 
 /*
  * -t: adds to the envelope the recipients in all To, Cc and Bcc fields, or, where there are Resent- fields, those of

@@ -65,7 +65,8 @@ add_field(struct buf *out, const struct header_field *field, const struct rewrit
 {
 	int len = field->name.len < NAME_MAX_SHOWN ? (int)field->name.len : NAME_MAX_SHOWN;
 	size_t begin = out->len;
-	bool raw = span_has_8bit(field->whole) && !how->eightbit;
+	bool raw = span_has_8bit(field->whole) &&
+	    (!how->eightbit || (how->a_labels && message_field_has_utf8_address(field)));
 
 	if (raw && ascii_add_field(out, field, how->charset))
 		raw = false;

@@ -12,7 +12,8 @@
 #include "base/span.h"
 
 struct rewrite {
-	bool eightbit;		/* 8-bit text may stay */
+	bool eightbit;		/* 8-bit text may stay, */
+	bool a_labels;		/* … but for fields with addresses in UTF-8 */
 	bool may_stay;		/* … also where it cannot be encoded: others decide about it */
 	const char *charset;	/* of 8-bit text that is no UTF-8, as the body says; NULL or "": unknown */
 	const char *encoding;	/* Content-Transfer-Encoding that replaces the one that is there, or is added; NULL: none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "message/scan.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -18,33 +19,52 @@ static const unsigned char class_of[256] = {
 	[0x80 ... 0xff] = CLASS_8BIT,
 };
 
-/* Eight octets at a time that are nothing but 0x20 to 0x7E, which most are: 0x7F is looked at closer. */
-static bool
-are_graphic(const char *p)
+static const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
+
+static uint64_t
+word_at(const char *p)
 {
-	const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
 	uint64_t word;
 
 	memcpy(&word, p, sizeof(word));
-	/* An octet below 0x20 borrows from its high bit; 0x7F becomes 0x80. */
-	return ((word | (word - ones * 0x20) | (word + ones)) & high) == 0;
+	return word;
+}
+
+/* Eight octets that are each 0x20 to 0x7E, or 8-bit: what most are. */
+static bool
+are_plain(uint64_t word)
+{
+	/* Each octet's high bit: it is 0x20 or more; it is 0x7F; but for 8-bit ones. */
+	uint64_t no_control = (word | high) - ones * 0x20, is_delete = (word & ~high) + ones;
+
+	return (((no_control & ~is_delete) | word) & high) == high;
+}
+
+static unsigned
+classes_of_each(const char *p, size_t len)
+{
+	unsigned all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all |= class_of[(unsigned char)p[i]];
+	return all;
 }
 
 static unsigned
 classes_in(struct span piece)
 {
 	unsigned all = 0;
-	size_t i = 0;
+	uint64_t plain = 0;
 
-	while (i < piece.len) {
-		if (piece.len - i >= 8 && are_graphic(piece.data + i)) {
-			i += 8;
-			continue;
-		}
-		for (size_t end = piece.len - i < 8 ? piece.len : i + 8; i < end; i++)
-			all |= class_of[(unsigned char)piece.data[i]];
+	for (; piece.len >= sizeof(plain); piece.data += sizeof(plain), piece.len -= sizeof(plain)) {
+		uint64_t word = word_at(piece.data);
+
+		if (are_plain(word))
+			plain |= word;
+		else
+			all |= classes_of_each(piece.data, sizeof(word));
 	}
-	return all;
+	return all | classes_of_each(piece.data, piece.len) | ((plain & high) != 0 ? CLASS_8BIT : 0);
 }
 
 static void
@@ -112,19 +132,27 @@ complete_sequence(struct scan *s, struct span *piece)
 	}
 }
 
+/* Octets of ASCII that the text begins with, as far as they are seen at a glance. */
+static size_t
+ascii_length(struct span text)
+{
+	uint64_t beyond;
+
+	if (text.len < sizeof(beyond))
+		return 0;
+	beyond = le64toh(word_at(text.data)) & high;
+	return beyond == 0 ? sizeof(beyond) : (size_t)__builtin_ctzll(beyond) / 8;
+}
+
 static void
 note_utf8(struct scan *s, struct span piece)
 {
 	complete_sequence(s, &piece);
 	while (piece.len > 0 && !s->not_utf8) {
-		unsigned len;
+		size_t len = ascii_length(piece);
 
-		if (piece.len >= 8 && are_graphic(piece.data)) {
-			piece.data += 8;
-			piece.len -= 8;
-			continue;
-		}
-		len = is_8bit(piece.data[0]) ? utf8_length(piece) : 1;
+		if (len == 0)
+			len = is_8bit(piece.data[0]) ? utf8_length(piece) : 1;
 		if (len == 0 && piece.len < sequence_length((unsigned char)piece.data[0])) {
 			memcpy(s->sequence, piece.data, piece.len);
 			s->sequence_len = piece.len;

@@ -149,7 +149,7 @@ write_file(struct store *store, const char *path, const struct buf *text)
 	int fd;
 	bool written;
 
-	buf_adds(&other, "run/new-");
+	buf_adds(&other, STORE_RUN "/" STORE_RUN_NEW);
 	unique_add(&other);
 	fd = make_file(store, other.data, O_WRONLY | O_CREAT | O_EXCL);
 	if (fd >= 0) {

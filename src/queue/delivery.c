@@ -188,6 +188,15 @@ delivery_undecided(const struct delivery *d)
 	    transaction_count(&d->tx, OUTCOME_NAMED);
 }
 
+/* Who waits has the error for his outcome; the session is none the worse for it. */
+static int
+fail_message(struct delivery *d, struct err *err)
+{
+	transaction_fail(&d->tx, err);
+	err_clear(err);
+	return 0;
+}
+
 /* Turns, over one session or several, until nobody is pending. */
 static int
 send_turns(struct delivery *d, struct link *link, const struct around *around, struct err *err)
@@ -197,12 +206,12 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 
 	do {
 		pending = delivery_undecided(d);
+		/* The server has heard of one that is announced: its time was checked then. */
+		if (!d->tx.announced && transaction_check_time(&d->tx, clock_wall_ms(), err) < 0)
+			return fail_message(d, err);
 		result = reach(d, link, err);
-		if (result == 0 && delivery_adapt(d, link, err) < 0) {
-			transaction_fail(&d->tx, err);
-			err_clear(err);
-			return 0;
-		}
+		if (result == 0 && delivery_adapt(d, link, err) < 0)
+			return fail_message(d, err);
 		if (result == 0) {
 			result = smtp_send(&link->smtp, &d->tx, around, err);
 			if (result < 0)
@@ -216,9 +225,7 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 	if (transaction_count(&d->tx, OUTCOME_PENDING) == 0)
 		return 0;
 	err_set(err, ERR_TEMPORARY, "the server takes no recipient at all");
-	transaction_fail(&d->tx, err);
-	err_clear(err);
-	return 0;
+	return fail_message(d, err);
 }
 
 int

@@ -37,8 +37,9 @@ struct delivery {
 };
 
 /*
- * Prepares to deliver the message; all recipients are pending.  d is the caller's, for delivery_release(), whatever comes
- * back.  Errors: ERR_SYSTEM (memory); ERR_MESSAGE (larger than the account allows; policy_apply()): then all have failed so.
+ * Prepares to deliver the message; all recipients are pending.  The caller tells in d->tx.begin_ms when it was handed in,
+ * where that was not just now.  d is the caller's, for delivery_release(), whatever comes back.
+ * Errors: ERR_SYSTEM (memory); ERR_MESSAGE (larger than the account allows; policy_apply()): then all have failed so.
  */
 int delivery_init(struct delivery *d, const struct account *account, const struct envelope *envelope,
     const struct message *message, struct err *err);
@@ -53,9 +54,9 @@ void delivery_release(struct delivery *d);
 int delivery_adapt(struct delivery *d, const struct link *link, struct err *err);
 
 /*
- * Delivers over the link, which is opened where it is not.  `around` as for smtp_send(); afterwards every recipient has an
- * outcome unless the message was sent ahead (delivery_await()).  -1: the link's session broke, or could not be opened; the
- * error is in the outcomes too.
+ * Delivers over the link, which is opened where it is not; but a message that is late, and is to come back then, is refused
+ * without a word to any server.  `around` as for smtp_send(); afterwards every recipient has an outcome unless the message was
+ * sent ahead (delivery_await()).  -1: the link's session broke, or could not be opened; the error is in the outcomes too.
  */
 int deliver(struct delivery *d, struct link *link, const struct around *around, struct err *err);
 

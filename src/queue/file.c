@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -190,6 +191,51 @@ file_drop_second_name(int dir, const char *id, struct stat *st)
 	}
 	close(tmp);
 	return rc;
+}
+
+static bool
+is_left_over(const struct stat *st, int64_t before_ms)
+{
+	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1 &&
+	    (int64_t)st->st_mtime * 1000 < before_ms;
+}
+
+static void
+remove_old(int folder, const char *name, int64_t before_ms)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !is_left_over(&st, before_ms))
+		return;
+	fd = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return;
+	/* Once more: it may have been used anew meanwhile, or have been removed, and another made by its name. */
+	if (file_lock(fd) == 0 && fstat(fd, &st) == 0 && is_left_over(&st, before_ms))
+		unlinkat(folder, name, 0);
+	close(fd);
+}
+
+void
+file_remove_old(int dir, const char *folder, bool (*is_meant)(const char *name), size_t names_max, int64_t before_ms)
+{
+	int fd = openat(dir, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (entries == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	entry = readdir(entries);
+	for (size_t i = 0; entry != NULL && i < names_max; i++) {
+		if (is_meant(entry->d_name))
+			remove_old(fd, entry->d_name, before_ms);
+		entry = readdir(entries);
+	}
+	closedir(entries);
 }
 
 int

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "format/date.h"
 #include "queue/failure.h"
 
 enum {
@@ -45,7 +46,10 @@ item_release(struct item *item)
 int64_t
 item_begin_ms(const struct item *item)
 {
-	return item->begin_ms > item->queued_ms ? item->begin_ms : item->queued_ms;
+	int64_t begin_ms = item->begin_ms > item->queued_ms ? item->begin_ms : item->queued_ms;
+	int64_t hold_until_ms = item->envelope.requests.hold_until_s * 1000;
+
+	return hold_until_ms > begin_ms ? hold_until_ms : begin_ms;
 }
 
 bool
@@ -87,6 +91,7 @@ write_requests(const struct requests *requests, struct record *record)
 	record->deliver_by = (uint64_t)requests->deliver_by_s;
 	record->deliver_by_return = requests->deliver_by_return;
 	record->hold_for = (uint64_t)requests->hold_for_s;
+	record->hold_until = (uint64_t)requests->hold_until_s;
 	record->priority = requests->has_priority ? (uint64_t)(requests->priority + PRIORITY_ZERO) : 0;
 }
 
@@ -152,12 +157,14 @@ copy_text(char **to, struct span from, struct err *err)
 static int
 read_requests(const struct record *record, struct requests *requests, struct err *err)
 {
-	if (record->deliver_by > INT64_MAX || record->hold_for > INT64_MAX || record->priority > PRIORITY_ZERO + 9)
+	if (record->deliver_by > INT64_MAX || record->hold_for > INT64_MAX || record->hold_until > (uint64_t)DATE_UTC_MAX ||
+	    record->priority > PRIORITY_ZERO + 9)
 		return nonsense(err, "what its head asks of servers makes no sense");
 	requests->require_tls = record->require_tls;
 	requests->deliver_by_s = (long long)record->deliver_by;
 	requests->deliver_by_return = record->deliver_by_return;
 	requests->hold_for_s = (long long)record->hold_for;
+	requests->hold_until_s = (long long)record->hold_until;
 	requests->has_priority = record->priority > 0;
 	requests->priority = requests->has_priority ? (int)record->priority - PRIORITY_ZERO : 0;
 	return 0;
@@ -527,6 +534,8 @@ apply_release(struct item *item, const struct record *record)
 	item->held = false;
 	item->not_before_ms = 0;
 	item->begin_ms = record->time_ms;
+	/* Nor is a server to hold it any more. */
+	item->envelope.requests.hold_until_s = 0;
 	return 0;
 }
 

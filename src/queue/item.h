@@ -101,7 +101,10 @@ int item_apply(struct item *item, struct span records, struct err *err);
  */
 int item_write_head(const struct item *item, struct buf *out, struct err *err);
 
-/* When the message could be sent first, since 1970: what is said of its age, and when it is given up, counts from there. */
+/*
+ * When the message could be delivered first, since 1970: what is said of its age, when it is late, and when it is given up,
+ * counts from there.
+ */
 int64_t item_begin_ms(const struct item *item);
 
 /* True where the next attempt may deliver the message, or a notice to its sender, a second time. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/key.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -150,42 +149,11 @@ open_locked(struct key *key, struct err *err)
 	return 0;
 }
 
-/* A key whose time is over is forgotten, unless somebody uses it. */
-static void
-remove_old(const struct key *key, const char *name, int64_t now_ms)
+/* Keys whose time is over are forgotten, unless somebody uses them, as we do ours. */
+static bool
+is_key(const char *name)
 {
-	struct stat st;
-	int fd;
-
-	if (strcmp(name, key->name) == 0 || fstatat(key->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-	    now_ms - (int64_t)st.st_mtime * 1000 <= KEY_LIFE_MS)
-		return;
-	fd = openat(key->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return;
-	if (file_lock(fd) == 0)
-		unlinkat(key->dir, name, 0);
-	close(fd);
-}
-
-static void
-remove_old_ones(const struct key *key, int64_t now_ms)
-{
-	int fd = openat(key->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	if (dir == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	entry = readdir(dir);
-	for (unsigned i = 0; entry != NULL && i < OLD_MAX; i++) {
-		remove_old(key, entry->d_name, now_ms);
-		entry = readdir(dir);
-	}
-	closedir(dir);
+	return name[0] != '.';
 }
 
 /* What the log says of the key. */
@@ -245,7 +213,7 @@ take_locked(struct key *key, const char *content, const char *message_id, int64_
 	if (result == KEY_FREE && reserve(key, content, message_id, now_ms, err) < 0)
 		return KEY_FAILED;
 	if (result == KEY_FREE)
-		remove_old_ones(key, now_ms);
+		file_remove_old(key->dir, ".", is_key, OLD_MAX, now_ms - KEY_LIFE_MS);
 	return result;
 }
 

@@ -204,6 +204,7 @@ prepare(struct work *work, struct err *err)
 		result = delivery_init(&work->delivery, account, &work->envelope, &work->message, err);
 	} else {
 		result = delivery_init(&work->delivery, account, &work->item.envelope, &work->item.message, err);
+		work->delivery.tx.begin_ms = item_begin_ms(&work->item);
 		if (work->delivery.tx.outcomes != NULL)
 			choose_recipients(work);
 	}
@@ -304,7 +305,7 @@ count_left(struct run_result *result, const struct item *item)
 	else
 		result->tried++;
 	if (!item->held && !item->failed)
-		run_result_due(result, item->next_ms);
+		run_result_due(result, item->not_before_ms > item->next_ms ? item->not_before_ms : item->next_ms);
 }
 
 /* A work has its outcome. */

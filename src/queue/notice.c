@@ -13,12 +13,12 @@
 #include "format/address.h"
 #include "format/date.h"
 #include "format/domain.h"
+#include "format/encode.h"
 #include "queue/notice_part.h"
 
 enum {
 	TEXT_MAX = 8 * 1024 * 1024,	/* octets of the part for people, or of an encoded header */
 	FIELDS_MAX = 512 * 1024,	/* octets of the report's fields about one recipient */
-	ENCODED_COLUMNS = 75,		/* octets of an encoded line, without the '=' that breaks it */
 	ID_MAX = 512,			/* octets of the message's own Message-ID, where it is to be quoted */
 	COPY_SIZE = 16 * 1024,
 };
@@ -100,34 +100,13 @@ put_buf(struct body *body, const struct buf *data)
 	return buf_ok(data) ? put(body, data->data, data->len) : err_memory(body->err);
 }
 
-/* Quoted-printable (RFC 2045 section 6.7) of text with CRLF line ends. */
 static void
 add_encoded(struct buf *out, struct span text)
 {
-	size_t column = 0;
+	struct qp qp = QP_INIT(out);
 
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-		bool ends = text.len - i > 1 && memcmp(text.data + i, "\r\n", 2) == 0;
-		bool last = i + 1 == text.len || text.data[i + 1] == '\r';
-		bool plain = (c > ' ' && c < 127 && c != '=') || (ascii_is_space(c) && !last);
-
-		if (ends) {
-			buf_adds(out, "\r\n");
-			column = 0;
-			i++;
-			continue;
-		}
-		if (column + (plain ? 1 : 3) > ENCODED_COLUMNS) {
-			buf_adds(out, "=\r\n");
-			column = 0;
-		}
-		if (plain)
-			buf_addc(out, c);
-		else
-			buf_addf(out, "=%02X", (unsigned char)c);
-		column += plain ? 1 : 3;
-	}
+	qp_add(&qp, text);
+	qp_end(&qp);
 }
 
 /* The head of a part, behind the boundary.  The line end before a boundary belongs to it. */

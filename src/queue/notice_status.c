@@ -35,6 +35,7 @@ static const char *const details[ERR_KINDS] = {
 	[ERR_CANT_CREATE] = "3.1",		/* mail system full */
 	[ERR_IO] = "3.0",
 	[ERR_TEMPORARY] = "0.0",
+	[ERR_HOLD] = "3.3",
 	[ERR_RESOLVE] = "4.3",			/* directory server failure */
 	[ERR_CONNECT] = "4.1",			/* no answer from host */
 	[ERR_TIMEOUT] = "4.2",			/* bad connection */

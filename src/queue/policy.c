@@ -59,18 +59,48 @@ add_origin(const char *mailbox, struct buf *out)
 	buf_release(&host);
 }
 
-/* The display name of the first mailbox as it is written: before "<", or in parentheses; empty where there is none. */
+/* Octets of the quoted string or comment that text begins with; 1 where it begins with neither. */
+static size_t
+unit_length(struct span text)
+{
+	char opens = text.data[0], closes = opens == '(' ? ')' : '"';
+	unsigned depth = 1;
+	size_t n = 1;
+
+	if (opens != '(' && opens != '"')
+		return 1;
+	for (; n < text.len && depth > 0; n++) {
+		if (text.data[n] == '\\' && n + 1 < text.len)
+			n++;
+		else if (text.data[n] == closes)
+			depth--;
+		else if (text.data[n] == opens)
+			depth++;
+	}
+	return n;
+}
+
+/*
+ * The display name of the first mailbox as it is written: before "<", or in parentheses; empty where there is none.  Body can be
+ * read as a list of addresses.
+ */
 static struct span
 written_name(struct span body)
 {
-	const char *angle = memchr(body.data, '<', body.len), *open = memchr(body.data, '(', body.len);
-	const char *close = memchr(body.data, ')', body.len);
+	struct span comment = { body.data, 0 };
+	size_t begin = 0, len;
 
-	if (angle != NULL)
-		return span_trim((struct span){ body.data, (size_t)(angle - body.data) });
-	if (open != NULL && close != NULL && open < close)
-		return span_trim((struct span){ open + 1, (size_t)(close - open) - 1 });
-	return (struct span){ body.data, 0 };
+	for (size_t i = 0; i < body.len && body.data[i] != ','; i += len) {
+		len = unit_length((struct span){ body.data + i, body.len - i });
+		if (body.data[i] == '<')
+			return span_trim((struct span){ body.data + begin, i - begin });
+		if (body.data[i] == '(' && comment.len == 0 && len > 1)
+			comment = (struct span){ body.data + i + 1, len - 2 };
+		/* Behind the name of a group. */
+		if (body.data[i] == ':')
+			begin = i + 1;
+	}
+	return span_trim(comment);
 }
 
 /* Encoded words, and atoms between them. */

@@ -108,6 +108,7 @@ static const struct field {
 	{ 15, FORM_NUMBER, offsetof(struct record, deliver_by) },
 	{ 16, FORM_NUMBER, offsetof(struct record, hold_for) },
 	{ 17, FORM_NUMBER, offsetof(struct record, priority) },
+	{ 18, FORM_NUMBER, offsetof(struct record, hold_until) },
 	{ 32, FORM_FLAG, offsetof(struct record, in_doubt) },
 	{ 33, FORM_FLAG, offsetof(struct record, needs_utf8) },
 	{ 34, FORM_FLAG, offsetof(struct record, taken) },

@@ -65,7 +65,8 @@ enum record_type {
 	RECORD_RETRY,		/* uid: a person wants it tried: what failed, and who was refused then, is so no more */
 	/* The store writes it before the records that are appended at once; nobody else does.  See STATES. */
 	RECORD_BATCH,		/* at, length, taken */
-	RECORD_AT,		/* next: not before then, whoever wants it tried, until it is released */
+	/* next: not before then, whoever wants it tried, until it is released: by its sender's wish, or no server could hold it */
+	RECORD_AT,
 };
 
 enum notice {			/* what the sender is told */
@@ -91,6 +92,7 @@ struct record {
 	uint64_t at;			/* octets of the tail before this record */
 	uint64_t length;		/* octets of the records that were written together with this one, behind it */
 	uint64_t deliver_by, hold_for;	/* requests: seconds, 0: not asked for */
+	uint64_t hold_until;		/* … since 1970; 0: not asked for */
 	uint64_t priority;		/* … from -9 to 9, and 10; 0: not asked for */
 	bool taken;			/* the first since the message was taken: who had it before let go of it */
 	bool in_doubt;

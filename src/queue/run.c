@@ -550,6 +550,8 @@ run_once(struct store *store, const struct config *config, const struct run_opti
 
 	*result = (struct run_result){ .next_ms = INT64_MAX };
 	err_clear(err);
+	if (options->selection.id_count == 0)
+		store_sweep(store, clock_wall_ms());
 	wait_on_signals(on_signal, &run);
 	run_all(&run, err);
 	gather_workers(&run);

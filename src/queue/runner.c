@@ -15,6 +15,7 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ enum {
 	NAP_MIN_MS = 1000,
 	NAP_BUSY_MS = 60 * 1000,	/* where another process works on a message, or nothing would wake us */
 	NAP_TROUBLE_MS = 15 * 60 * 1000,	/* where the queue cannot be run at all */
+	LOCK_FD = 100,			/* the lowest number for the lock's descriptor */
 	NETWORK_MS = 3000,		/* from a new address to a network that works */
 };
 
@@ -62,6 +64,21 @@ detach(int keep)
 	}
 }
 
+/*
+ * What a killed process has open is closed from the highest number down (since Linux 4.3), and for some of it that takes its
+ * time: the lock comes first, lest somebody finds it taken by one who is about to end, and leaves him a note.
+ */
+static int
+put_high(int lock)
+{
+	int high = fcntl(lock, F_DUPFD_CLOEXEC, LOCK_FD);
+
+	if (high < 0)
+		return lock;
+	close(lock);
+	return high;
+}
+
 enum { LOCK_TAKEN = -1, LOCK_NONE = -2 };
 
 /* The lock, held by us: its descriptor; LOCK_TAKEN: another has it; LOCK_NONE: there is none to be had (errno). */
@@ -76,7 +93,7 @@ take_lock(const struct store *store)
 	if (fd < 0)
 		return LOCK_NONE;
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return fd;
+		return put_high(fd);
 	close(fd);
 	return errno == EAGAIN || errno == EACCES ? LOCK_TAKEN : LOCK_NONE;
 }
@@ -96,11 +113,32 @@ take_note(const struct store *store, const char *name)
 	return unlinkat(store->dir, name, 0) == 0;
 }
 
-/* What wakes a runner: notes, and a network that comes up. */
+/*
+ * What wakes a runner: a point of time on the wall's clock, and a clock that was set; notes; a network that comes up.
+ * Without a timer, poll(2) measures the way to that point by a clock that stands still while the machine is suspended: it is
+ * late by that, and does not notice a clock that is set.
+ */
 struct alarm_clock {
+	int timer;		/* timerfd, or -1 */
 	int notes;		/* inotify, or -1 */
 	int network;		/* netlink, or -1 */
 };
+
+/* Sets the timer; the deadline for poll(2) beside it. */
+static int64_t
+alarm_set(const struct alarm_clock *clock, int64_t at_ms)
+{
+	const struct itimerspec at = { .it_value = { (time_t)(at_ms / 1000), at_ms % 1000 * 1000000L } };
+	int64_t now_ms = clock_wall_ms();
+
+	if (clock->timer >= 0 &&
+	    timerfd_settime(clock->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) == 0)
+		return DEADLINE_NONE;
+	/* The clock was set since the timer was last read: the time may have come already. */
+	if (clock->timer >= 0 && errno == ECANCELED)
+		return deadline_in(0);
+	return deadline_in(at_ms > now_ms ? at_ms - now_ms : 0);
+}
 
 static void
 alarm_init(struct alarm_clock *clock, const char *queue_path)
@@ -109,6 +147,7 @@ alarm_init(struct alarm_clock *clock, const char *queue_path)
 	struct buf path = BUF_INIT(ERR_TEXT_MAX);
 
 	buf_addf(&path, "%s/" STORE_RUN, queue_path);
+	clock->timer = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	clock->notes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (clock->notes >= 0 && inotify_add_watch(clock->notes, path.data, IN_CREATE) < 0) {
 		close(clock->notes);
@@ -120,11 +159,15 @@ alarm_init(struct alarm_clock *clock, const char *queue_path)
 		clock->network = -1;
 	}
 	buf_release(&path);
+	/* From now on a clock that is set is noticed, in the first run too. */
+	alarm_set(clock, INT64_MAX);
 }
 
 static void
 alarm_release(struct alarm_clock *clock)
 {
+	if (clock->timer >= 0)
+		close(clock->timer);
 	if (clock->notes >= 0)
 		close(clock->notes);
 	if (clock->network >= 0)
@@ -141,20 +184,23 @@ drain(int fd)
 }
 
 /*
- * Sleeps until then, or until something wakes us; where the system has no watch left for us, until it is time to look.  True
- * where the network has changed.
+ * Sleeps until at_ms since 1970, or until something wakes us, among which are a clock that was set and the end of a
+ * suspension; where the system has no watch left for us, until it is time to look.  True where the network has changed.
  */
 static bool
-alarm_sleep(struct alarm_clock *clock, int64_t deadline)
+alarm_sleep(struct alarm_clock *clock, int64_t at_ms)
 {
-	struct pollfd polls[] = { { clock->notes, POLLIN, 0 }, { clock->network, POLLIN, 0 } };
+	struct pollfd polls[] = { { clock->notes, POLLIN, 0 }, { clock->network, POLLIN, 0 }, { clock->timer, POLLIN, 0 } };
+	int64_t deadline = alarm_set(clock, at_ms);
 	bool network;
 
 	if (clock->notes < 0)
 		deadline = deadline_min(deadline, deadline_in(NAP_BUSY_MS));
-	wait_poll(polls, 2, deadline);
+	wait_poll(polls, 3, deadline);
 	network = (polls[1].revents & POLLIN) != 0;
 	drain(clock->notes);
+	/* Where the clock was set, reading fails with ECANCELED, and that is all: we are awake. */
+	drain(clock->timer);
 	if (network) {
 		wait_poll(NULL, 0, deadline_in(NETWORK_MS));
 		drain(clock->network);
@@ -162,14 +208,15 @@ alarm_sleep(struct alarm_clock *clock, int64_t deadline)
 	return network;
 }
 
+/* When to look again, in milliseconds since 1970. */
 static int64_t
-nap_ms(const struct run_result *result)
+next_look_ms(const struct run_result *result)
 {
-	int64_t nap = result->next_ms == INT64_MAX ? INT64_MAX : result->next_ms - clock_wall_ms();
+	int64_t now_ms = clock_wall_ms(), at_ms = result->next_ms;
 
-	if (result->busy > 0 && nap > NAP_BUSY_MS)
-		nap = NAP_BUSY_MS;
-	return nap < NAP_MIN_MS ? NAP_MIN_MS : nap;
+	if (result->busy > 0 && at_ms > now_ms + NAP_BUSY_MS)
+		at_ms = now_ms + NAP_BUSY_MS;
+	return at_ms > now_ms + NAP_MIN_MS ? at_ms : now_ms + NAP_MIN_MS;
 }
 
 /* One run with the configuration as it is now. */
@@ -234,7 +281,7 @@ run_until_idle(const struct runner *runner, struct store *store, bool reached)
 		run_anyway(runner, store, &options, &result);
 		options.reached = false;
 		if (!is_idle(&result))
-			options.reached = alarm_sleep(&clock, deadline_in(nap_ms(&result)));
+			options.reached = alarm_sleep(&clock, next_look_ms(&result));
 	} while (!is_idle(&result));
 	alarm_release(&clock);
 }
@@ -333,11 +380,11 @@ runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 	mkdirat(store.dir, STORE_RUN, 0700);
 	alarm_init(&clock, runner->queue_path);
 	for (;;) {
-		int64_t until = deadline_in(interval_ms);
+		int64_t until_ms = clock_wall_ms() + interval_ms;
 
 		options.reached = take_note(&store, NOTE_REACHED_NAME) || options.reached;
 		take_note(&store, NOTE_NAME);
 		run_anyway(runner, &store, &options, &result);
-		options.reached = alarm_sleep(&clock, until);
+		options.reached = alarm_sleep(&clock, until_ms);
 	}
 }

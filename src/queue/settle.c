@@ -267,6 +267,41 @@ write_next(struct settling *s)
 	record_write(s->records, &record);
 }
 
+/* The server cannot hold the message until its time: so it is held here. */
+static bool
+is_kept(const struct settling *s)
+{
+	const struct delivery *d = s->delivery;
+
+	for (size_t i = 0; d != NULL && i < s->item->envelope.count; i++)
+		if (d->tx.outcomes[i].state == OUTCOME_FAILED && d->tx.outcomes[i].err.kind == ERR_HOLD)
+			return true;
+	return false;
+}
+
+/* … and nobody was asked to take it. */
+static bool
+is_untouched(const struct settling *s)
+{
+	for (size_t i = 0; i < s->item->envelope.count; i++) {
+		const struct outcome *outcome = &s->delivery->tx.outcomes[i];
+
+		if (outcome->state == OUTCOME_ACCEPTED || (outcome->state == OUTCOME_FAILED && outcome->err.kind != ERR_HOLD))
+			return false;
+	}
+	return true;
+}
+
+static void
+write_at(struct settling *s)
+{
+	struct record record = { .type = RECORD_AT, .time_ms = s->now_ms };
+
+	s->out->next_ms = s->delivery->tx.requests.hold_until_s * 1000;
+	record.next_ms = s->out->next_ms;
+	record_write(s->records, &record);
+}
+
 static void
 write_failed(struct settling *s, const char *text)
 {
@@ -295,7 +330,8 @@ settle_all(struct settling *s)
 	begin(s);
 	write_outcomes(s);
 	buf_release(&s->ranges);
-	write_attempt(s, NOTICE_NONE);
+	if (!is_kept(s) || !is_untouched(s))
+		write_attempt(s, NOTICE_NONE);
 	if (s->out->accepted == 0)
 		s->out->relay_notice = false;
 	if (s->out->failed)
@@ -303,7 +339,7 @@ settle_all(struct settling *s)
 	else if (s->item->envelope.sender[0] == '\0' && s->out->refused > 0 && s->out->waiting == 0)
 		write_failed(s, "refused, and there is no sender to tell");
 	else if (s->out->waiting > 0)
-		write_next(s);
+		is_kept(s) ? write_at(s) : write_next(s);
 }
 
 void

@@ -23,7 +23,8 @@ struct settlement {
  *
  * A final failure refuses a recipient: the sender is told where he wants to be, and where he cannot be (the null sender) the
  * message needs a person.  What fails for longer than the account's `expire` is refused likewise; but where login, TLS or
- * the configuration were in the way, it needs a person, for those are no news for the sender.
+ * the configuration were in the way, it needs a person, for those are no news for the sender.  What the server cannot hold
+ * until its time (ERR_HOLD) waits until then, as if it had been queued for it: nothing was tried.
  */
 void settle_attempt(const struct item *item, const struct delivery *d, const struct account *account, int64_t now_ms,
     struct buf *records, struct settlement *settlement);

@@ -198,6 +198,19 @@ store_has_any(struct store *store)
 	return any;
 }
 
+static bool
+is_new(const char *name)
+{
+	return strncmp(name, STORE_RUN_NEW, strlen(STORE_RUN_NEW)) == 0;
+}
+
+void
+store_sweep(struct store *store, int64_t now_ms)
+{
+	file_remove_old(store->dir, STORE_TMP, queue_id_is, SIZE_MAX, now_ms - STORE_LEFT_MS);
+	file_remove_old(store->dir, STORE_RUN, is_new, SIZE_MAX, now_ms - STORE_LEFT_MS);
+}
+
 /* Reading a message. */
 
 enum { LOOK_SIZE = 16 * 1024 };	/* octets that are read at first: all of most messages, which are small */

@@ -26,6 +26,7 @@
 
 #define STORE_RUN "run"
 #define STORE_TMP "tmp"
+#define STORE_RUN_NEW "new-"	/* begins the names of files in run/ that are about to get their own */
 
 struct store {
 	int dir;		/* -1: not open */
@@ -119,5 +120,13 @@ void store_scan_end(struct store_scan *scan);
 
 /* True where there is at least one message: cheap. */
 bool store_has_any(struct store *store);
+
+/*
+ * Removes what killed processes have left on its way, once it is STORE_LEFT_MS old: files in tmp/, and in run/.  A message is
+ * none of it.  What cannot be removed stays.
+ */
+void store_sweep(struct store *store, int64_t now_ms);
+
+enum { STORE_LEFT_MS = 24 * 3600 * 1000 };
 
 #endif

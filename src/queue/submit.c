@@ -347,6 +347,7 @@ submit(struct submission *s, struct err *err)
 	if (delivery_init(&s->delivery, s->account, s->envelope, s->message, err) < 0 && err->kind != ERR_MESSAGE)
 		return -1;
 	err_clear(err);
+	s->delivery.tx.begin_ms = clock_wall_ms();
 	s->delivery.tx.before_end = record_sending;
 	s->delivery.tx.arg = s;
 	if (transaction_count(&s->delivery.tx, OUTCOME_PENDING) > 0)

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "format/date.h"
 #include "format/domain.h"
 #include "smtp/wire.h"
 
@@ -103,17 +105,99 @@ check_requests(const struct smtp *s, const struct transaction *tx, struct err *e
 		memcpy(err->enhanced, "5.7.30", sizeof("5.7.30"));
 		return -1;
 	}
-	if (r->deliver_by_s > 0 && r->deliver_by_return && !s->offers.deliver_by)
-		return err_set(err, ERR_SERVICE, "deliver_by is set, and the server cannot promise it (no DELIVERBY)");
-	if (r->hold_for_s > 0 && !s->offers.future_release)
-		return err_set(err, ERR_SERVICE, "the server cannot hold the message (no FUTURERELEASE)");
 	return 0;
+}
+
+/* A promise that late mail comes back; to tell of it alone is a wish. */
+static int
+check_deliver_by(const struct smtp *s, const struct transaction *tx, int64_t now_ms, struct err *err)
+{
+	int64_t left_s = transaction_time_left_s(tx, now_ms);
+
+	if (tx->requests.deliver_by_s == 0 || !tx->requests.deliver_by_return)
+		return 0;
+	if (transaction_check_time(tx, now_ms, err) < 0)
+		return -1;
+	if (!s->offers.deliver_by)
+		return err_set(err, ERR_SERVICE, "deliver_by is set, and the server cannot promise it (no DELIVERBY)");
+	if (left_s >= s->offers.deliver_by_min_s)
+		return 0;
+	return err_set(err, ERR_SERVICE, "deliver_by leaves %" PRId64 " seconds, and the server promises no less than %" PRId64,
+	    left_s, s->offers.deliver_by_min_s);
+}
+
+/* Why the server could not hold the message until then; it can wait here, too. */
+static int
+refuse_hold(const struct smtp *s, int64_t until_s, int64_t now_s, struct err *err)
+{
+	struct buf asked = BUF_INIT(64), most = BUF_INIT(64);
+
+	date_add_utc(&asked, until_s);
+	if (!s->offers.future_release) {
+		err_set(err, ERR_HOLD, "the server cannot hold the message until %s (no FUTURERELEASE)", asked.data);
+	} else if (until_s - now_s > s->offers.hold_max_s) {
+		err_set(err, ERR_HOLD, "the server cannot hold the message until %s, but for %" PRId64 " seconds at most",
+		    asked.data, s->offers.hold_max_s);
+	} else {
+		date_add_utc(&most, s->offers.hold_until_max_s);
+		err_set(err, ERR_HOLD, "the server cannot hold the message until %s, but until %s at most", asked.data, most.data);
+	}
+	buf_release(&asked);
+	buf_release(&most);
+	return -1;
+}
+
+static int
+check_hold_until(const struct smtp *s, const struct transaction *tx, int64_t now_ms, struct err *err)
+{
+	int64_t until_s = transaction_hold_until_s(tx, now_ms), now_s = now_ms / 1000;
+
+	if (until_s == 0 || (s->offers.future_release && until_s - now_s <= s->offers.hold_max_s &&
+	    until_s <= s->offers.hold_until_max_s))
+		return 0;
+	return refuse_hold(s, until_s, now_s, err);
+}
+
+/* A time that each message is to be held for is the account's wish: a server that cannot is the wrong one. */
+static int
+check_hold_for(const struct smtp *s, const struct transaction *tx, int64_t now_ms, struct err *err)
+{
+	int64_t until_s = transaction_hold_until_s(tx, now_ms);
+	struct buf most = BUF_INIT(64);
+
+	if (until_s == 0)
+		return 0;
+	if (!s->offers.future_release)
+		return err_set(err, ERR_SERVICE, "the server cannot hold the message (no FUTURERELEASE)");
+	if (tx->requests.hold_for_s > s->offers.hold_max_s)
+		return err_set(err, ERR_SERVICE, "hold_for is %lld seconds, and the server holds messages for %" PRId64 " at most",
+		    tx->requests.hold_for_s, s->offers.hold_max_s);
+	if (until_s <= s->offers.hold_until_max_s)
+		return 0;
+	date_add_utc(&most, s->offers.hold_until_max_s);
+	err_set(err, ERR_SERVICE, "hold_for is %lld seconds, and the server holds messages until %s at most",
+	    tx->requests.hold_for_s, most.data);
+	buf_release(&most);
+	return -1;
+}
+
+/* What depends on the time. */
+static int
+check_times(const struct smtp *s, const struct transaction *tx, struct err *err)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	if (check_deliver_by(s, tx, now_ms, err) < 0)
+		return -1;
+	return tx->requests.hold_until_s > 0 ? check_hold_until(s, tx, now_ms, err) : check_hold_for(s, tx, now_ms, err);
 }
 
 int
 smtp_check(const struct smtp *s, struct transaction *tx, struct err *err)
 {
-	if (check_message(s, tx, err) == 0 && check_addresses(s, tx, err) == 0 && check_requests(s, tx, err) == 0)
+	/* An address that cannot be made ASCII is what 8-bit text is left for. */
+	if (check_addresses(s, tx, err) == 0 && check_message(s, tx, err) == 0 && check_requests(s, tx, err) == 0 &&
+	    check_times(s, tx, err) == 0)
 		return 0;
 	smtp_place(s, VERB_MAIL, err);
 	return -1;

@@ -9,7 +9,8 @@
 
 /*
  * Looks at size, 8-bit text, lines, addresses and requests, and decides on tx->utf8.
- * Errors: ERR_MESSAGE, ERR_ADDRESS, ERR_SERVICE; peer and stage are filled.
+ * Errors: ERR_MESSAGE, ERR_ADDRESS, ERR_SERVICE; ERR_HOLD (requests.hold_until_s is to come, and the server cannot hold the
+ * message until then); peer and stage are filled.
  */
 int smtp_check(const struct smtp *s, struct transaction *tx, struct err *err);
 

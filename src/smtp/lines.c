@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "format/codec.h"
+#include "format/date.h"
 #include "format/domain.h"
 #include "smtp/wire.h"
 
@@ -26,16 +28,45 @@ add_path(const struct transaction *tx, const char *address, struct buf *line)
 	err_release(&ignored);
 }
 
+/* For how long, or until when: RFC 4865 section 3 has no both. */
+static void
+add_hold(struct transaction *tx, int64_t now_ms, struct buf *line)
+{
+	tx->held_until_s = transaction_hold_until_s(tx, now_ms);
+	if (tx->held_until_s == 0)
+		return;
+	if (tx->requests.hold_until_s == 0) {
+		buf_addf(line, " HOLDFOR=%lld", tx->requests.hold_for_s);
+	} else {
+		buf_adds(line, " HOLDUNTIL=");
+		date_add_utc(line, tx->held_until_s);
+	}
+}
+
+/* Since it was checked, the time may have come to its end; mode R has no 0 (RFC 2852 section 4). */
+static void
+add_deliver_by(const struct transaction *tx, int64_t now_ms, struct buf *line)
+{
+	int64_t left_s = transaction_time_left_s(tx, now_ms);
+
+	if (tx->requests.deliver_by_return)
+		buf_addf(line, " BY=%" PRId64 ";R", left_s > 0 ? left_s : 1);
+	else
+		buf_addf(line, " BY=%" PRId64 ";N", left_s);
+}
+
 /* What the sender asked for, as far as the server offers it; smtp_check() has seen to what must be offered. */
 static void
-add_requests(const struct smtp *s, const struct requests *r, struct buf *line)
+add_requests(const struct smtp *s, struct transaction *tx, struct buf *line)
 {
+	const struct requests *r = &tx->requests;
+	int64_t now_ms = clock_wall_ms();
+
 	if (r->require_tls)
 		buf_adds(line, " REQUIRETLS");
 	if (r->deliver_by_s > 0 && s->offers.deliver_by)
-		buf_addf(line, " BY=%lld;%c", r->deliver_by_s, r->deliver_by_return ? 'R' : 'N');
-	if (r->hold_for_s > 0)
-		buf_addf(line, " HOLDFOR=%lld", r->hold_for_s);
+		add_deliver_by(tx, now_ms, line);
+	add_hold(tx, now_ms, line);
 	if (r->has_priority && s->offers.mt_priority)
 		buf_addf(line, " MT-PRIORITY=%d", r->priority);
 }
@@ -60,7 +91,7 @@ smtp_queue_mail(struct smtp *s, struct transaction *tx)
 		buf_addf(&line, " RET=%s", e->ret == RETURN_FULL ? "FULL" : "HDRS");
 	if (s->offers.dsn && e->envid != NULL)
 		buf_addf(&line, " ENVID=%s", e->envid);
-	add_requests(s, &tx->requests, &line);
+	add_requests(s, tx, &line);
 	smtp_command(s, VERB_MAIL, tx, EVERY_RECIPIENT, "%s", line.data);
 	buf_release(&line);
 	s->mails++;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/reply.h"
+
 int
 transaction_init(struct transaction *tx, const struct envelope *envelope, const struct message *message,
     struct err *err)
@@ -114,6 +116,46 @@ transaction_in_doubt(const struct transaction *tx)
 		if (tx->outcomes[i].state == OUTCOME_FAILED && tx->outcomes[i].err.in_doubt)
 			return true;
 	return false;
+}
+
+int64_t
+transaction_hold_until_s(const struct transaction *tx, int64_t now_ms)
+{
+	const struct requests *r = &tx->requests;
+
+	if (r->hold_until_s > 0)
+		return r->hold_until_s > now_ms / 1000 ? r->hold_until_s : 0;
+	if (r->hold_for_s == 0)
+		return 0;
+	return now_ms / 1000 + (r->hold_for_s < EHLO_SECONDS_MAX ? r->hold_for_s : EHLO_SECONDS_MAX);
+}
+
+int64_t
+transaction_time_left_s(const struct transaction *tx, int64_t now_ms)
+{
+	int64_t now_s = now_ms / 1000, hold_until_s = transaction_hold_until_s(tx, now_ms);
+	int64_t left = tx->requests.deliver_by_s < EHLO_SECONDS_MAX ? tx->requests.deliver_by_s : EHLO_SECONDS_MAX;
+
+	/* A clock that was set back has taken no time. */
+	if (tx->begin_ms > 0 && tx->begin_ms < now_ms)
+		left -= (now_ms - tx->begin_ms) / 1000;
+	if (hold_until_s > 0)
+		left += hold_until_s - now_s;
+	if (left > EHLO_SECONDS_MAX)
+		return EHLO_SECONDS_MAX;
+	return left > -EHLO_SECONDS_MAX ? left : -EHLO_SECONDS_MAX;
+}
+
+int
+transaction_check_time(const struct transaction *tx, int64_t now_ms, struct err *err)
+{
+	const struct requests *r = &tx->requests;
+
+	if (r->deliver_by_s == 0 || !r->deliver_by_return || transaction_time_left_s(tx, now_ms) > 0)
+		return 0;
+	err_set(err, ERR_MESSAGE, "it was to be delivered within %lld seconds, which are over (deliver_by)", r->deliver_by_s);
+	memcpy(err->enhanced, "5.4.7", sizeof("5.4.7"));
+	return -1;
 }
 
 size_t

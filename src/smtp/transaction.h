@@ -32,7 +32,9 @@ struct transaction {
 	const struct envelope *envelope;	/* borrowed */
 	const struct message *message;		/* borrowed */
 	struct requests requests;
+	int64_t begin_ms;			/* since 1970: requests.deliver_by_s counts from there; 0: from now */
 	struct outcome *outcomes;		/* one a recipient, in the envelope's order; owned */
+	int64_t held_until_s;			/* since 1970: until then the last MAIL wanted it held (RFC 4865); 0: not */
 	struct buf acceptance;			/* the server's reply to the content, printable: often has its queue id */
 	/*
 	 * Called once in each turn, before the last octet of the content is let out: for what must be durable by then.  A
@@ -76,6 +78,21 @@ void transaction_accept(struct transaction *tx);
 
 /* True where the server may have the message for a recipient that failed. */
 bool transaction_in_doubt(const struct transaction *tx);
+
+/*
+ * Until when the server is to hold the message that is sent at now_ms, in seconds since 1970; 0: it is not asked to, or the
+ * time is over.
+ */
+int64_t transaction_hold_until_s(const struct transaction *tx, int64_t now_ms);
+
+/*
+ * What is left at now_ms of the time for delivery that was asked for (RFC 2852 section 4), with that for which the server is to
+ * hold the message before: from -EHLO_SECONDS_MAX to EHLO_SECONDS_MAX.  0 or less: it is late.
+ */
+int64_t transaction_time_left_s(const struct transaction *tx, int64_t now_ms);
+
+/* Errors: ERR_MESSAGE: the message is late, and to be returned then. */
+int transaction_check_time(const struct transaction *tx, int64_t now_ms, struct err *err);
 
 /* How many recipients are in that state. */
 size_t transaction_count(const struct transaction *tx, enum outcome_state state);

@@ -62,6 +62,11 @@ class Seen:
         return Seen(*counts[:-2], self.first_us, self.last_us)
 
 
+def memory_to_spare():
+    """Octets that can be had without pushing anything else out."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
 class _Server:
     """A process that tells its ports on the first line, and ends with its input."""
 

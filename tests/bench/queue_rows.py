@@ -10,7 +10,7 @@ from pathlib import Path
 
 from measure import Delay, Failed, Sink
 from peers import Dma, Exim, Floor, Nullmailer, Postfix, PostfixReuse, Sendoff
-from table import Line
+from table import Line, of_each
 
 COLUMNS = ("sendoff", "floor", "postfix", "reuse", "nullmailer", "dma", "exim")
 TITLES = {
@@ -108,9 +108,9 @@ class QueueBench:
                     syncs[queuer.name], _ = self._bench.instruments.syncs(queuer.enqueue(self._message))
         self._note_times(title, taken)
         return [
-            Line(title, "ms", _of_each(statistics.median, taken, "elapsed_ms"), ENQUEUE_RATIO_MARK, base="floor"),
-            Line(title, "ms at best", _of_each(min, taken, "elapsed_ms"), ENQUEUE_RATIO_MARK, base="floor"),
-            Line(title, "MB resident", _of_each(statistics.median, taken, "resident_mb"), base=""),
+            Line(title, "ms", of_each(statistics.median, taken, "elapsed_ms"), ENQUEUE_RATIO_MARK, base="floor"),
+            Line(title, "ms at best", of_each(min, taken, "elapsed_ms"), ENQUEUE_RATIO_MARK, base="floor"),
+            Line(title, "MB resident", of_each(statistics.median, taken, "resident_mb"), base=""),
             Line(title, "times waited for the disk", syncs, mark=SYNCS_MARK, exact=True, peers=False),
         ]
 
@@ -149,9 +149,9 @@ class QueueBench:
         self._note_sink(title, flushes)
         syncs, removals = self._flush_traced(title)
         return [
-            Line(title, "messages/s", _of_each(statistics.median, flushes, "rate"), FLUSH_RATIO_MARK, base="postfix",
+            Line(title, "messages/s", of_each(statistics.median, flushes, "rate"), FLUSH_RATIO_MARK, base="postfix",
                  more=True),
-            Line(title, "connections", _of_each(statistics.median, flushes, "connections"), peers=False),
+            Line(title, "connections", of_each(statistics.median, flushes, "connections"), peers=False),
             Line(title, "waits for the disk a message", syncs, base="", peers=False),
             Line(title, "removals a message", removals, base="", peers=False),
         ]
@@ -210,7 +210,7 @@ class QueueBench:
         self._note_sink(title, flushes)
         trips = {name: runs[0].round_trips / runs[0].messages for name, runs in flushes.items()}
         seconds = {name: FLUSHED / runs[0].rate for name, runs in {**flushes, **windowed}.items()}
-        rates = _of_each(max, flushes, "rate")
+        rates = of_each(max, flushes, "rate")
         return [
             Line(f"{title}, window 1", "messages/s", rates, base="postfix", more=True),
             Line(f"{title}, window 1", "round trips a message", trips, mark=TRIPS_MARK),
@@ -270,8 +270,3 @@ def _wait_for(sink, count):
             raise Failed(f"only {sink.seen().messages} of {count} messages arrived")
         time.sleep(POLL_S)
     return sink.seen()
-
-
-def _of_each(what, taken, figure):
-    """Of each program that ran: what() of that figure of its runs."""
-    return {name: what([getattr(run, figure) for run in runs]) for name, runs in taken.items() if runs}

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""make bench: sendoff beside msmtp, curl and swaks, and the bare sender, against one sink.  See README.
+"""make bench: sendoff beside its peers and the floors, against one sink.  See README.
 
     tests/bench/run.py BUILD [--rows NAME,...] [--runs FACTOR]
 
@@ -23,11 +23,12 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
 
+import compose_rows  # noqa: E402
 import queue_rows  # noqa: E402
-from measure import Delay, Failed, Instruments, Sink  # noqa: E402
+from measure import Delay, Failed, Instruments, Sink, memory_to_spare  # noqa: E402
 from senders import SYSTEM_BUNDLE, Bare, Curl, Msmtp, Sendoff, Swaks, Task  # noqa: E402
 from servers import certs  # noqa: E402
-from table import Line, print_table  # noqa: E402
+from table import Line, of_each, print_table  # noqa: E402
 
 MB = 1000 * 1000
 SMALL = 1000
@@ -167,9 +168,9 @@ class Bench:
             for result in taken[sender.name]:
                 self.memory[sender.name] = max(self.memory.get(sender.name, 0.0), result.resident_mb)
         return [
-            Line(row.title, "ms", medians(taken, "elapsed_ms"), row.ratio_mark),
-            Line(row.title, "ms at best", lowest(taken, "elapsed_ms"), row.ratio_mark),
-            Line(row.title, "MB resident", medians(taken, "resident_mb"), mark=MEMORY_MARK_MB),
+            Line(row.title, "ms", of_each(statistics.median, taken, "elapsed_ms"), row.ratio_mark),
+            Line(row.title, "ms at best", of_each(min, taken, "elapsed_ms"), row.ratio_mark),
+            Line(row.title, "MB resident", of_each(statistics.median, taken, "resident_mb"), mark=MEMORY_MARK_MB),
         ]
 
     def _note_times(self, row, taken, sink_us):
@@ -238,21 +239,6 @@ class Bench:
         return runs
 
 
-def memory_to_spare():
-    """Octets that can be had without pushing anything else out."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-
-
-def medians(taken, what):
-    """Of each program that ran: the median of that figure."""
-    return {name: statistics.median(getattr(r, what) for r in results) for name, results in taken.items() if results}
-
-
-def lowest(taken, what):
-    """Of each program that ran: the lowest of that figure."""
-    return {name: min(getattr(r, what) for r in results) for name, results in taken.items() if results}
-
-
 def make_message(path, octets):
     """A complete message of about that size with an attachment's long base64, with LF; beside it, one with CRLF."""
     header = (
@@ -284,12 +270,13 @@ def go_inside():
 
 
 def parse_arguments():
-    names = [*(row.name for row in ROWS), *queue_rows.TITLES]
+    names = [*(row.name for row in ROWS), *compose_rows.TITLES, *compose_rows.ENCODE_TITLES, *queue_rows.TITLES]
     parser = argparse.ArgumentParser(
         description="sendoff beside its peers and the floor", epilog=f"rows: {', '.join(names)}"
     )
     parser.add_argument("build", type=Path, help="the build folder")
-    parser.add_argument("--rows", metavar="NAME,...", help="these alone; queue: all that begin with it and a hyphen")
+    parser.add_argument("--rows", metavar="NAME,...",
+                        help="these alone; queue, compose: all that begin with it and a hyphen")
     parser.add_argument("--runs", type=float, default=1.0, metavar="FACTOR", help="as many runs, times this")
     arguments = parser.parse_args()
     wanted = arguments.rows.split(",") if arguments.rows else names
@@ -315,15 +302,26 @@ def run_rows(bench, wanted):
     return lines
 
 
-def run_queue_rows(bench, build, wanted):
-    """The lines of the rows in which messages are queued."""
-    queue = queue_rows.QueueBench(bench, build, bench.message(SMALL))
+def run_titled(titles, wanted, run):
+    """The lines of other rows: name → title."""
     lines = []
-    for name, title in queue_rows.TITLES.items():
+    for name, title in titles.items():
         if name in wanted:
             print(f"bench: {title}", file=sys.stderr, flush=True)
-            lines += queue.run(name)
+            lines += run(name)
     return lines
+
+
+def run_all(bench, build, wanted):
+    """The tables: columns, and lines."""
+    compose = compose_rows.ComposeBench(bench, build)
+    queue = queue_rows.QueueBench(bench, build, bench.message(SMALL))
+    return [
+        (NAMES, run_rows(bench, wanted)),
+        (compose_rows.COLUMNS, run_titled(compose_rows.TITLES, wanted, compose.run)),
+        (compose_rows.ENCODERS, run_titled(compose_rows.ENCODE_TITLES, wanted, compose.run)),
+        (queue_rows.COLUMNS, run_titled(queue_rows.TITLES, wanted, queue.run)),
+    ]
 
 
 def main():
@@ -335,13 +333,12 @@ def main():
     try:
         trust_test_authority(folder)
         bench = Bench(build, folder, arguments.runs)
-        lines = run_rows(bench, arguments.rows)
-        queue_lines = run_queue_rows(bench, build, arguments.rows)
+        tables = run_all(bench, build, arguments.rows)
     finally:
         shutil.rmtree(folder)
-    for names, table in ((NAMES, lines), (queue_rows.COLUMNS, queue_lines)):
-        if table:
-            print_table(names, table)
+    for names, lines in tables:
+        if lines:
+            print_table(names, lines)
     print("\n" + "\n".join(bench.notes))
     for tool, there in (("valgrind", bench.instruments.has_valgrind), ("strace", bench.instruments.has_strace)):
         if not there:

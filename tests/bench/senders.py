@@ -87,7 +87,7 @@ class Msmtp(Sender):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self._program, self._env = _find("msmtp", ["msmtp"])
+        self._program, self._env = find("msmtp", ["msmtp"])
 
     def command(self, task):
         config = self._config([
@@ -105,7 +105,7 @@ class Curl(Sender):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self._program, self._env = _find("curl", ["curl"])
+        self._program, self._env = find("curl", ["curl"])
 
     def command(self, task):
         argv = [
@@ -128,7 +128,7 @@ class Swaks(Sender):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self._program, self._env = _find("swaks", ["swaks", "libnet-ssleay-perl"])
+        self._program, self._env = find("swaks", ["swaks", "libnet-ssleay-perl"])
 
     def command(self, task):
         argv = [
@@ -144,15 +144,19 @@ class Swaks(Sender):
 def smarthost(port, starttls=False):
     """The lines of sendoff's configuration for the server at that port."""
     scheme = "smtp" if starttls else "smtps"
-    return [f"server {scheme}://localhost:{port}", f"user {USER}", f'password "{PASSWORD}"', f"from {SENDER}"]
+    # An instrument may make it so slow that it would go on behind its caller's back.
+    wait = "wait 1h"
+    return [f"server {scheme}://localhost:{port}", f"user {USER}", f'password "{PASSWORD}"', f"from {SENDER}", wait]
 
 
-def _find(name, packages):
-    """The program, and the environment that it needs where it is only unpacked."""
+def find(name, packages, folder=None):
+    """The program, and the environment that it needs where it is only unpacked: under that name, or its own."""
     installed = shutil.which(name)
     if installed:
         return installed, {}
-    root = unpack.ensure(name, packages)
+    root = unpack.ensure(folder or name, packages)
     perl = [*root.glob("usr/lib/*/perl5/*"), root / "usr/share/perl5"]
     env = {"LD_LIBRARY_PATH": unpack.library_path(root), "PERL5LIB": ":".join(str(folder) for folder in perl)}
+    for plugins in root.glob("usr/lib/*/sasl2"):
+        env["SASL_PATH"] = str(plugins)
     return str(root / "usr/bin" / name), env

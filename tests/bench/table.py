@@ -4,8 +4,8 @@
 import math
 from dataclasses import dataclass, field
 
-# Columns which are no program that people use, but the least that one of them has to do.
-FLOORS = ("bare", "floor")
+# Columns which are no program of others, but what sendoff is held against.
+FLOORS = ("bare", "floor", "piped")
 
 
 @dataclass
@@ -50,6 +50,11 @@ class Line:
         return self._beats(self.ratio_mark, self.ratio())
 
 
+def of_each(what, taken, figure):
+    """Of each program that ran: what() of that figure of its runs."""
+    return {name: what([getattr(run, figure) for run in runs]) for name, runs in taken.items() if runs}
+
+
 def rounded(value):
     """As far as the table shows it."""
     return round(value, 2) if math.isfinite(value) else value
@@ -64,12 +69,23 @@ def shown(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def labels_of(lines):
+    """What stands at the begin of each line: the title is told once."""
+    labels, last = [], None
+    for line in lines:
+        labels.append(f"  {line.unit}" if line.title == last else f"{line.title}, {line.unit}")
+        last = line.title
+    return labels
+
+
 def print_table(names, lines):
     """The table, with a column for each of the names."""
+    labels = labels_of(lines)
+    first = max(map(len, labels))
     widths = [max(9, len(name) + 2) for name in names]
     heads = "".join(f"{name:>{width}}" for name, width in zip(names, widths))
-    print(f"\n{'':54}{heads}{'ratio':>8}{'mark':>7}  verdict")
-    for line in lines:
+    print(f"\n{'':{first}}{heads}{'ratio':>8}{'mark':>7}  verdict")
+    for label, line in zip(labels, lines):
         mark = f"x{line.ratio_mark:g}" if line.ratio_mark else f"{line.mark:g}" if line.mark < math.inf else ""
         figures = "".join(f"{shown(line.figures.get(name)):>{width}}" for name, width in zip(names, widths))
-        print(f"{f'{line.title}, {line.unit}':<54}{figures}{shown(line.ratio()):>8}{mark:>7}  {line.verdict()}")
+        print(f"{label:<{first}}{figures}{shown(line.ratio()):>8}{mark:>7}  {line.verdict()}".rstrip())

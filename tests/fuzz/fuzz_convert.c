@@ -127,8 +127,10 @@ is_multipart(struct reader *r, const struct buf *type)
 	struct mime_piece piece;
 	bool is = false;
 
-	if (r->depth < MIME_DEPTH_MAX && parameter_find((struct span){ type->data, type->len }, "boundary", &boundary) &&
-	    mime_open(&r->mime, (struct span){ boundary.data, boundary.len })) {
+	parameter_find((struct span){ type->data, type->len }, "boundary", &boundary);
+	while (boundary.len > 0 && ascii_is_space(boundary.data[boundary.len - 1]))
+		buf_truncate(&boundary, boundary.len - 1);
+	if (r->depth < MIME_DEPTH_MAX && mime_open(&r->mime, (struct span){ boundary.data, boundary.len })) {
 		while (mime_next(&r->mime, &piece, r->err) == 0 && piece.kind == MIME_TEXT)
 			continue;
 		is = piece.kind == MIME_DELIMITER && piece.level == r->mime.open - 1 && !piece.closes;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Any octets as HTML: its text, and its images.
+ * Any octets as HTML: its text, its images, and the charset that it names.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "format/html_meta.h"
 #include "format/html_text.h"
 #include "fuzz.h"
 
@@ -62,6 +63,36 @@ check_images(struct span html)
 	buf_release(&out);
 }
 
+/* What the line ends are does not matter. */
+static void
+check_line_ends(struct span html, struct span text)
+{
+	struct buf lines = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+
+	if (html.len > 0 && memchr(html.data, '\r', html.len) != NULL)
+		return;
+	for (size_t i = 0; i < html.len; i++) {
+		if (html.data[i] == '\n')
+			buf_addc(&lines, '\r');
+		buf_addc(&lines, html.data[i]);
+	}
+	html_to_text((struct span){ lines.data, lines.len }, &out);
+	check(out.len == text.len && memcmp(out.data, text.data, text.len) == 0);
+	buf_release(&lines);
+	buf_release(&out);
+}
+
+static void
+check_charset(struct span html)
+{
+	struct buf out = BUF_INIT(64);
+	bool found = html_meta_charset(html, &out);
+
+	check(buf_ok(&out) && found == (out.len > 0) && strlen(out.data) == out.len);
+	check(!found || memmem(html.data, html.len < HTML_META_MAX ? html.len : HTML_META_MAX, out.data, out.len) != NULL);
+	buf_release(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -74,7 +105,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = (struct span){ out.data, out.len };
 	check_text(text);
 	check_ceiling(html, text);
+	check_line_ends(html, text);
 	check_images(html);
+	check_charset(html);
 	buf_release(&out);
 	return 0;
 }

@@ -67,6 +67,9 @@ read_ehlo(struct span text)
 	check(buf_ok(&e.mechanisms) && e.mechanisms.len <= 1024);
 	check(e.size || e.size_max == 0);
 	check(e.auth || e.mechanisms.len == 0);
+	check(e.deliver_by_min_s >= 0 && e.deliver_by_min_s <= EHLO_SECONDS_MAX && (e.deliver_by || e.deliver_by_min_s == 0));
+	check(e.hold_max_s >= 0 && e.hold_max_s <= EHLO_SECONDS_MAX && e.hold_until_max_s >= 0);
+	check(e.future_release || (e.hold_max_s == EHLO_SECONDS_MAX && e.hold_until_max_s == INT64_MAX));
 	rest = (struct span){ e.mechanisms.data, e.mechanisms.len };
 	while (rest.len > 0) {
 		struct span word = span_cut(&rest, ' ');

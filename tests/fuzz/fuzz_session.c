@@ -140,10 +140,19 @@ make_transactions(uint8_t choice)
 {
 	struct err err;
 
+	/* What is asked for: nothing, or another thing of each. */
+	static const struct requests asked[MESSAGES] = {
+		{ .deliver_by_s = 3600, .deliver_by_return = true },
+		{ .deliver_by_s = 60, .hold_until_s = 32503680000 },
+		{ .hold_for_s = 86400 },
+	};
+
 	err_init(&err);
 	for (size_t i = 0; i < MESSAGES; i++) {
 		check(transaction_init(&txs[i], &envelope, (choice & 16) != 0 && i % 2 == 0 ? &large : &small, &err) == 0);
 		ends[i] = 0;
+		if (script_len % 2 != 0)
+			txs[i].requests = asked[i];
 		txs[i].before_end = count_end;
 		txs[i].arg = &ends[i];
 	}
@@ -194,6 +203,7 @@ check_outcomes(const struct transaction *tx, unsigned calls)
 	check(transaction_count(tx, OUTCOME_TRIED) + transaction_count(tx, OUTCOME_NAMED) == 0);
 	check(calls > 0 || (transaction_count(tx, OUTCOME_ACCEPTED) == 0 && !transaction_in_doubt(tx)));
 	check(tx != &txs[1] || tx->outcomes[2].state == OUTCOME_SETTLED);
+	check(tx->held_until_s == 0 || tx->requests.hold_for_s > 0 || tx->held_until_s == tx->requests.hold_until_s);
 }
 
 static void

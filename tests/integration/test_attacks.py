@@ -10,9 +10,9 @@ import pytest
 
 from servers.client import write_private
 from servers.host import GONE, OK, Host
-from servers.place import MESSAGE, Place, own_home
+from servers.place import Place, own_home
 from servers.taker import wait_until
-from test_when import BOB, EVE, LATER, UNKNOWN, host, patient, place, slow_place
+from test_when import BOB, EVE, LATER, UNKNOWN, begin, host, patient, place, slow_place
 
 __all__ = ["host", "patient", "place"]  # fixtures
 
@@ -44,15 +44,6 @@ def left_for(place):
     """Whom the only message in the queue is still for."""
     (entry,) = place.listing().values()
     return [recipient["address"] for recipient in entry["recipients"] if recipient["state"] == "waiting"]
-
-
-def begin(place, *args, input_bytes=MESSAGE, **options):
-    """A process that has its input."""
-    process = place.start(*args, **options)
-    process.stdin.write(input_bytes)
-    process.stdin.close()
-    process.stdin = None
-    return process
 
 
 def end(process, number=signal.SIGTERM):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 from servers.client import write_private
-from servers.host import Host
-from servers.place import MESSAGE, Place, has_namespaces, own_home
+from servers.place import Place, has_namespaces, own_home
+from test_when import BOB, LATER, begin, host
 
-BOB = "bob@example.net"
-LATER = "450 4.2.1 come again"
+__all__ = ["host"]  # a fixture
+
 CANTCREAT, TEMPFAIL, PERMISSION, CONFIG = 73, 75, 77, 78
 
 pytestmark = pytest.mark.skipif(not has_namespaces(), reason="no private mount namespace: not root")
@@ -71,13 +71,6 @@ status=$?
 test ! -d "$queue" || find "$queue" -type f -not -name filling -not -path '*/run/*' >&3
 exit $status
 """
-
-
-@pytest.fixture
-def host():
-    """A server that takes everything."""
-    with Host() as host:
-        yield host
 
 
 @pytest.fixture
@@ -176,10 +169,7 @@ def spoiled(host, tmp_path):
 def test_the_wait_goes_on(host, spoiled):
     """What cannot be queued is waited for."""
     with host.holding():
-        process = spoiled.start(BOB)
-        process.stdin.write(MESSAGE)
-        process.stdin.close()
-        process.stdin = None
+        process = begin(spoiled, BOB)
         host.wait_for_content()
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
@@ -192,10 +182,7 @@ def test_the_wait_goes_on(host, spoiled):
 def test_told_to_end(host, spoiled, number):
     """What cannot be queued is the caller's, who sees what ended the program."""
     with host.holding():
-        process = spoiled.start(BOB)
-        process.stdin.write(MESSAGE)
-        process.stdin.close()
-        process.stdin = None
+        process = begin(spoiled, BOB)
         host.wait_for_content()
         process.send_signal(number)
         assert spoiled.finish(process, None).status == -number

@@ -327,6 +327,41 @@ def test_verify_sends_nothing(server, place):
     assert server.connections == 0
 
 
+OWN_ETC = 'mount --bind "$1" /etc && shift && exec "$@"'
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "line, aliases, expected",
+    [
+        ("", "root: bob@example.net\n", "bob@example.net"),
+        ("", None, "admin@example.org"),
+        ("", "root: |/bin/cat\n", None),
+        ("aliases off\n", "root: bob@example.net\n", "admin@example.org"),
+        ("aliases /etc/others\n", "root: bob@example.net\n", "eve@example.net"),
+        ("aliases /etc/missing\n", "root: bob@example.net\n", None),
+    ],
+)
+def test_system_aliases(tmp_path, line, aliases, expected):
+    """The system's configuration has /etc/aliases, if there is one; only a file that is named must be there."""
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    for name in ("passwd", "group", "hosts", "nsswitch.conf"):
+        shutil.copy(f"/etc/{name}", etc / name)
+    write_private(etc / "sendoff.conf", f"server smtps://mail.example.org\nlocal_to admin@example.org\n{line}")
+    write_private(etc / "others", "root: eve@example.net\n")
+    if aliases:
+        write_private(etc / "aliases", aliases)
+    env = {**environment(tmp_path), "HOME": str(tmp_path)}
+    env.pop("SENDOFF_CONFIG")
+    wrapper = ("unshare", "--mount", "sh", "-c", OWN_ETC, "sh", str(etc))
+    status, stdout, stderr = run(tmp_path, "-bv", "root", wrapper=wrapper, env=env)
+    if expected:
+        assert (status, stdout) == (0, f"root -> {expected}: account default, server mail.example.org:465\n"), stderr
+    else:
+        assert status == CONFIG and "/etc/" in stderr
+
+
 def test_output_that_cannot_be_written(place):
     assert run(place, "-bv", BOB, wrapper=in_shell(">/dev/full"))[0] == IOERR
     assert run(place, "--help", wrapper=in_shell(">/dev/full"))[0] == IOERR

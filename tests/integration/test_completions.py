@@ -213,6 +213,12 @@ def test_commands(shell, sendoff):
     assert shell.complete(f"{sendoff} -C config que") == f"{sendoff} -C config queue "
 
 
+def completes(shell, program, words):
+    """What each of the words behind the program's name becomes."""
+    for typed, becomes in words.items():
+        assert shell.complete(f"{program} {typed}") == f"{program} {becomes}"
+
+
 def test_options(shell, sendoff):
     assert shell.candidates(f"{sendoff} -") == LETTERS | LONG | {"-C", "--config="}
     assert shell.candidates(f"{sendoff} -t -") == LETTERS | LONG
@@ -224,30 +230,40 @@ def test_long_options(shell, sendoff):
 
 
 def test_no_space_where_a_value_follows(shell, sendoff):
-    assert shell.complete(f"{sendoff} --acc") == f"{sendoff} --account="
-    assert shell.complete(f"{sendoff} --conf") == f"{sendoff} --config="
+    completes(shell, sendoff, {
+        "--acc": "--account=",
+        "--conf": "--config=",
+    })  # fmt: skip
 
 
 def test_accounts(shell, sendoff):
     assert shell.candidates(f"{sendoff} -a ") == ACCOUNTS
     assert shell.candidates(f"{sendoff} --account ") == ACCOUNTS
-    assert shell.complete(f"{sendoff} -a wo") == f"{sendoff} -a work "
-    assert shell.complete(f"{sendoff} -t -a wo") == f"{sendoff} -t -a work "
+    completes(shell, sendoff, {
+        "-a wo": "-a work ",
+        "-t -a wo": "-t -a work ",
+    })  # fmt: skip
 
 
 def test_accounts_behind_an_equals_sign(shell, sendoff):
-    assert shell.complete(f"{sendoff} --account=wo") == f"{sendoff} --account=work "
-    assert shell.complete(f"{sendoff} -t --account=d") == f"{sendoff} -t --account=default "
+    completes(shell, sendoff, {
+        "--account=wo": "--account=work ",
+        "-t --account=d": "-t --account=default ",
+    })  # fmt: skip
 
 
 def test_account_with_an_at_sign(shell, sendoff):
-    assert shell.complete(f"{sendoff} -a me@") == f"{sendoff} -a me@example.org "
-    assert shell.complete(f"{sendoff} --account=me@ex") == f"{sendoff} --account=me@example.org "
+    completes(shell, sendoff, {
+        "-a me@": "-a me@example.org ",
+        "--account=me@ex": "--account=me@example.org ",
+    })  # fmt: skip
 
 
 def test_accounts_of_the_configuration_named(shell, sendoff):
-    assert shell.complete(f"{sendoff} -C other -a f") == f"{sendoff} -C other -a far "
-    assert shell.complete(f"{sendoff} -C ~/other -a f") == f"{sendoff} -C ~/other -a far "
+    completes(shell, sendoff, {
+        "-C other -a f": "-C other -a far ",
+        "-C ~/other -a f": "-C ~/other -a far ",
+    })  # fmt: skip
 
 
 def test_values(shell, sendoff):
@@ -257,10 +273,12 @@ def test_values(shell, sendoff):
 
 
 def test_files(shell, sendoff):
-    assert shell.complete(f"{sendoff} -C conf") == f"{sendoff} -C config "
-    assert shell.complete(f"{sendoff} --config conf") == f"{sendoff} --config config "
-    assert shell.complete(f"{sendoff} --config=conf") == f"{sendoff} --config=config "
-    assert shell.complete(f"{sendoff} --config=ol") == f"{sendoff} --config=old/"
+    completes(shell, sendoff, {
+        "-C conf": "-C config ",
+        "--config conf": "--config config ",
+        "--config=conf": "--config=config ",
+        "--config=ol": "--config=old/",
+    })  # fmt: skip
 
 
 def test_files_where_bash_does_not_split_at_equals_signs(shell):
@@ -285,27 +303,35 @@ IDS = {"6000000001", "6000000002", "7000000000"}
 def test_queue_commands(shell, sendoff):
     assert shell.candidates(f"{sendoff} queue ") == QUEUE_COMMANDS
     assert shell.candidates(f"{sendoff} queue re") == {"release", "retry", "remove"}
-    assert shell.complete(f"{sendoff} queue fl") == f"{sendoff} queue flush "
-    assert shell.complete(f"{sendoff} -C config queue fl") == f"{sendoff} -C config queue flush "
-    assert shell.complete(f"{sendoff} --config=config queue fl") == f"{sendoff} --config=config queue flush "
+    completes(shell, sendoff, {
+        "queue fl": "queue flush ",
+        "-C config queue fl": "-C config queue flush ",
+        "--config=config queue fl": "--config=config queue flush ",
+    })  # fmt: skip
 
 
 def test_queue_options(shell, sendoff):
     assert shell.candidates(f"{sendoff} queue list --") == {"--json", "--prometheus"}
-    assert shell.complete(f"{sendoff} queue show --m") == f"{sendoff} queue show --message "
-    assert shell.complete(f"{sendoff} queue list --a") == f"{sendoff} queue list --a"
+    completes(shell, sendoff, {
+        "queue show --m": "queue show --message ",
+        "queue list --a": "queue list --a",
+    })  # fmt: skip
 
 
 def test_queue_ids(shell, sendoff):
     """Those of messages; what is foreign is not offered, nor what stands there already."""
     assert shell.candidates(f"{sendoff} queue show ") == IDS
     assert shell.candidates(f"{sendoff} queue remove ") == IDS | {"ALL"}
-    assert shell.complete(f"{sendoff} queue show 7") == f"{sendoff} queue show 7000000000 "
-    assert shell.complete(f"{sendoff} queue flush -v 7") == f"{sendoff} queue flush -v 7000000000 "
+    completes(shell, sendoff, {
+        "queue show 7": "queue show 7000000000 ",
+        "queue flush -v 7": "queue flush -v 7000000000 ",
+    })  # fmt: skip
     assert shell.candidates(f"{sendoff} queue hold 7000000000 ") == IDS - {"7000000000"} | {"ALL"}
-    assert shell.complete(f"{sendoff} queue show 7000000000 60") == f"{sendoff} queue show 7000000000 60"
-    assert shell.complete(f"{sendoff} queue list 7") == f"{sendoff} queue list 7"
-    assert shell.complete(f"{sendoff} -C other queue show 8") == f"{sendoff} -C other queue show 8000000000 "
+    completes(shell, sendoff, {
+        "queue show 7000000000 60": "queue show 7000000000 60",
+        "queue list 7": "queue list 7",
+        "-C other queue show 8": "-C other queue show 8000000000 ",
+    })  # fmt: skip
 
 
 SEND_LETTERS = {"-c", "-b", "-s", "-f", "-r", "-H", "-a", "-A", "-t", "-v", "-q"}
@@ -313,36 +339,46 @@ SEND_LETTERS = {"-c", "-b", "-s", "-f", "-r", "-H", "-a", "-A", "-t", "-v", "-q"
 
 def test_send_options(shell, sendoff):
     assert SEND_LETTERS | {"--subject=", "--html", "--html=", "--raw"} <= shell.candidates(f"{sendoff} send -")
-    assert shell.complete(f"{sendoff} send bob --dry") == f"{sendoff} send bob --dry-run "
-    assert shell.complete(f"{sendoff} -C config send --sub") == f"{sendoff} -C config send --subject="
-    assert shell.complete(f"{sendoff} send -- --dry") == f"{sendoff} send -- --dry"
-    assert shell.complete(f"{sendoff} send bo") == f"{sendoff} send bo"
+    completes(shell, sendoff, {
+        "send bob --dry": "send bob --dry-run ",
+        "-C config send --sub": "-C config send --subject=",
+        "send -- --dry": "send -- --dry",
+        "send bo": "send bo",
+    })  # fmt: skip
 
 
 def test_send_values(shell, sendoff):
     assert shell.candidates(f"{sendoff} send --priority ") == {"high", "normal", "low"}
-    assert shell.complete(f"{sendoff} send --priority=h") == f"{sendoff} send --priority=high "
-    assert shell.complete(f"{sendoff} send --priority h") == f"{sendoff} send --priority high "
-    assert shell.complete(f"{sendoff} send --account=wo") == f"{sendoff} send --account=work "
-    assert shell.complete(f"{sendoff} send --account wo") == f"{sendoff} send --account work "
-    assert shell.complete(f"{sendoff} -C other send --account f") == f"{sendoff} -C other send --account far "
+    completes(shell, sendoff, {
+        "send --priority=h": "send --priority=high ",
+        "send --priority h": "send --priority high ",
+        "send --account=wo": "send --account=work ",
+        "send --account wo": "send --account work ",
+        "-C other send --account f": "-C other send --account far ",
+    })  # fmt: skip
 
 
 def test_send_files(shell, sendoff):
-    assert shell.complete(f"{sendoff} send -a conf") == f"{sendoff} send -a config "
-    assert shell.complete(f"{sendoff} send --attach conf") == f"{sendoff} send --attach config "
-    assert shell.complete(f"{sendoff} send --attach=conf") == f"{sendoff} send --attach=config "
-    assert shell.complete(f"{sendoff} send -qa ol") == f"{sendoff} send -qa old/"
+    completes(shell, sendoff, {
+        "send -a conf": "send -a config ",
+        "send --attach conf": "send --attach config ",
+        "send --attach=conf": "send --attach=config ",
+        "send -qa ol": "send -qa old/",
+    })  # fmt: skip
 
 
 def test_sendmail_does_not_send_so(shell, sendmail):
-    assert shell.complete(f"{sendmail} send --dry") == f"{sendmail} send --dry"
-    assert shell.complete(f"{sendmail} sen") == f"{sendmail} sen"
+    completes(shell, sendmail, {
+        "send --dry": "send --dry",
+        "sen": "sen",
+    })  # fmt: skip
 
 
 def test_sendmail_has_no_queue_commands(shell, sendmail):
-    assert shell.complete(f"{sendmail} que") == f"{sendmail} que"
-    assert shell.complete(f"{sendmail} queue fl") == f"{sendmail} queue fl"
+    completes(shell, sendmail, {
+        "que": "que",
+        "queue fl": "queue fl",
+    })  # fmt: skip
 
 
 def test_ids_come_fast_and_not_in_thousands(home, environment, tmp_path):
@@ -363,10 +399,12 @@ def test_ids_come_fast_and_not_in_thousands(home, environment, tmp_path):
 
 def test_sendmail(shell, sendmail):
     assert shell.candidates(f"{sendmail} -") == LETTERS | LONG
-    assert shell.complete(f"{sendmail} --acc") == f"{sendmail} --account="
-    assert shell.complete(f"{sendmail} --account=wo") == f"{sendmail} --account=work "
-    assert shell.complete(f"{sendmail} -a wo") == f"{sendmail} -a work "
-    assert shell.complete(f"{sendmail} -N ne") == f"{sendmail} -N never "
+    completes(shell, sendmail, {
+        "--acc": "--account=",
+        "--account=wo": "--account=work ",
+        "-a wo": "-a work ",
+        "-N ne": "-N never ",
+    })  # fmt: skip
 
 
 def test_sendmail_has_no_commands(shell, sendmail):

@@ -188,6 +188,55 @@ def test_file_names(seven_bit, certs, name):
     assert arrived.get_filename() == name
 
 
+@pytest.mark.parametrize("extended", ["filename*=UTF-8''gr%C3%BCn.pdf", "filename*0*=UTF-8''gr%C3%BC; filename*1=n.pdf"])
+def test_file_name_in_two_forms(seven_bit, certs, extended):
+    """Raw, for readers that know no RFC 2231, and as it has it: a second one of that form would be taken for its end."""
+    message = mime("application/pdf", b"x",
+                   fields=f'Content-Disposition: attachment; filename="grün.pdf"; {extended}\n'.encode())
+    arrived = send(seven_bit, certs, message)
+    assert arrived.isascii() and email.message_from_bytes(arrived).get_filename() == "grün.pdf"
+
+
+ENCODED_WORD = re.compile(rb"=\?utf-8\?[BQ]\?[^? ]*\?=")
+
+
+@pytest.mark.parametrize("text", [
+    "a@example.org,Jörg<b@example.org>", 'x"ü"<a@example.org>', "G:Jörg <a@example.org>;,ü<b@example.org>",
+    "a@example.org(ü),b@example.org", ",".join(f"Jörg<{i}@example.org>" for i in range(30)),
+])
+def test_encoded_words_stand_alone(seven_bit, certs, text):
+    """Between spaces, as RFC 2047 section 5 wants it, on lines of 76 octets."""
+    arrived = send(seven_bit, certs, FIELDS + f"Cc: {text}\n\nhello\n".encode())
+    field = re.search(rb"^Cc:.*?\r\n(?! )", arrived, re.MULTILINE | re.DOTALL).group()
+    assert max(len(line) for line in field.split(b"\r\n")) <= 76
+    for word in ENCODED_WORD.finditer(field):
+        assert field[word.start() - 1:word.start()] in b" (" and field[word.end():word.end() + 1] in b" )\r"
+
+
+@pytest.mark.parametrize("features", [(), ("8BITMIME",), ("8BITMIME", "SMTPUTF8")], ids=" ".join)
+def test_domains_beyond_ascii(place, features):
+    """Nobody needs SMTPUTF8 for them; -t takes the recipients from where they become ASCII."""
+    with Host(features) as host:
+        place.configure(host.config)
+        message = "From: alice@example.org\nTo: Jörg <bob@bücher.example>,\n eve@bücher.example\nCc: Ü <x@example.org>\n\nhi\n"
+        result = place.send("-t", "-i", input_bytes=message.encode())
+        assert result.status == OK and result.is_silent, str(result)
+        (arrival,) = host.arrivals
+    assert sorted(arrival.recipients) == ["bob@xn--bcher-kva.example", "eve@xn--bcher-kva.example", "x@example.org"]
+    assert "SMTPUTF8" not in arrival.sender_params
+    arrived = email.message_from_bytes(arrival.content, policy=email.policy.default)
+    assert names(arrived["To"]) == [("Jörg", "bob@xn--bcher-kva.example"), ("", "eve@xn--bcher-kva.example")]
+    assert ("Cc: Ü <x@".encode() in arrival.content) == ("8BITMIME" in features)
+
+
+@pytest.mark.parametrize("features", [(), ("8BITMIME",)], ids=" ".join)
+def test_addresses_beyond_ascii(place, features):
+    with Host(features) as host:
+        place.configure(host.config)
+        result = place.send("-i", BOB, input_bytes="To: jörg@example.net\n\nü\n".encode())
+        assert result.status == DATAERR and "an address of the message is not in ASCII" in result.stderr, str(result)
+
+
 def test_other_charset(seven_bit, certs):
     message = FIELDS + b"Subject: Gr\xfc\xdfe\nMIME-Version: 1.0\nContent-Type: text/plain; charset=iso-8859-1\n\nhello\n"
     assert decoded(email.message_from_bytes(send(seven_bit, certs, message))["Subject"]) == "Grüße"

@@ -4,13 +4,17 @@
 import contextlib
 import email
 import email.policy
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
 import socket
+import struct
 import sys
+import tempfile
+import termios
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -21,13 +25,14 @@ import pytest
 from servers import ROOT
 from servers.host import FEATURES, GONE, OK, Host
 from servers.messages import configuration
-from servers.place import Place
+from servers.place import Place, has_namespaces, own_home
 from servers.taker import wait_until
 
 ALICE, BOB, EVE, CAROL = "alice@example.org", "bob@example.net", "eve@example.net", "carol@example.net"
-USAGE, DATAERR, NOINPUT, NOUSER, UNAVAILABLE, OSERR, CANTCREATE, TEMPFAIL, CONFIG = 64, 65, 66, 67, 69, 71, 73, 75, 78
+USAGE, DATAERR, NOINPUT, NOUSER, UNAVAILABLE, OSERR, CANTCREATE, IOERR, TEMPFAIL, CONFIG = 64, 65, 66, 67, 69, 71, 73, 74, 75, 78
 TEXT = b"All is well.\n"
 DAY_S = 24 * 3600
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -421,7 +426,7 @@ def test_requests_and_reports(host, send):
     host.features = (*FEATURES, "MT-PRIORITY", "DELIVERBY")
     send.well("--mt-priority", "-3", "--deliver-by", "2h;notify", "--dsn", "success,delay", BOB)
     (arrival,) = host.arrivals
-    assert "MT-PRIORITY=-3" in arrival.sender_params and "BY=7200;N" in arrival.sender_params
+    assert re.search(r"BY=7(200|19\d);N MT-PRIORITY=-3", arrival.sender_params)
     assert "NOTIFY=SUCCESS,DELAY" in arrival.recipients[BOB]
 
 
@@ -432,7 +437,7 @@ def test_requests_of_a_queued_message(host, send):
     (name,) = send.waiting()
     assert send.run("queue", "release", name, name="sendoff").status == 0
     assert wait_until(lambda: host.arrivals, 30)
-    assert "MT-PRIORITY=4" in host.arrivals[0].sender_params and "BY=7200;R" in host.arrivals[0].sender_params
+    assert re.search(r"BY=7(200|19\d);R MT-PRIORITY=4", host.arrivals[0].sender_params)
 
 
 def test_require_tls(host, send):
@@ -985,7 +990,7 @@ def editor(send, what):
     """An editor that does that to its file, "$1"."""
     path = send.write("editor", EDIT.format(what=what).encode())
     path.chmod(0o755)
-    return {"env": {"TZ": "UTC", "VISUAL": str(path), "EDITOR": "/nowhere/ed"}}
+    return {"env": {"TZ": "UTC", "TMPDIR": str(send.folder), "VISUAL": str(path), "EDITOR": "/nowhere/ed"}}
 
 
 def test_edit(host, send):
@@ -1170,3 +1175,481 @@ def test_memory_stays_flat(send):
         os.truncate(send.write("large.bin", b""), size)
         peaks.append(int(send.well("--body", "x", "-a", "large.bin", BOB, wrapper=(sys.executable, "-c", PEAK))))
     assert peaks[1] - peaks[0] < 2048, peaks
+
+
+# The server holds it until its time, or this queue does
+
+
+HOLDS = (*FEATURES, "FUTURERELEASE 86400 2999-01-01T00:00:00Z")
+AT = "2030-01-31T08:30:15+01:00"
+AT_UTC, AT_SHOWN = "2030-01-31T07:30:15Z", "2030-01-31 07:30:15 +0000"
+AT_S = int(datetime(2030, 1, 31, 7, 30, 15, tzinfo=timezone.utc).timestamp())
+LATER = ("--future-release", "--at", AT)
+
+
+def limits(seconds=999_999_999, until="2999-01-01T00:00:00Z"):
+    return (*FEATURES, f"FUTURERELEASE {seconds} {until}")
+
+
+def hold_until(host):
+    """What the only message that arrived was to be held until, in seconds since 1970."""
+    (arrival,) = host.arrivals
+    found = re.search(r"HOLDUNTIL=(\S+Z)$", arrival.sender_params)
+    return datetime.fromisoformat(found[1].replace("Z", "+00:00")).timestamp() if found else None
+
+
+def kept(send):
+    """The only message that waits."""
+    ((name, entry),) = send.listing().items()
+    return name, entry
+
+
+def release(send, name):
+    assert send.run("queue", "release", name, name="sendoff").status == 0
+
+
+def test_the_server_holds_it(host, send):
+    host.features = HOLDS
+    before = time.time()
+    send.well("--future-release", "--in", "2h", BOB)
+    assert before + 7200 <= hold_until(host) <= time.time() + 7201
+    assert "HOLDFOR" not in host.arrivals[0].sender_params and send.waiting() == []
+
+
+def test_the_server_holds_it_until(host, send):
+    host.features = limits()
+    assert on_terminal(send, *LATER, BOB) == (
+        0, f"sent to {BOB}: 250 2.0.0 taken; the server holds it until {AT_SHOWN}\n")
+    assert hold_until(host) == AT_S
+    assert send.log()[-1]["held_until"] == AT_SHOWN
+
+
+@pytest.mark.parametrize("features", [limits(), limits(until=AT_UTC), limits(until="2030-01-31T08:30:15+01:00"),
+                                      (*FEATURES, "FUTURERELEASE"), (*FEATURES, "FUTURERELEASE soon then")])
+def test_a_time_that_the_server_can(host, send, features):
+    """Up to its limit; none that can be read is none."""
+    host.features = features
+    send.well(*LATER, BOB)
+    assert hold_until(host) == AT_S and send.waiting() == []
+
+
+CANNOT = [
+    (FEATURES, f"the server cannot hold the message until {AT_UTC} (no FUTURERELEASE)"),
+    (limits(until="2030-01-31T07:30:14Z"), f"the server cannot hold the message until {AT_UTC}, but until "
+                                           "2030-01-31T07:30:14Z at most"),
+    (limits(3600), f"the server cannot hold the message until {AT_UTC}, but for 3600 seconds at most"),
+    (limits(0), f"the server cannot hold the message until {AT_UTC}, but for 0 seconds at most"),
+]
+
+
+@pytest.mark.parametrize("features, why", CANNOT, ids=["not offered", "too late", "too long", "not at all"])
+def test_a_time_that_the_server_cannot(host, send, features, why):
+    """It is queued as what is to be sent later is, and no attempt counts."""
+    host.features = features
+    status, shown = on_terminal(send, *LATER, BOB)
+    name, entry = kept(send)
+    assert (status, shown) == (0, f"queued as {name}, to be sent at {AT_SHOWN}: the server cannot hold it; it needs a run "
+                                  "of the queue then: the runner waits for it\n")
+    assert not any(command.startswith("MAIL") for command in host.commands)
+    assert entry["next_attempt"] == AT_S and entry["attempts"] == 0 and entry["queue_name"] == "incoming"
+    assert entry["requests"] == {"hold_until": AT_S}
+    assert entry["recipients"][0]["delay_reason"] == f"127.0.0.1:{host.port}: {why}"
+    connections = host.connections
+    assert send.run("queue", "flush", name="sendoff").stdout == "nothing to send\n"
+    assert send.run("-qf").status == 0 and host.connections == connections
+    # The server has not failed: the next message goes to it at once.
+    send.well(EVE)
+    assert list(host.arrivals[0].recipients) == [EVE]
+
+
+def test_what_the_server_cannot_hold_is_sent_in_time(host, send):
+    """By the first run after its time, which no longer asks."""
+    send.well("--future-release", "--in", "2s", BOB)
+    name, entry = kept(send)
+    assert not host.arrivals and entry["attempts"] == 0
+    host.features = HOLDS
+    assert wait_until(lambda: host.arrivals, 30)
+    assert time.time() >= entry["next_attempt"] and "HOLD" not in host.arrivals[0].sender_params
+    send.settle()
+    assert send.waiting() == []
+
+
+def test_what_the_server_cannot_hold_can_be_released(host, send):
+    """Then nobody is asked to hold it."""
+    send.well(*LATER, BOB)
+    host.features = limits()
+    release(send, kept(send)[0])
+    assert wait_until(lambda: host.arrivals, 30)
+    assert "HOLD" not in host.arrivals[0].sender_params
+    send.settle()
+    assert send.waiting() == []
+
+
+def test_hold_asked_for_again(host, send):
+    """A failure of another kind is an ordinary one, and the next attempt asks again."""
+    host.features = limits()
+    host.replies["MAIL"] = "450 4.3.0 later"
+    send.well(*LATER, BOB)
+    name, entry = kept(send)
+    assert entry["attempts"] == 1 and entry["next_attempt"] < time.time() + 3600
+    shown = send.run("queue", "show", name, name="sendoff", env={"TZ": "UTC"}).stdout
+    assert f"asks for    not to be delivered before {AT_SHOWN}\n" in shown
+    del host.replies["MAIL"]
+    assert send.run("queue", "flush", name, name="sendoff").status == 0
+    assert hold_until(host) == AT_S and send.waiting() == []
+
+
+def test_hold_refused_in_a_run(host, send):
+    """The server of the first attempt held messages, and that of the second does not."""
+    host.features = limits()
+    host.replies["RCPT"] = "450 4.3.0 later"
+    send.well(*LATER, BOB)
+    assert kept(send)[1]["attempts"] == 1
+    host.features = FEATURES
+    send.run("queue", "flush", name="sendoff")
+    name, entry = kept(send)
+    assert entry["next_attempt"] == AT_S and entry["attempts"] == 1
+    shown = send.run("queue", "show", name, name="sendoff", env={"TZ": "UTC"}).stdout
+    assert f"waiting: the server cannot hold the message until {AT_UTC}" in shown
+    assert f"not to be sent before {AT_SHOWN}" in shown
+
+
+def test_hold_without_a_queue(host, send):
+    said = send.fails(UNAVAILABLE, "--no-queue", *LATER, BOB)
+    assert said == (f"sendoff: default (127.0.0.1:{host.port}): {CANNOT[0][1]}\n"
+                    "  hint: where there is a queue, it waits there until then\n  message: not sent\n")
+    assert send.waiting() == [] and not host.arrivals
+    host.features = limits()
+    send.well("--no-queue", *LATER, BOB)
+    assert hold_until(host) == AT_S
+
+
+def test_hold_with_no_queue_at_all(host, send):
+    send.take_queue_away()
+    assert "cannot hold" in send.fails(UNAVAILABLE, *LATER, BOB)
+    host.features = limits()
+    send.well(*LATER, BOB)
+    assert hold_until(host) == AT_S
+
+
+def test_hold_beats_that_of_the_account(host, send):
+    """Never both."""
+    send.configure(host.config + "hold_for 10m\n")
+    host.features = limits()
+    send.well(*LATER, BOB)
+    assert hold_until(host) == AT_S and "HOLDFOR" not in host.arrivals[0].sender_params
+
+
+def test_hold_in_a_receipt(host, send):
+    host.features = limits()
+    assert ("held-until", AT_SHOWN) in lines(send.well("--receipt", *LATER, BOB))
+    assert json.loads(send.well("--json", *LATER, BOB))["held_until"] == AT_SHOWN
+    host.features = FEATURES
+    found = json.loads(send.well("--json", *LATER, BOB))
+    assert "held_until" not in found and found["next_attempt"] == AT_SHOWN and found["result"] == "queued"
+
+
+@pytest.mark.parametrize("args, said", [
+    (("--future-release",), "--future-release needs a time: --at or --in"),
+    (("--future-release", "--hold"), "--hold does not go with --future-release"),
+    (("--future-release", "--at", "9999-12-31T23:59:59-00:01"), "--at: no server can be told a year behind 9999"),
+])
+def test_future_release_that_cannot_be(host, send, args, said):
+    assert said in send.fails(USAGE, *args, BOB)
+    assert not host.connections
+
+
+def test_the_last_second(host, send):
+    """It is further than any server holds anything."""
+    host.features = limits()
+    send.well("--future-release", "--at", "9999-12-31T23:59:59Z", BOB)
+    assert kept(send)[1]["requests"] == {"hold_until": 253402300799}
+
+
+# The time for delivery
+
+
+def test_time_in_the_queue_counts(host, send):
+    host.features = (*FEATURES, "DELIVERBY")
+    host.replies["MAIL"] = "450 4.3.0 later"
+    send.well("--deliver-by", "1h", BOB)
+    send.well("--deliver-by", "1s;notify", EVE)
+    time.sleep(3.1)
+    del host.replies["MAIL"]
+    assert send.run("queue", "flush", name="sendoff").status == 0
+    left = {address: arrival.sender_params for arrival in host.arrivals for address in arrival.recipients}
+    assert 3500 <= int(re.search(r"BY=(-?\d+);R", left[BOB])[1]) <= 3597
+    assert -60 <= int(re.search(r"BY=(-?\d+);N", left[EVE])[1]) <= -2
+
+
+def test_late_mail_comes_back(host, send):
+    """No server is asked any more; its sender is told."""
+    host.features = (*FEATURES, "DELIVERBY")
+    host.replies["MAIL"] = lambda line: "450 4.3.0 later" if "alice" in line else OK
+    send.well("--deliver-by", "1s", BOB)
+    time.sleep(1.1)
+    del host.replies["MAIL"]
+    host.commands.clear()
+    send.run("queue", "flush", name="sendoff")
+    (notice,) = host.arrivals
+    assert notice.sender == "" and list(notice.recipients) == [ALICE] and send.waiting() == []
+    assert not any(command.startswith(f"MAIL FROM:<{ALICE}") for command in host.commands)
+    text = notice.content.decode()
+    assert "it was to be delivered within 1 seconds, which are over (deliver_by)" in " ".join(text.split())
+    assert "Status: 5.4.7" in text
+
+
+def test_late_mail_waits_for_no_server(host, send):
+    """That it is late is known without one."""
+    host.replies["MAIL"] = "450 4.3.0 later"
+    host.features = (*FEATURES, "DELIVERBY")
+    send.well("--deliver-by", "1s", BOB)
+    time.sleep(1.1)
+    host.close()
+    send.run("queue", "flush", name="sendoff")
+    assert [r["state"] for r in kept(send)[1]["recipients"]] == ["refused"]
+
+
+def test_time_counts_from_when_it_may_be_sent(host, send):
+    host.features = (*FEATURES, "DELIVERBY")
+    send.well("--deliver-by", "1h", "--in", "3s", BOB)
+    assert wait_until(lambda: host.arrivals, 30)
+    assert re.search(r"BY=3(600|59[5-9]);R", host.arrivals[0].sender_params)
+
+
+def test_time_counts_from_when_the_server_lets_go(host, send):
+    host.features = (*HOLDS, "DELIVERBY")
+    send.well("--deliver-by", "1h", "--future-release", "--in", "2h", BOB)
+    assert 10_790 <= int(re.search(r"BY=(\d+);R", host.arrivals[0].sender_params)[1]) <= 10_801
+
+
+def test_requests_in_words(send):
+    send.well("--require-tls", "--deliver-by", "90;notify", "--mt-priority=-4", "--hold", BOB)
+    name, entry = kept(send)
+    shown = send.run("queue", "show", name, name="sendoff").stdout
+    assert ("asks for    verified TLS on the whole way; delivery within 90s, else its sender is told; priority -4\n") in shown
+    assert entry["requests"] == {"require_tls": True, "deliver_by": 90, "deliver_by_mode": "notify", "mt_priority": -4}
+
+
+# Full disks, few descriptors, narrow terminals
+
+
+def small_disk(send, *words):
+    """A wrapper for a program that finds a disk of 64 KiB in the folder `small`, and lists what is on it at the end."""
+    (send.folder / "small").mkdir()
+    script = ('mount -t tmpfs -o size=64k none small || exit 99; "$@" {}; status=$?; stat -c %n small/* 1>&2; '
+              'exit $status').format(" ".join(words))
+    return ("unshare", "--mount", "sh", "-c", script, "sh")
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no mount namespaces")
+def test_output_on_a_full_disk(send):
+    """A part of a message is none: it does not stay."""
+    send.write("a.bin", os.urandom(1_000_000))
+    result = send("--output=small/x", "-a", "a.bin", BOB, wrapper=small_disk(send))
+    assert result.status == CANTCREATE and "cannot write small/x: No space left on device" in result.stderr, str(result)
+    assert "cannot statx 'small/*'" in result.stderr
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no mount namespaces")
+@pytest.mark.parametrize("option", ["--output=-", "--dry-run"])
+def test_standard_output_on_a_full_disk(send, option):
+    send.write("a.bin", os.urandom(1_000_000))
+    result = send(option, "-a", "a.bin", BOB, wrapper=small_disk(send, ">small/x"))
+    assert result.status == IOERR, str(result)
+    assert "cannot write to standard output: No space left on device" in result.stderr
+
+
+UNTOLD = "the message is sent or queued all the same: do not send it again"
+
+
+@pytest.mark.parametrize("option", ["--receipt", "--json"])
+def test_a_receipt_that_cannot_be_printed(host, send, option):
+    """The status is that of a failure, but nobody shall take it for the message's."""
+    with open("/dev/full", "wb") as full:
+        result = send(option, "--idempotency-key", "k", BOB, stdout=full)
+        assert result.status == IOERR and UNTOLD in result.stderr, str(result)
+        result = send(option, "--idempotency-key", "k", BOB, stdout=full)
+        assert result.status == IOERR and UNTOLD in result.stderr, str(result)
+    assert "250 2.0.0 taken" in send.well(option, "--idempotency-key", "k", BOB)
+    assert len(host.arrivals) == 1
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no mount namespaces")
+def test_a_receipt_of_a_queued_message_that_cannot_be_printed(send):
+    """It is in the queue, and nowhere else."""
+    with open("/dev/full", "wb") as full:
+        result = send("--json", "--hold", BOB, stdout=full, wrapper=own_home(send.folder))
+    assert result.status == IOERR and UNTOLD in result.stderr and "dead.letter" not in result.stderr, str(result)
+    assert len(send.waiting()) == 1 and not list((send.folder / "root").iterdir())
+
+
+def test_a_receipt_of_a_message_on_its_way_that_cannot_be_printed(host, send):
+    with host.holding(), open("/dev/full", "wb") as full:
+        process = send.start("send", "--json", "--body", "x", BOB, name="sendoff", stdout=full)
+        host.wait_for_content()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == IOERR
+    result = send.finish(process, b"")
+    assert UNTOLD in result.stderr, str(result)
+    send.settle()
+    assert len(host.arrivals) == 1
+
+
+def test_more_files_than_descriptors(host, send):
+    """In their order, and each of them read whole."""
+    names = [f"{number}.txt" for number in range(200)]
+    for name in names:
+        send.write(name, name.encode())
+    send.well(*(word for name in names for word in ("-a", name)), BOB, wrapper=("prlimit", "--nofile=64"))
+    assert [(name, content) for _, content, name in leaves(arrived(host))[1:]] == [(name, name) for name in names]
+
+
+def test_one_of_many_files_is_missing(host, send):
+    send.write("a", b"x")
+    assert "cannot attach missing" in send.fails(NOINPUT, *["-a", "a"] * 100, "-a", "missing", BOB)
+    assert host.connections == 0
+
+
+@pytest.mark.parametrize("option", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_the_rest_of_standard_input(host, send, option):
+    """As all who read it have it: others have read what is before."""
+    send.write("file", b"theirs\nours\n")
+    with open(send.folder / "file", "rb") as file:
+        os.lseek(file.fileno(), len(b"theirs\n"), os.SEEK_SET)
+        send.well("-a", option, "--body", "x", BOB, stdin=file, text=None)
+    assert leaves(arrived(host))[1][1:] == ("ours\n", "stdin")
+
+
+def test_a_stranger_s_pipe_as_attachment(host, tmp_path):
+    """Standard input is open, whoever could open it."""
+    with tempfile.TemporaryDirectory(prefix="sendoff-", dir="/tmp") as folder, Sender(folder, host.config) as send:
+        for path in (send.folder, send.folder / "config"):
+            os.chown(path, NOBODY, NOBODY)
+        send.well("-a", "-;name=a", "--body", "x", BOB,
+                  wrapper=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"))
+    assert leaves(arrived(host))[1][1:] == (TEXT.decode(), "a")
+
+
+@pytest.mark.parametrize("first, second", [("html", "text"), ("text", "html")])
+def test_text_and_html_through_pipes(host, send, first, second):
+    """In whichever order they are written."""
+    for name in (first, second):
+        os.mkfifo(send.folder / name)
+    writer = threading.Thread(target=lambda: [(send.folder / name).write_text(name) for name in (first, second)],
+                              daemon=True)
+    writer.start()
+    send.well("--html=html", "--text=text", BOB)
+    writer.join(60)
+    assert texts(arrived(host)) == ["text\n", "html\n"]
+
+
+@pytest.mark.parametrize("columns, shown", [
+    (100, r"\[[# ]{40}\] +\d+ %  [\d.]+ [KM]B of 16\.4 MB"), (55, r"\[[# ]{10,30}\] +\d+ %  [\d.]+ [KM]B of 16\.4 MB"),
+    (30, r" *\d+ %  [\d.]+ [KM]B of 16\.4 MB"), (20, r" *\d+ % *"), (3, ""),
+])
+def test_progress_fits(send, columns, shown):
+    """A line that wraps could not be written over."""
+    slow = Slow(2.5)
+    send.configure(f"server smtp://127.0.0.1:{slow.port}\ntls none\nfrom {ALICE}\n")
+    send.write("large.bin", b"\xff" * 12_000_000)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = send.start("send", "--body", "x", "-a", "large.bin", BOB, name="sendoff", env={"TERM": "xterm"},
+                         stderr=theirs, cwd=send.folder)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):
+        while octets := os.read(ours, 4096):
+            said += octets
+    os.close(ours)
+    send.finish(process, b"")
+    drawn = [line for line in said.decode().partition("sent to")[0].split("\r") if line.strip()]
+    assert process.returncode == 0 and bool(drawn) == bool(shown), said
+    assert all(re.fullmatch(f"{shown} *", line) and len(line) < columns for line in drawn), drawn
+
+
+# What is empty, or a slip
+
+
+@pytest.mark.parametrize("value", ["", " ", "<>"])
+def test_from_must_not_be_nobody(host, send, value):
+    """A variable of a script: without a sender nobody would be told of failures."""
+    assert "--from needs an address" in send.fails(USAGE, "--from", value, BOB)
+    assert host.connections == 0
+
+
+@pytest.mark.parametrize("option", ["--in-reply-to", "--references"])
+def test_empty_message_ids(host, send, option):
+    assert "takes Message-IDs" in send.fails(USAGE, option, "<>", BOB)
+    assert host.connections == 0
+
+
+def edit_fails(send, status, what, **streams):
+    """What is said; what was written, which is kept and named; the options for the editor."""
+    (send.folder / "tmp").mkdir()
+    options = editor(send, what)
+    options["env"]["TMPDIR"] = str(send.folder / "tmp")
+    said = send.fails(status, "--edit", BOB, **options, **streams)
+    kept = list((send.folder / "tmp").iterdir())
+    assert all(f"what was written is kept in {path}" in said for path in kept)
+    return said, [path.read_text() for path in kept]
+
+
+@pytest.mark.parametrize("line", ["Subject hello", "Sub ject: hello", "--"])
+def test_edit_a_slip_in_the_header(host, send, line):
+    """The Bcc below it is not for all to read."""
+    text = f"To: {BOB}\n{line}\nBcc: {EVE}\n\nhello\n"
+    said, kept = edit_fails(send, USAGE, f'printf "%s" "{text}" > "$1"')
+    assert f'"{line}" is not a header' in said and kept == [text]
+    assert host.connections == 0
+
+
+@pytest.mark.parametrize("text", ["To: bob@example.net\nSubject: a\\0b\n\nx\n", "To: bob@example.net\n\nx\\0y\n"])
+def test_edit_nul(host, send, text):
+    """Nothing is cut off there in silence."""
+    said, kept = edit_fails(send, DATAERR, f"printf '{text}' > \"$1\"")
+    assert "the text has a NUL" in said and kept == [text.replace("\\0", "\0")]
+    assert host.connections == 0
+
+
+def test_edit_takes_its_file_away(host, send):
+    said, kept = edit_fails(send, NOINPUT, 'rm "$1"')
+    assert "No such file" in said and "is kept in" not in said and kept == []
+
+
+def test_edit_quit_is_the_editor_s(host, send):
+    """As an interrupt: who started it must be there when it ends."""
+    options = editor(send, 'trap "" QUIT INT; kill -QUIT $PPID; kill -INT $PPID; sleep 0.2; echo more >> "$1"')
+    send.well("--edit", BOB, **options)
+    assert texts(arrived(host)) == [f"{TEXT.decode()}more\n"]
+
+
+# Once, behind the caller's back
+
+
+def test_a_key_whose_message_went_on_its_way(host, send):
+    """Another process has ended the delivery: what the key stands for is that it was queued."""
+    call = ("--idempotency-key", "k", "--body", "x", BOB)
+    with host.holding():
+        process = send.start("send", *call, name="sendoff", cwd=send.folder)
+        host.wait_for_content()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    send.finish(process, b"")
+    send.settle()
+    assert dict(lines(send.well("--receipt", *call)))["result"] == "queued"
+    assert len(host.arrivals) == 1 and len(send.keys()) == 1
+
+
+def test_a_key_whose_caller_waited_long_enough(host, send):
+    send.configure(f"{host.config}wait 1s\n")
+    call = ("--idempotency-key", "k", "--body", "x", BOB)
+    with host.holding():
+        process = send.start("send", *call, name="sendoff", cwd=send.folder)
+        host.wait_for_content()
+        assert process.wait(60) == 0
+    send.finish(process, b"")
+    send.settle()
+    send.well(*call)
+    assert len(host.arrivals) == 1

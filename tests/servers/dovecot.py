@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A real Dovecot: one that checks passwords for the other servers, and its submission service.
+"""A real Dovecot: one that checks passwords for the other servers, its submission service, and one that keeps mail.
 
     with Dovecot() as dovecot:
         dovecot.auth_socket     for Postfix's smtpd_sasl_path
@@ -7,6 +7,10 @@
     with Submission(certs.ensure().good) as submission:
         ...                     connect to submission.tls_port
         messages = submission.arrived()
+
+    with Storage() as storage:
+        ...                     connect to storage.socket, by LMTP
+        messages = storage.arrived()
 """
 
 import re
@@ -15,7 +19,7 @@ import shutil
 from .daemon import LOGIN_USER, SERVER_USER, Daemon, write_settings
 from .installed import InstalledDaemon
 from .relay import HOST_NAME, SIZE_LIMIT_BYTES, Relay
-from .sink import Sink
+from .sink import Message, Sink
 
 USER = "alice@example.org"
 PASSWORD = "sesam öffne dich"
@@ -163,6 +167,69 @@ service submission-login {{
   inet_listener plain {{
     address = 127.0.0.1
     port = {self.plain_port}
+  }}
+}}
+"""
+
+
+class Storage(InstalledDaemon, Dovecot):
+    """Takes mail for anybody, by LMTP, at `socket`; keeps it in a Maildir for each user."""
+
+    # What it puts on top of a message.
+    prepends = re.compile(
+        rb"(?:(?:Return-Path|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE
+    )
+
+    @property
+    def socket(self):
+        """The Unix socket that takes mail."""
+        return self.folder / "lmtp"
+
+    def configure(self):
+        self.make_etc()
+        (self.folder / "home").mkdir()
+        shutil.chown(self.folder / "home", SERVER_USER)
+        super().configure()
+
+    def program(self):
+        return ["/usr/sbin/dovecot", "-F", "-c", self.folder / "dovecot.conf"]
+
+    def is_ready(self):
+        return super().is_ready() and self.socket.exists()
+
+    def arrived(self):
+        """What was delivered since the last call: a message for each user, lines end in CRLF."""
+        messages = []
+        for path in sorted((self.folder / "home").glob("*/mail/new/*")):
+            content = path.read_bytes().replace(b"\n", b"\r\n")
+            sender = re.match(rb"Return-Path: <(.*)>\r\n", content).group(1).decode()
+            messages.append(Message(sender, {}, {path.parts[-4]: {}}, content))
+            path.unlink()
+        return messages
+
+    def as_sent(self, message):
+        """The content of a message that arrived, without what was put on top of it."""
+        return message.content[self.prepends.match(message.content).end() :]
+
+    def _settings(self):
+        return {
+            **super()._settings(),
+            "protocols": "lmtp",
+            "hostname": HOST_NAME,
+            "first_valid_uid": "1",
+            "mail_location": "maildir:~/mail",
+        }
+
+    def _sections(self):
+        return f"""\
+{super()._sections()}
+userdb {{
+  driver = static
+  args = uid={SERVER_USER} gid={SERVER_USER} home={self.folder}/home/%u allow_all_users=yes
+}}
+service lmtp {{
+  unix_listener {self.socket} {{
+    mode = 0666
   }}
 }}
 """

@@ -22,12 +22,17 @@ else:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from servers import BUILD, ROOT
 
+# No command may take longer, whatever becomes of the network: what waits for it must not hang.
+LIMIT_S = 300
+
 # apt's own user cannot write into our folders; without this apt warns about it and downloads as root anyway.
-APT_GET = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root")
+APT_GET = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2",
+           "-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30")  # fmt: skip
 
 # Before the name of a package of npm's, which has to have its version behind it: npm:NAME@VERSION.
 NPM = "npm:"
-NPM_INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--silent")
+NPM_INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error",
+               "--fetch-retries=2", "--fetch-retry-maxtimeout=10000", "--fetch-timeout=60000")  # fmt: skip
 
 
 def listed():
@@ -109,11 +114,13 @@ def _missing_libraries(packages):
 
 
 def _run(command, cwd=None):
-    done = subprocess.run(
-        command, cwd=cwd, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False
-    )
+    options = {"cwd": cwd, "env": {**os.environ, "LC_ALL": "C"}, "capture_output": True, "text": True}
+    try:
+        done = subprocess.run(command, **options, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{' '.join(command)} did not end within {LIMIT_S} seconds; is there a network?") from None
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}Is `apt-get update` needed?")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}Is there a network? Is `apt-get update` needed?")
     return done.stdout
 
 

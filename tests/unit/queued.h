@@ -12,12 +12,12 @@
 #include "format/address.h"
 #include "queue/store.h"
 #include "script.h"
+#include "with_err.h"
 
 /* In memory where there is such a place: what happens to a disk is made up, and its syncs would take minutes. */
 static const char *const places[] = { "/dev/shm", "/tmp" };
 static char root[40], queue[64];
 static const char *elsewhere;
-static struct err err;
 
 /* Files. */
 
@@ -75,7 +75,7 @@ count_names(const char *folder, char name[static 256])
 	if (dir == NULL)
 		return 0;
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "tmp") == 0)
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, STORE_RUN) == 0 || strcmp(entry->d_name, STORE_TMP) == 0)
 			continue;
 		count++;
 		snprintf(name, 256, "%s", entry->d_name);
@@ -309,8 +309,7 @@ begin(void **state)
 static inline int
 setup(void **state)
 {
-	(void)state;
-	err_init(&err);
+	setup_err(state);
 	elsewhere = places[access(places[0], W_OK) == 0];
 	snprintf(root, sizeof(root), "%s/test_queue-XXXXXX", places[access(places[0], W_OK) != 0]);
 	if (mkdtemp(root) == NULL)
@@ -322,10 +321,8 @@ setup(void **state)
 static inline int
 teardown(void **state)
 {
-	(void)state;
-	err_release(&err);
 	remove_all(root);
-	return 0;
+	return teardown_err(state);
 }
 
 #endif

@@ -74,6 +74,13 @@ static const struct {
 	{ "# root: " B "\nroot: " A "\n", "root", A },
 	{ "root: " A "\n#bob: " B "\n", "bob", "none" },
 	{ "#a comment\n\nroot: " A "\n", "root", A },
+	{ "root: " A ",\n# comment\n#\n " B "\nbob: " C "\n", "root", A "|" B },
+	{ "root: " A ",\n# comment\n " B "\nbob: " C "\n", "bob", C },
+	{ "root: " A ",\n  # comment, " B "\n\t" C "\n  #\n", "root", A "|" C },
+	{ "root: " A "\n \r\n\t, " C "\r\n", "root", A "|" C },
+	{ "# comment\n#\nroot: " A "\n", "root", A },
+	{ "root: " A " # " B "\n", "root", "file:1: the alias root: cannot parse the address \"" A " # " B
+	  "\": text behind the address (missing comma?)" },
 	{ "root: " A "\nroot: " B "\n", "root", A },
 	{ "root:\n", "root", "none" },
 	{ "root: ,\n", "root", "none" },
@@ -174,7 +181,7 @@ static const struct {
 	{ ": " A "\n", "file:1: " EXPECTED },
 	{ "\"root: " A "\n", "file:1: " EXPECTED },
 	{ "\n# x\nroot: " A ",\n " B "\nbob\n", "file:5: " EXPECTED },
-	{ "root: " A "\n# x\n " B "\n", "file:2: " EXPECTED },
+	{ "root: " A "\n# x\n " B "\nbob\n", "file:4: " EXPECTED },
 	{ "root: a0, " A "\n", "file:1: " EXPECTED },
 	{ "root0x: " A "\n", "file:1: " EXPECTED },
 };
@@ -302,11 +309,16 @@ test_files(void **state)
 	check_file(write_file("aliases", text, 0600), "others can write");
 	check_file(write_file("aliases", "root: :include:/nonexistent\n", 0600), "there is no file /nonexistent");
 	check_file(write_file("aliases", "root: :include:list\n", 0600), "wants a path that begins with \"/\"");
+	snprintf(text, sizeof(text), "root: :include:%s\n", write_file("list", A "\r\n# of us\r\n" B "\r\n", 0600));
+	check_file(write_file("aliases", text, 0600), A "|" B);
+	/* What is wrong is told with its place. */
+	write_file("list", A "\n\na b\n", 0600);
+	check_file(write_file("aliases", text, 0600), "list:3: cannot parse");
 	/* A list that has itself in it. */
 	snprintf(text, sizeof(text), ":include:%s/list\n", folder);
 	write_file("list", text, 0600);
 	snprintf(text, sizeof(text), "root: :include:%s/list\n", folder);
-	check_file(write_file("aliases", text, 0600), "a chain of more than 50 aliases");
+	check_file(write_file("aliases", text, 0600), "aliases:1: the alias root: a chain of more than 50 aliases");
 }
 
 static int

@@ -33,7 +33,18 @@ static const struct {
 	{ "Shift_JIS", TEXT("\x93\xfa\x96\x7b"), "\xe6\x97\xa5\xe6\x9c\xac", NULL },
 	{ "Shift_JIS", TEXT("\x93\xfa\x96"), NULL, "the text is not in Shift_JIS: it ends amid a character" },
 	{ "ISO-2022-JP", TEXT("\x1b$BF|K\\\x1b(B"), "\xe6\x97\xa5\xe6\x9c\xac", NULL },
+	{ "ISO-2022-JP", TEXT("a\x1b$BF|\x1b(B\n\x1b$BK\\"), "a\xe6\x97\xa5\n\xe6\x9c\xac", NULL },
+	{ "ISO-2022-JP", TEXT("\x1b$BF"), NULL, "the text is not in ISO-2022-JP: it ends amid a character" },
+	/* A character that waits for another one to be joined with. */
+	{ "windows-1258", TEXT("ae"), "ae", NULL },
+	{ "UTF-16LE", TEXT("a\0\xff\xfe" "b\0"), "a\xef\xbb\xbf" "b", NULL },
+	{ "windows-1258", TEXT("a\xcc" "e\xec"), "\xc3\xa0\xc3\xa9", NULL },
+	{ "GB18030", TEXT("\x90\x30\x81\x30"), "\xf0\x90\x80\x80", NULL },
+	{ "UTF-8", TEXT("\xf0\x9f\x98\x80\xe2\x82\xac"), "\xf0\x9f\x98\x80\xe2\x82\xac", NULL },
+	{ "UTF-8", TEXT("a\n\xf0\x9f\x98" "bcd"), NULL, "octet 0xF0 in line 2 (octet 3 of the text)" },
+	{ "UTF-8", TEXT("\xef\xbb\xbf\xef\xbb\xbf" "a"), "\xef\xbb\xbf" "a", NULL },
 	{ "UTF-16", TEXT("\xff\xfe" "a\0\xfc\0"), "a\xc3\xbc", NULL },
+	{ "UTF-16", TEXT("\xfe\xff\xd8\x3d\xde\0"), "\xf0\x9f\x98\x80", NULL },
 	{ "UTF-16LE", TEXT("\xff\xfe" "a\0"), "a", NULL },
 	{ "US-ASCII", TEXT("a\xc3"), NULL, "octet 0xC3 in line 1 (octet 2 of the text)" },
 	{ "no-such-charset", TEXT("a"), NULL, "the charset \"no-such-charset\" is not known" },
@@ -41,6 +52,21 @@ static const struct {
 	{ "ASCII//IGNORE", TEXT("a\xc3"), NULL, "the charset \"ASCII//IGNORE\" is not known" },
 	{ "ASCII//TRANSLIT", TEXT("a"), NULL, "is not known" },
 };
+
+/* In pieces of so many octets. */
+static int
+add_in_pieces(struct charset *c, struct span text, size_t size, struct buf *out, struct err *err)
+{
+	while (text.len > 0) {
+		size_t len = text.len < size ? text.len : size;
+
+		if (charset_add(c, (struct span){ text.data, len }, out, err) != 0)
+			return -1;
+		text.data += len;
+		text.len -= len;
+	}
+	return charset_end(c, out, err);
+}
 
 static void
 converts_text(void **state)
@@ -64,6 +90,63 @@ converts_text(void **state)
 		buf_release(&out);
 		err_release(&err);
 	}
+}
+
+/* However a text is cut, what it comes to is the same, and so is what is said of it. */
+static void
+converts_text_in_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (size_t size = 1; size <= rows[i].text.len; size++) {
+			struct buf out = BUF_INIT(1000000);
+			struct charset c;
+			struct err err;
+			int rc;
+
+			err_init(&err);
+			rc = charset_init(&c, rows[i].charset, &err);
+			if (rc == 0)
+				rc = add_in_pieces(&c, rows[i].text, size, &out, &err);
+			if (rows[i].utf8 != NULL) {
+				assert_int_equal(rc, 0);
+				assert_string_equal(out.data, rows[i].utf8);
+			} else {
+				assert_int_equal(rc, -1);
+				assert_non_null(strstr(err.what.data, rows[i].refusal));
+			}
+			charset_release(&c);
+			buf_release(&out);
+			err_release(&err);
+		}
+}
+
+/* Lines and octets are counted over all pieces. */
+static void
+tells_where_text_is_wrong(void **state)
+{
+	static const char *const names[] = { "UTF-8", "EUC-JP" };
+	struct buf text = BUF_INIT(100000), out = BUF_INIT(200000);
+
+	(void)state;
+	while (text.len < 70000)
+		buf_adds(&text, "123456789\n");
+	buf_adds(&text, "abc\xff" "d");
+	for (size_t i = 0; i < COUNT(names); i++)
+		for (size_t size = 1; size <= 70001; size = size * 5 + 1) {
+			struct charset c;
+			struct err err;
+
+			err_init(&err);
+			assert_int_equal(charset_init(&c, names[i], &err), 0);
+			assert_int_equal(add_in_pieces(&c, (struct span){ text.data, text.len }, size, &out, &err), -1);
+			assert_non_null(strstr(err.what.data, ": octet 0xFF in line 7001 (octet 70004 of the text)"));
+			charset_release(&c);
+			buf_clear(&out);
+			err_release(&err);
+		}
+	buf_release(&text);
+	buf_release(&out);
 }
 
 /* More than one piece of what iconv(3) gives; each octet becomes two, or three. */
@@ -107,49 +190,120 @@ fails_where_there_is_no_room(void **state)
 static const struct {
 	struct span text;
 	const char *charset;	/* what it is taken for */
-	const char *utf8;
 } guesses[] = {
-	{ TEXT(""), "UTF-8", "" },
-	{ TEXT("hello"), "UTF-8", "hello" },
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e"), "UTF-8", "Gr\xc3\xbc\xc3\x9f" "e" },
-	{ TEXT("\xef\xbb\xbfhello"), "UTF-8", "hello" },
-	{ TEXT("Gr\xfc\xdf" "e"), "ISO-8859-15", "Gr\xc3\xbc\xc3\x9f" "e" },
-	{ TEXT("10 \xa4"), "ISO-8859-15", "10 \xe2\x82\xac" },
-	{ TEXT("10 \x80, Gr\xfc\xdf" "e"), "windows-1252", "10 \xe2\x82\xac, Gr\xc3\xbc\xc3\x9f" "e" },
-	{ TEXT("\x93x\x94"), "windows-1252", "\xe2\x80\x9cx\xe2\x80\x9d" },
-	{ TEXT("\x81"), NULL, "\xef\xbf\xbd" },
-	{ TEXT("\x90\xfc"), NULL, "\xef\xbf\xbd\xef\xbf\xbd" },
-	{ TEXT("a\0\xfc"), NULL, "a" },
+	{ TEXT(""), "UTF-8" },
+	{ TEXT("hello"), "UTF-8" },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e"), "UTF-8" },
+	{ TEXT("\xef\xbb\xbfhello"), "UTF-8" },
+	{ TEXT("Gr\xfc\xdf" "e"), "ISO-8859-15" },
+	{ TEXT("10 \xa4"), "ISO-8859-15" },
+	{ TEXT("10 \x80, Gr\xfc\xdf" "e"), "windows-1252" },
+	{ TEXT("\x93x\x94"), "windows-1252" },
+	{ TEXT("\x81"), NULL },
+	{ TEXT("\x90\xfc"), NULL },
+	{ TEXT("a\0\xfc"), NULL },
 	/* Cut off amid a character. */
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e \xe2\x80"), "ISO-8859-15", NULL },
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xe2\x80"), "UTF-8", "Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xef\xbf\xbd\xef\xbf\xbd" },
-	{ TEXT("\xff\xfe" "a\0\xfc\0"), "UTF-16", "a\xc3\xbc" },
-	{ TEXT("\xfe\xff\0a\0\xfc"), "UTF-16", "a\xc3\xbc" },
-	{ TEXT("\xff\xfe" "abc"), "UTF-16", "\xef\xbf\xbd\xef\xbf\xbd" "abc" },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e \xe2\x80"), "windows-1252" },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xe2\x80"), "UTF-8" },
+	{ TEXT("\xff\xfe" "a\0\xfc\0"), "UTF-16" },
+	{ TEXT("\xfe\xff\0a\0\xfc"), "UTF-16" },
+	{ TEXT("\xff\xfe" "abc"), "UTF-16" },
+	{ TEXT("\xff" "\xff\xfe"), "ISO-8859-15" },
+	{ TEXT("\xef\xbb\xbf\xfc"), "ISO-8859-15" },
 };
 
+/* What passes is what came, but for a mark. */
 static void
 guesses_charsets(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(guesses); i++) {
+		struct span text = guesses[i].text;
 		struct buf out = BUF_INIT(100000);
-		const char *charset = charset_guess(guesses[i].text);
+		struct charset c;
+		const char *charset;
 		struct err err;
 
 		err_init(&err);
-		if (guesses[i].utf8 != NULL) {
-			if (guesses[i].charset == NULL)
-				assert_null(charset);
-			else
-				assert_string_equal(charset, guesses[i].charset);
+		charset_init_unknown(&c);
+		add_in_pieces(&c, text, text.len + 1, &out, &err);
+		charset = charset_guess(&c);
+		if (guesses[i].charset == NULL)
+			assert_null(charset);
+		else
+			assert_string_equal(charset, guesses[i].charset);
+		assert_int_equal(out.len, text.len - (c.marked ? 3 : 0));
+		assert_memory_equal(out.data, text.data + (c.marked ? 3 : 0), out.len);
+		/* However it is cut. */
+		for (size_t size = 1; size < text.len; size++) {
+			struct charset again;
+
+			buf_clear(&out);
+			charset_init_unknown(&again);
+			add_in_pieces(&again, text, size, &out, &err);
+			assert_ptr_equal(charset_guess(&again), charset);
+			assert_int_equal(out.len, text.len - (c.marked ? 3 : 0));
+			assert_int_equal(again.marked, c.marked);
+			assert_int_equal(again.characters, c.characters);
+			assert_int_equal(again.others, c.others);
 		}
-		buf_adds(&out, "<");
-		assert_int_equal(charset_guessed_to_utf8(guesses[i].text, &out, &err), 0);
-		if (guesses[i].utf8 != NULL)
-			assert_string_equal(out.data + 1, guesses[i].utf8);
 		buf_release(&out);
 		err_release(&err);
+	}
+}
+
+static const struct {
+	struct span text;
+	const char *utf8;
+} damaged[] = {
+	{ TEXT(""), "" },
+	{ TEXT("\xef\xbb\xbf" "a\xef\xbb\xbf"), "a\xef\xbb\xbf" },
+	{ TEXT("\x81"), "\xef\xbf\xbd" },
+	{ TEXT("\xf0\x9f\x98" "a"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a" },
+	{ TEXT("\xf0\x9f\x98\x80\xf0\x9f"), "\xf0\x9f\x98\x80\xef\xbf\xbd\xef\xbf\xbd" },
+	{ TEXT("\xfd\xc3\xbc\xe2\x82"), "\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd\xef\xbf\xbd" },
+};
+
+static void
+repairs_text(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(damaged); i++)
+		for (size_t size = 1; size <= damaged[i].text.len + 1; size++) {
+			struct buf out = BUF_INIT(1000);
+			struct charset c;
+			struct err err;
+
+			err_init(&err);
+			charset_init_repair(&c);
+			assert_int_equal(add_in_pieces(&c, damaged[i].text, size, &out, &err), 0);
+			assert_string_equal(out.data, damaged[i].utf8);
+			buf_release(&out);
+			err_release(&err);
+		}
+}
+
+/* Names in HTML, and what is meant by them; NULL: nothing that is used. */
+static void
+knows_charsets_of_html(void **state)
+{
+	static const struct {
+		const char *name, *meant;
+	} names[] = {
+		{ "ISO-8859-1", "windows-1252" }, { "latin1", "windows-1252" }, { "US-ASCII", "windows-1252" },
+		{ "iso-8859-2", "iso-8859-2" }, { "Shift_JIS", "CP932" }, { "x-sjis", "CP932" }, { "GB2312", "GB18030" },
+		{ "ISO-2022-JP", "ISO-2022-JP" }, { "koi8-r", "koi8-r" }, { "utf-8", NULL }, { "utf-16", NULL }, { "UTF-7", NULL },
+		{ "IBM037", NULL }, { "", NULL }, { "x-user-defined", NULL }, { "../x", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const char *meant = charset_of_html(names[i].name);
+
+		if (names[i].meant == NULL)
+			assert_null(meant);
+		else
+			assert_string_equal(meant, names[i].meant);
 	}
 }
 
@@ -158,9 +312,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(converts_text),
+		cmocka_unit_test(converts_text_in_pieces),
 		cmocka_unit_test(converts_long_text),
+		cmocka_unit_test(tells_where_text_is_wrong),
 		cmocka_unit_test(fails_where_there_is_no_room),
 		cmocka_unit_test(guesses_charsets),
+		cmocka_unit_test(repairs_text),
+		cmocka_unit_test(knows_charsets_of_html),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "format/codec.h"
+#include "complain.h"
 
 #define TEXT(s) { (s), sizeof(s) - 1 }
 
@@ -44,16 +45,6 @@ static const struct span not_base64[] = {
 	TEXT("Zm9\0"), TEXT("Zm9\xc3"), TEXT("Zm9,"), TEXT("Zm9:"), TEXT("Zm9@"), TEXT("Zm9["), TEXT("Zm9`"),
 	TEXT("Zm9{"), TEXT("Zm9."), TEXT("Zm9*"),
 };
-
-static void
-complain(struct span text, const char *got)
-{
-	struct buf shown = BUF_INIT(SIZE_MAX);
-
-	text_printable(&shown, text, false);
-	print_error("\"%s\": %s\n", shown.data, got);
-	buf_release(&shown);
-}
 
 static bool
 holds(const struct buf *b, struct span s)

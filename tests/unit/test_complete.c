@@ -10,10 +10,9 @@
 
 #include "message/message.h"
 #include "message/phrase.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct err err;
 
 /* What is added where it is missing. */
 #define DATE "Date: Sun, 13 Sep 2020 14:26:40 +0200\r\n"
@@ -151,7 +150,8 @@ static const struct {
 	{ "", "" },
 	{ " \t ", "" },
 	{ "Me", "Me" },
-	{ "  Me and  You ", "Me and  You" },
+	{ "  Me and  You ", "\"Me and  You\"" },
+	{ "  Me and You ", "Me and You" },
 	{ "O'Neill-Smith {x} ~!#$%&*+/?=^_`|", "O'Neill-Smith {x} ~!#$%&*+/?=^_`|" },
 	{ "John Q. Public", "\"John Q. Public\"" },
 	{ "root (Cron Daemon)", "\"root (Cron Daemon)\"" },
@@ -160,7 +160,7 @@ static const struct {
 	{ "=?utf-8?Q?x?=", "=?utf-8?B?PT91dGYtOD9RP3g/PQ==?=" },
 	{ "A\r\nBcc: x@y", "\"A  Bcc: x@y\"" },
 	{ "A\nB", "A B" },
-	{ "A\x7f\x01" "B", "A  B" },
+	{ "A\x7f\x01" "B", "\"A  B\"" },
 	{ "J\xc3\xb6rg", "=?utf-8?B?SsO2cmc=?=" },
 	{ "J\xf6rg", "J?rg" },
 	{ "J\xf6rg\xc3\xa9\n", "=?utf-8?B?Sj9yZ8Op?=" },
@@ -333,17 +333,7 @@ finds_the_id(void **state)
 static int
 setup(void **state)
 {
-	(void)state;
-	err_init(&err);
-	return setenv("TZ", "CEST-2", 1);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
+	return setenv("TZ", "CEST-2", 1) == 0 ? setup_err(state) : -1;
 }
 
 int
@@ -360,5 +350,5 @@ main(void)
 		cmocka_unit_test(finds_the_id),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown_err);
 }

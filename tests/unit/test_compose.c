@@ -203,6 +203,11 @@ encodes_what_cannot_go_as_it_is(void **state)
 	check_has(&c, "charset=utf-8\nContent-Transfer-Encoding: base64\n\n5pel5pel");
 	c.text = (struct span){ "a\0b", 3 };
 	check_has(&c, "Content-Transfer-Encoding: quoted-printable\n\na=00b\n");
+	/* Whichever is shorter; quoted-printable, where none is. */
+	c.text = (struct span){ "\0\0abc", 5 };
+	check_has(&c, "Content-Transfer-Encoding: quoted-printable\n\n=00=00abc\n");
+	c.text = (struct span){ "\0\0\0ab", 5 };
+	check_has(&c, "Content-Transfer-Encoding: base64\n\nAAAAYWINCg==\n");
 	/* Line ends of text are CRLF in base64, too. */
 	c.text = (struct span){ "\0\0\0\n\0", 5 };
 	check_has(&c, "Content-Transfer-Encoding: base64\n\nAAAADQoADQo=\n");
@@ -239,6 +244,274 @@ reads_text_from_a_descriptor(void **state)
 	c.text_fd = open("/", O_RDONLY | O_CLOEXEC);
 	check_fails(&c, ERR_NO_INPUT, "cannot read the text: Is a directory");
 	close(c.text_fd);
+}
+
+/* Text of more than a block.  What stands at the end of each block is cut at each of its octets. */
+
+static const struct {
+	const char *charset;
+	struct span odd;
+	const char *utf8;	/* the same */
+} cuts[] = {
+	{ NULL, TEXT("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80" },
+	{ "UTF-8", TEXT("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80" },
+	{ NULL, TEXT("\r\n"), "\n" },
+	{ "UTF-8", TEXT("\r\n"), "\n" },
+	{ "ISO-8859-1", TEXT("\r\n\xfc\r\n"), "\n\xc3\xbc\n" },
+	{ NULL, TEXT("\r\n\xfc\r\n"), "\n\xc3\xbc\n" },
+	{ NULL, TEXT("\xfc\xf0\x9f"), "\xc3\xbc\xc3\xb0\xc5\xb8" },
+	{ "ISO-2022-JP", TEXT("\x1b$BF|K\\\x1b(B"), "\xe6\x97\xa5\xe6\x9c\xac" },
+	{ "Shift_JIS", TEXT("\x93\xfa\x96\x7b"), "\xe6\x97\xa5\xe6\x9c\xac" },
+	{ "GB18030", TEXT("\x90\x30\x81\x30"), "\xf0\x90\x80\x80" },
+};
+
+static void
+add_filler(struct buf *text, struct buf *wanted, size_t len)
+{
+	while (text->len < len) {
+		char c = text->len % 60 == 59 ? '\n' : 'x';
+
+		buf_addc(text, c);
+		buf_addc(wanted, c);
+	}
+}
+
+static void
+check_cut(size_t row, size_t cut)
+{
+	struct buf text = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+	struct compose_part file = { .path = "x" };
+	struct compose c = nothing();
+
+	for (size_t i = 1; i <= 2; i++) {
+		add_filler(&text, &wanted, i * COMPOSE_BLOCK - cut);
+		buf_add(&text, cuts[row].odd.data, cuts[row].odd.len);
+		buf_adds(&wanted, cuts[row].utf8);
+	}
+	add_filler(&text, &wanted, 3 * COMPOSE_BLOCK + 59);
+	buf_addc(&wanted, '\n');
+	fill_part(&file, (struct span){ text.data, text.len });
+	lseek(file.fd, 0, SEEK_SET);
+	c.charset = cuts[row].charset;
+	c.text_fd = file.fd;
+	make(&c, &out);
+	assert_non_null(strstr(out.data, "bit\n\n"));
+	assert_string_equal(strstr(out.data, "bit\n\n") + strlen("bit\n\n"), wanted.data);
+	close(file.fd);
+	buf_release(&text);
+	buf_release(&wanted);
+	buf_release(&out);
+}
+
+static void
+cuts_text_anywhere(void **state)
+{
+	(void)state;
+	for (size_t row = 0; row < COUNT(cuts); row++)
+		for (size_t cut = 0; cut <= cuts[row].odd.len; cut++)
+			check_cut(row, cut);
+}
+
+/* What is encoded, in blocks: a lone CR and a NUL at the end of one; a line end in base64, which is CRLF there, too. */
+static void
+encodes_long_text(void **state)
+{
+	static const struct span odd[] = { TEXT("\r"), TEXT("\0"), TEXT("\r\r\n") };
+	static const char *const encoded[] = { "=0D", "=00", "=0D\n" };
+
+	(void)state;
+	for (size_t row = 0; row < COUNT(odd); row++)
+		for (size_t cut = 0; cut <= odd[row].len; cut++) {
+			struct buf text = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+			struct compose c = nothing();
+
+			/* Behind the begin of a line. */
+			while (COMPOSE_BLOCK - cut - text.len > 20) {
+				buf_adds(&text, "1234567890\n");
+				buf_adds(&wanted, "1234567890\n");
+			}
+			while (text.len < COMPOSE_BLOCK - cut) {
+				buf_addc(&text, 'x');
+				buf_addc(&wanted, 'x');
+			}
+			buf_add(&text, odd[row].data, odd[row].len);
+			buf_addf(&wanted, "%s%s", encoded[row], "y\n");
+			buf_adds(&text, "y");
+			c.text = (struct span){ text.data, text.len };
+			make(&c, &out);
+			assert_string_equal(strstr(out.data, "quoted-printable\n\n") + 18, wanted.data);
+			buf_release(&text);
+			buf_release(&wanted);
+			buf_release(&out);
+		}
+}
+
+static void
+encodes_long_text_in_base64(void **state)
+{
+	(void)state;
+	for (size_t shift = 0; shift < 4; shift++) {
+		struct buf text = BUF_INIT(SIZE_MAX), canonical = BUF_INIT(SIZE_MAX), lines = BUF_INIT(SIZE_MAX);
+		struct buf out = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX);
+		struct compose c = nothing();
+		struct span rest;
+
+		for (size_t i = 0; i < shift; i++) {
+			buf_addc(&text, '\0');
+			buf_addc(&canonical, '\0');
+		}
+		while (text.len < 2 * COMPOSE_BLOCK) {
+			buf_add(&text, "\0\0\r\n\0\n", 6);
+			buf_add(&canonical, "\0\0\r\n\0\r\n", 7);
+		}
+		base64_add_lines(&lines, (struct span){ canonical.data, canonical.len });
+		for (rest = (struct span){ lines.data, lines.len }; rest.len > 0;) {
+			struct span line = span_cut(&rest, '\n');
+
+			buf_add(&wanted, line.data, line.len - 1);
+			buf_addc(&wanted, '\n');
+		}
+		c.text = (struct span){ text.data, text.len };
+		make(&c, &out);
+		assert_string_equal(strstr(out.data, "base64\n\n") + strlen("base64\n\n"), wanted.data);
+		buf_release(&text);
+		buf_release(&canonical);
+		buf_release(&lines);
+		buf_release(&out);
+		buf_release(&wanted);
+	}
+}
+
+/* In UTF-16 what looks like a line end is none: U+0D0A, U+0A0D, and U+0A0A. */
+static void
+converts_long_utf16(void **state)
+{
+	static const char in[] = "x\0\x0a\x0d\x0d\x0a\x0a\x0a\n\0";
+	static const char out_of_it[] = "x\xe0\xb4\x8a\xe0\xa8\x8d\xe0\xa8\x8a\n";
+	struct buf text = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+	struct compose c = nothing();
+
+	(void)state;
+	buf_adds(&text, "\xff\xfe");
+	while (text.len < 3 * COMPOSE_BLOCK) {
+		buf_add(&text, in, sizeof(in) - 1);
+		buf_adds(&wanted, out_of_it);
+	}
+	c.text = (struct span){ text.data, text.len };
+	make(&c, &out);
+	assert_string_equal(strstr(out.data, "8bit\n\n") + strlen("8bit\n\n"), wanted.data);
+	/* It is none, as an octet that is left over shows at its end: octets, with their line ends. */
+	buf_addc(&text, 'y');
+	c.text = (struct span){ text.data, text.len };
+	check_has(&c, "base64\n\n77+977+9eAANCg0NCg0KDQoNCgB4");
+	buf_release(&text);
+	buf_release(&wanted);
+	buf_release(&out);
+}
+
+/* Where nobody says what it is in. */
+static void
+guesses_what_text_is_in(void **state)
+{
+	static const struct {
+		struct span text;
+		const char *utf8;
+	} rows[] = {
+		{ TEXT("10 \xa4"), "10 \xe2\x82\xac" },
+		{ TEXT("10 \x80, Gr\xfc\xdf" "e"), "10 \xe2\x82\xac, Gr\xc3\xbc\xc3\x9f" "e" },
+		{ TEXT("\x81"), "\xef\xbf\xbd" },
+		{ TEXT("Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xe2\x80"),
+		  "Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xef\xbf\xbd\xef\xbf\xbd" },
+		{ TEXT("\xff\xfe" "a\0\xfc\0"), "a\xc3\xbc" },
+		{ TEXT("\xfe\xff\0a\0\xfc"), "a\xc3\xbc" },
+		{ TEXT("\xff\xfe" "abc"), "\xef\xbf\xbd\xef\xbf\xbd" "abc" },
+		/* UTF-8's mark, and another charset: it is text. */
+		{ TEXT("\xef\xbb\xbf\xfc"), "\xc3\xaf\xc2\xbb\xc2\xbf\xc3\xbc" },
+		{ TEXT("\xef\xbb\xbf\xef\xbb\xbf\xc3\xbc\xc3\xbc\xfc"), "\xef\xbb\xbf\xc3\xbc\xc3\xbc\xef\xbf\xbd" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compose c = nothing();
+		struct buf wanted = BUF_INIT(1000);
+
+		buf_addf(&wanted, "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+		    "Content-Transfer-Encoding: 8bit\n\n%s\n", rows[i].utf8);
+		c.text = rows[i].text;
+		check(&c, wanted.data);
+		buf_release(&wanted);
+	}
+}
+
+/* Where a message may have room before it, and the text alone is its body. */
+static void
+hands_text_over(void **state)
+{
+	const struct spool_place roomy = { .dir = "/tmp", .room = 1000, .linkable = true };
+	struct buf text = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+	struct compose c = nothing();
+	struct message m;
+
+	(void)state;
+	while (text.len < 2 * SPOOL_MEMORY_MAX)
+		buf_adds(&text, "1234567\r\n");
+	c.text = (struct span){ text.data, text.len };
+	message_init(&m);
+	assert_int_equal(compose_message(&c, &roomy, &m, &err), 0);
+	assert_true(m.body.fd >= 0);
+	assert_int_equal(m.body.place.room, 1000);
+	assert_true(m.body.place.linkable);
+	assert_int_equal(lseek(m.body.fd, 0, SEEK_END), 1000 + text.len);
+	read_back(&m, &out);
+	assert_string_equal(strstr(out.data, "\r\n\r\n") + 4, text.data);
+	message_release(&m);
+	buf_release(&text);
+	buf_release(&out);
+}
+
+static void
+bounds_what_is_read_as_a_whole(void **state)
+{
+	struct composer w = { .place = &place, .err = &err, .wire = BUF_INIT(2 * COMPOSE_BLOCK) };
+	const struct compose c = nothing();
+
+	(void)state;
+	w.compose = &c;
+	for (uint64_t max = 5; max <= 6; max++) {
+		struct text_part html;
+		int rc;
+
+		text_part_init(&w, &html, "html");
+		rc = text_part_read(&w, &html, -1, span_of("<p>abc"), max);
+		assert_int_equal(rc, max == 5 ? -1 : 0);
+		if (rc != 0) {
+			assert_int_equal(err.kind, ERR_MESSAGE);
+			assert_string_equal(err.what.data, "the HTML is larger than 5 octets");
+		}
+		text_part_release(&html);
+	}
+	buf_release(&w.wire);
+}
+
+/* The end of what is typed is typed once. */
+static void
+reads_text_from_a_terminal(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct compose c = nothing();
+
+	(void)state;
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	c.text_fd = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(c.text_fd >= 0);
+	assert_int_equal(write(master, "hello\n\004", 7), 7);
+	alarm(10);
+	check_has(&c, "\n\nhello\n");
+	alarm(0);
+	close(c.text_fd);
+	close(master);
 }
 
 /* Headers. */
@@ -900,6 +1173,54 @@ makes_text_of_html(void **state)
 	    "--=_B_0--\n");
 }
 
+/* What HTML says of itself. */
+static void
+heeds_the_charset_of_html(void **state)
+{
+	static const struct {
+		const char *charset;
+		struct span html;
+		const char *wanted;
+	} rows[] = {
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xe8"), "<meta charset=iso-8859-2>\xc4\x8d\n" },
+		{ NULL, TEXT("<meta http-equiv=content-type content='text/html; charset=koi8-r'>\xf0\xd2"), ">\xd0\x9f\xd1\x80\n" },
+		{ NULL, TEXT("<meta charset=Shift_JIS>\x93\xfa\x96\x7b"), ">\xe6\x97\xa5\xe6\x9c\xac\n" },
+		/* ASCII octets that are none. */
+		{ NULL, TEXT("<meta charset=ISO-2022-JP>\x1b$BF|K\\\x1b(B"), ">\xe6\x97\xa5\xe6\x9c\xac\n" },
+		{ NULL, TEXT("<meta charset=UTF-7>+AGE-"),
+		  "us-ascii\nContent-Transfer-Encoding: 7bit\n\n<meta charset=UTF-7>+AGE-\n" },
+		/* As browsers read it. */
+		{ NULL, TEXT("<meta charset=iso-8859-1>\x93\xfc"), ">\xe2\x80\x9c\xc3\xbc\n" },
+		/* It is UTF-8, whatever it says, and where it is damaged. */
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc"), ">\xc3\xbc\n" },
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc\xc3\xbc\xfc"), ">\xc3\xbc\xc3\xbc\xef\xbf\xbd\n" },
+		/* It is not what it says, or nobody knows that. */
+		{ NULL, TEXT("<meta charset=utf-8>\xfc"), ">\xc3\xbc\n" },
+		{ NULL, TEXT("<meta charset=utf-16>\xfc"), ">\xc3\xbc\n" },
+		{ NULL, TEXT("<meta charset=nonsense>\xfc"), ">\xc3\xbc\n" },
+		{ NULL, TEXT("<meta charset=euc-jp>\xfc\n\x80"), ">\xc3\xbc\n\xe2\x82\xac\n" },
+		{ NULL, TEXT("<meta charset=windows-1251>\x98\x81"), ">\xef\xbf\xbd\xef\xbf\xbd\n" },
+		{ NULL, TEXT("\xff\xfe<\0m\0e\0t\0a\0 \0c\0h\0a\0r\0s\0e\0t\0=\0x\0>\0\xfc\0"),
+		  "\n\n<meta charset=x>\xc3\xbc\n" },
+		{ NULL, TEXT("\xff\xfe<meta charset=koi8-r>\xf0"),
+		  "charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xe6\xb4\xbc" },
+		/* Somebody knows better. */
+		{ "ISO-8859-1", TEXT("<meta charset=iso-8859-2>\xe8"), "<meta charset=iso-8859-2>\xc3\xa8\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compose c = nothing();
+
+		c.charset = rows[i].charset;
+		c.html = rows[i].html;
+		check_has(&c, rows[i].wanted);
+	}
+	/* Text is no HTML. */
+	check_has(&(struct compose){ .text_fd = -1, .html_fd = -1, .text = span_of("<meta charset=iso-8859-2>\xe8") },
+	    ">\xc3\xa8\n");
+}
+
 static void
 refuses_content_ids(void **state)
 {
@@ -1025,6 +1346,8 @@ takes_images_along(void **state)
 	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"a.png\">", "filename=a.png"), 1);
 	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"./sub//b.png\">", "Content-ID: <"), 2);
 	assert_int_equal(count_in("<img src=\"a%20b.png?x#y\">", "filename=\"a b.png\""), 1);
+	/* White space with which it was wrapped. */
+	assert_int_equal(count_in("<img src=\"sub/\r\n\tb.\npng\">", "filename=b.png"), 1);
 	for (size_t i = 0; i < COUNT(others); i++) {
 		struct buf html = BUF_INIT(200);
 
@@ -1299,6 +1622,14 @@ main(void)
 		cmocka_unit_test(encodes_what_cannot_go_as_it_is),
 		cmocka_unit_test(converts_text),
 		cmocka_unit_test(reads_text_from_a_descriptor),
+		cmocka_unit_test(cuts_text_anywhere),
+		cmocka_unit_test(encodes_long_text),
+		cmocka_unit_test(encodes_long_text_in_base64),
+		cmocka_unit_test(converts_long_utf16),
+		cmocka_unit_test(guesses_what_text_is_in),
+		cmocka_unit_test(hands_text_over),
+		cmocka_unit_test(bounds_what_is_read_as_a_whole),
+		cmocka_unit_test(reads_text_from_a_terminal),
 		cmocka_unit_test(writes_headers),
 		cmocka_unit_test(refuses_headers),
 		cmocka_unit_test(bounds_the_words_of_headers),
@@ -1317,6 +1648,7 @@ main(void)
 		cmocka_unit_test(waits_for_a_fifo),
 		cmocka_unit_test(writes_html),
 		cmocka_unit_test(makes_text_of_html),
+		cmocka_unit_test(heeds_the_charset_of_html),
 		cmocka_unit_test(refuses_content_ids),
 		cmocka_unit_test(keeps_content_ids_apart),
 		cmocka_unit_test(takes_images_along),

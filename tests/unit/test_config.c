@@ -135,8 +135,12 @@ add_queue(struct buf *out, const struct account *a)
 static void
 add_rest(struct buf *out, const struct account *a)
 {
+	static const char *const rewrites[] = { "", " rewrite=always", " rewrite=never" };
+
 	add_list(out, "from", &a->from);
 	add_string(out, "full_name", a->full_name);
+	add_string(out, "aliases", a->aliases);
+	buf_adds(out, rewrites[a->rewrite_from]);
 	add_string(out, "domain", a->domain);
 	add_string(out, "local_domain", a->local_domain);
 	add_string(out, "local_to", a->local_to);
@@ -480,6 +484,32 @@ static struct row rows[] = {
 	{ "local_to", OURS "local_to me@example.org\n", OURS_IS " local_to=me@example.org" },
 	{ "local_to unqualified", OURS "local_to me\n",
 	    AT(2) "bad value \"me\" for \"local_to\": expected an address with a domain" },
+	{ "aliases", OURS "aliases /etc/mail/aliases\n", OURS_IS " aliases=/etc/mail/aliases" },
+	{ "aliases in the home", OURS "aliases ~/aliases\n", OURS_IS " aliases=/home/me/aliases" },
+	{ "aliases off", OURS "aliases off\n", OURS_IS " aliases=" },
+	{ "aliases, relative", OURS "aliases aliases\n",
+	    AT(2) "bad value for \"aliases\": expected a path that begins with \"/\" or \"~/\"" },
+	{ "aliases without value", OURS "aliases\n",
+	    AT(2) "\"aliases\" needs a value: a path that begins with \"/\" or \"~/\", or off" },
+	{ "aliases twice", OURS "aliases /a\naliases off\n", AT(3) "repeated key \"aliases\" (line 2)" },
+	{ "aliases of others",
+	    "defaults\naliases /a\n" BOTH "account b : a\naliases off\naccount c : b\naliases \"\"\naccount d : b\n",
+	    "a@3: smtps:mail.example.org:465 aliases=/a\n"
+	    "b@5: smtps:mail.example.org:465 aliases=\n"
+	    "c@7: smtps:mail.example.org:465\n"
+	    "d@9: smtps:mail.example.org:465 aliases=" },
+	{ "rewrite_from", OURS "rewrite_from auto\n", OURS_IS },
+	{ "rewrite_from always", OURS "rewrite_from always\n", OURS_IS " rewrite=always" },
+	{ "rewrite_from never", OURS "rewrite_from never\n", OURS_IS " rewrite=never" },
+	{ "rewrite_from, something else", OURS "rewrite_from sometimes\n",
+	    AT(2) "bad value \"sometimes\" for \"rewrite_from\": expected auto, always or never" },
+	{ "rewrite_from of others",
+	    "defaults\nrewrite_from never\n" BOTH "account b : a\nrewrite_from always\naccount c : b\nrewrite_from \"\"\n"
+	    "account d : b\nrewrite_from auto\n",
+	    "a@3: smtps:mail.example.org:465 rewrite=never\n"
+	    "b@5: smtps:mail.example.org:465 rewrite=always\n"
+	    "c@7: smtps:mail.example.org:465\n"
+	    "d@9: smtps:mail.example.org:465" },
 
 	/* tls */
 	{ "tls implicit with smtps", OURS "tls implicit\n", OURS_IS " implicit" },

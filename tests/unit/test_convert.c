@@ -13,6 +13,7 @@
 #include "format/reencode.h"
 #include "message/convert.h"
 #include "message/mime.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define X10 "xxxxxxxxxx"
@@ -28,7 +29,6 @@
 
 enum { OUT_MAX = 16 * MESSAGE_HEADER_MAX };
 
-static struct err err;
 
 #define ROW(what, eightbit, input, expected, reason) \
 	{ what, eightbit, { input, sizeof(input) - 1 }, expected, reason }
@@ -151,6 +151,19 @@ static const struct row {
 	  "header field Ab"),
 	ROW("a NUL in the header of a part", true, MIXED "\n--b\nA: \0b\n\nx\n--b--\n", MIXED
 	  "\n--b\nA:  b\n\nx\n--b--\n", NULL),
+	ROW("a boundary with space at its end", false, "Content-Type: multipart/mixed; boundary=\"b \"\n\n--b\n\nplain text " E
+	  "\n--b \n\nx\n--b--\n", "Content-Type: multipart/mixed; boundary=\"b \"\n\n--b\n" TEXT QP
+	  "\nplain text =C3=A9\n--b \n\nx\n--b--\n", NULL),
+	ROW("a boundary with space, not quoted", false, "Content-Type: multipart/mixed; boundary=b c\n\n--b c\n\nplain text " E
+	  "\n--b c--\n", "Content-Type: multipart/mixed; boundary=b c\n\n--b c\n" TEXT QP
+	  "\nplain text =C3=A9\n--b c--\n", NULL),
+	ROW("domains become ASCII", true, "To: " E " <a@" E ">\nCc: " E " <a@b>\nX: a@" E "\n\n" E "\n",
+	  "To: =?utf-8?B?w6k=?= <a@xn--9ca>\nCc: " E " <a@b>\nX: a@" E "\n\n" E "\n", NULL),
+	ROW("domains become ASCII, but not within", true,
+	  "Content-Type: message/rfc822\nTo: a@" E "\n\nTo: b@" E "\n\n" E "\n",
+	  "Content-Type: message/rfc822\nTo: a@xn--9ca\n\nTo: b@" E "\n\n" E "\n", NULL),
+	ROW("domains within become ASCII, where all does", false, "Content-Type: message/rfc822\n\nTo: b@" E "\n\n",
+	  "Content-Type: message/rfc822\n\nTo: b@xn--9ca\n\n", NULL),
 	ROW("addresses stay", false, "To: " E "@b\nSubject: " E "\n\n", "To: " E "@b\nSubject: =?utf-8?B?w6k=?=\n\n",
 	  NULL),
 	ROW("addresses within", false, "Content-Type: message/rfc822\n\nTo: " E "@b\n\n", NULL,
@@ -345,6 +358,37 @@ knows_when_it_is_needed(void **state)
 	}
 }
 
+/* For a server with 8BITMIME. */
+static const struct {
+	const char *header;
+	bool needed;
+} domains[] = {
+	{ "To: a@" E "\r\n", true },
+	{ "Resent-Cc: " E " <a@" E ">, b@c\r\n", true },
+	{ "To: " E "@b\r\n", false },
+	/* It needs SMTPUTF8 all the same. */
+	{ "To: a@" E "\r\nCc: " E "@b\r\n", false },
+	{ "To: a@" E "\r\nDKIM-Signature: v=1\r\n", false },
+	{ "X: a@" E "\r\n", false },
+	{ "To: a@" E " b\r\n", false },
+	{ "To: " E " <a@b>\r\n", false },
+};
+
+static void
+needs_domains_in_ascii(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(domains); i++) {
+		struct message m;
+
+		message_init(&m);
+		buf_adds(&m.header, domains[i].header);
+		message_header_facts(&m);
+		assert_int_equal(convert_is_needed(&m, true), domains[i].needed);
+		message_release(&m);
+	}
+}
+
 /* Multiparts within each other, the innermost with 8-bit text. */
 static bool
 convert_nested(unsigned depth, size_t boundary_len)
@@ -462,27 +506,12 @@ encodes_again_in_pieces(void **state)
 	}
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	err_init(&err);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_when_it_is_needed),
+		cmocka_unit_test(needs_domains_in_ascii),
 		cmocka_unit_test(converts),
 		cmocka_unit_test(keeps_bounds),
 		cmocka_unit_test(bounds_headers),
@@ -490,5 +519,5 @@ main(void)
 		cmocka_unit_test(encodes_again_in_pieces),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, setup_err, teardown_err);
 }

@@ -78,12 +78,68 @@ writes_leap_seconds(void **state)
 	buf_release(&out);
 }
 
+/* Points in time, and how they are written; then what else is read, and as what. */
+static const struct {
+	int64_t seconds;
+	const char *text;
+	bool written;
+} times[] = {
+	{ 0, "1970-01-01T00:00:00Z", true },
+	{ 951782400, "2000-02-29T00:00:00Z", true },
+	{ 1795291865, "2026-11-21T20:11:05Z", true },
+	{ DATE_UTC_MAX, "9999-12-31T23:59:59Z", true },
+	{ 1795291865, "2026-11-21t20:11:05z", false },
+	{ 1795291865, "2026-11-21T21:11:05+01:00", false },
+	{ 1795291865, "2026-11-21T14:41:05-05:30", false },
+	{ 1795291865, "2026-11-21T20:11:05-00:00", false },
+	{ 1795291865, "2026-11-21T20:11:05.9Z", false },
+	{ 1795291865, "2026-11-21T20:11:05.999999999999999999999+00:00", false },
+	{ 1483228800, "2016-12-31T23:59:60Z", false },
+	{ 0, "1970-01-01T01:00:00+01:00", false },
+	{ 0, "1969-12-31T23:00:00-01:00", false },
+	{ DATE_UTC_MAX + 60, "9999-12-31T23:59:59-00:01", false },
+};
+
+static const char *const no_times[] = {
+	"", "2", "2026-11-21", "2026-11-21T20:11Z", "2026-11-21T20:11:05", "2026-11-21 20:11:05Z", "2026-11-21T20:11:05Zx",
+	"2026-11-21T20:11:05+0100", "2026-11-21T20:11:05+01", "2026-11-21T20:11:05+01:0", "2026-11-21T20:11:05+01:000",
+	"2026-11-21T20:11:05+24:00", "2026-11-21T20:11:05+01:60", "2026-11-21T20:11:05.Z", "2026-11-21T20:11:05.",
+	"2026-00-21T20:11:05Z", "2026-13-21T20:11:05Z", "2026-11-00T20:11:05Z", "2026-11-32T20:11:05Z", "2026-02-29T00:00:00Z",
+	"2026-11-31T00:00:00Z", "2026-11-21T24:00:00Z", "2026-11-21T20:60:05Z", "2026-11-21T20:11:61Z", "226-11-21T20:11:05Z",
+	"12026-11-21T20:11:05Z", "+026-11-21T20:11:05Z", " 2026-11-21T20:11:05Z", "1969-12-31T23:59:59Z",
+	"1970-01-01T00:00:00+00:01", "0000-01-01T00:00:00Z", "2026-11-21T20:11:05\xc3\xa9",
+};
+
+static void
+writes_and_reads_times(void **state)
+{
+	int64_t seconds;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct buf out = BUF_INIT(64);
+
+		if (times[i].written)
+			date_add_utc(&out, times[i].seconds);
+		assert_string_equal(out.data, times[i].written ? times[i].text : "");
+		if (!date_read_utc(span_of(times[i].text), &seconds) || seconds != times[i].seconds)
+			fail_msg("%s", times[i].text);
+		buf_release(&out);
+	}
+	for (size_t i = 0; i < sizeof(no_times) / sizeof(no_times[0]); i++) {
+		seconds = 7;
+		if (date_read_utc(span_of(no_times[i]), &seconds) || seconds != 7)
+			fail_msg("%s", no_times[i]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_dates),
 		cmocka_unit_test(writes_leap_seconds),
+		cmocka_unit_test(writes_and_reads_times),
 	};
 
 	setlocale(LC_ALL, "");

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "format/codec.h"
 #include "format/encode.h"
+#include "complain.h"
 
 #define TEXT(s) { (s), sizeof(s) - 1 }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -57,16 +58,6 @@ static const struct {
 	{ TEXT(X70 "12345.x"), TEXT(X70 "12345=\r\n=2Ex") },
 	{ TEXT(X70 "12345--x"), TEXT(X70 "12345=\r\n=2D-x") },
 };
-
-static void
-complain(struct span text, const char *got)
-{
-	struct buf shown = BUF_INIT(SIZE_MAX);
-
-	text_printable(&shown, text, false);
-	print_error("\"%s\": %s\n", shown.data, got);
-	buf_release(&shown);
-}
 
 /* The text in pieces of step octets. */
 static void

@@ -9,10 +9,9 @@
 #include <cmocka.h>
 
 #include "message/envelope.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct err err;
 
 /* Addresses are added in their order, with '|' between them; what must be there afterwards. */
 static const struct {
@@ -165,22 +164,6 @@ replaces_the_sender(void **state)
 	free(b.mailbox);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	err_init(&err);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -192,5 +175,5 @@ main(void)
 		cmocka_unit_test(replaces_the_sender),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup_err, teardown_err);
 }

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "format/header.h"
+#include "complain.h"
 
 #define TEXT(s) { (s), sizeof(s) - 1 }
 
@@ -53,16 +54,6 @@ static const struct {
 	{ TEXT("hello world"), HEADER_OTHER },
 	{ TEXT("Note that: this"), HEADER_OTHER },
 };
-
-static void
-complain(struct span text, const char *what)
-{
-	struct buf shown = BUF_INIT(SIZE_MAX);
-
-	text_printable(&shown, text, false);
-	print_error("%s: %s\n", shown.data, what);
-	buf_release(&shown);
-}
 
 static void
 classifies(void **state)

@@ -12,11 +12,14 @@
 #include <string.h>
 
 #include <glob.h>
+#include <limits.h>
 #include <sys/resource.h>
 
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "format/html_list.h"
+#include "format/html_meta.h"
 #include "format/html_text.h"
 #include "format/width.h"
 
@@ -409,6 +412,115 @@ finds_images(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* The charset that HTML names; NULL: none. */
+static const struct {
+	struct span html;
+	const char *charset;
+} meta_rows[] = {
+	{ TEXT(""), NULL },
+	{ TEXT("<meta charset=x>"), "x" },
+	{ TEXT("<!DOCTYPE html><html><head><META CharSet=' ISO-8859-1 '/>"), "ISO-8859-1" },
+	{ TEXT("<meta http-equiv=Content-Type content='text/html; charset=koi8-r'>"), "koi8-r" },
+	{ TEXT("<meta content='text/html;charset = \"a b\"' http-equiv=' content-type '>"), "a b" },
+	{ TEXT("<meta http-equiv=content-type content='text/html charset=x; y'>"), "x" },
+	{ TEXT("<meta http-equiv=content-type content='charset charset=x y'>"), "x" },
+	{ TEXT("<meta http-equiv=content-type content=\"charset='x\"><meta charset=y>"), "y" },
+	{ TEXT("<meta http-equiv=content-type content='charset='>"), NULL },
+	{ TEXT("<meta http-equiv=content-type content='text/html'>"), NULL },
+	{ TEXT("<meta http-equiv=refresh content='charset=x'>"), NULL },
+	{ TEXT("<meta name=x content='charset=x'>"), NULL },
+	{ TEXT("<meta charset><meta charset=''><meta charset=y><meta charset=z>"), "y" },
+	{ TEXT("<!-- <meta charset=x> --><title><meta charset=y></title><script><meta charset=z></script>"), NULL },
+	{ TEXT("<p title='<meta charset=x>'></meta charset=y><metal charset=z>"), NULL },
+	{ TEXT("<meta charset=x"), NULL },
+	{ TEXT("<meta charset='a\0b'>"), NULL },
+	{ TEXT("<meta charset=12345678901><meta charset=1234567890>"), "1234567890" },
+};
+
+static void
+finds_charsets(void **state)
+{
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(meta_rows) / sizeof(meta_rows[0]); i++) {
+		struct buf out = BUF_INIT(10);
+		bool found = html_meta_charset(meta_rows[i].html, &out);
+
+		if (found != (meta_rows[i].charset != NULL) || strcmp(out.data, found ? meta_rows[i].charset : "") != 0) {
+			print_error("charset of row %zu: \"%s\"\n", i, out.data);
+			failures++;
+		}
+		assert_true(buf_ok(&out));
+		buf_release(&out);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* The last octet of the tag may be the last of those that are looked at. */
+static void
+finds_charsets_near_the_begin(void **state)
+{
+	static const char tag[] = "<meta charset=x>";
+
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		struct buf html = BUF_INIT(SIZE_MAX), out = BUF_INIT(10);
+
+		while (html.len < HTML_META_MAX - strlen(tag) + more)
+			buf_addc(&html, ' ');
+		buf_adds(&html, tag);
+		assert_int_equal(html_meta_charset(span_of_buf(&html), &out), more == 0);
+		buf_release(&html);
+		buf_release(&out);
+	}
+}
+
+static const struct {
+	long number;
+	enum html_numbering numbering;
+	const char *text;
+} number_rows[] = {
+	{ 1, HTML_DECIMAL, "1" }, { -5, HTML_DECIMAL, "-5" }, { 0, HTML_LOWER_LETTER, "0" }, { -1, HTML_UPPER_ROMAN, "-1" },
+	{ 1, HTML_LOWER_LETTER, "a" }, { 26, HTML_UPPER_LETTER, "Z" }, { 27, HTML_LOWER_LETTER, "aa" },
+	{ 18278, HTML_LOWER_LETTER, "zzz" }, { 18279, HTML_LOWER_LETTER, "aaaa" }, { 9999999, HTML_UPPER_LETTER, "UVXWI" },
+	{ 4, HTML_LOWER_ROMAN, "iv" }, { 1994, HTML_UPPER_ROMAN, "MCMXCIV" }, { 3888, HTML_LOWER_ROMAN, "mmmdccclxxxviii" },
+	{ 3999, HTML_UPPER_ROMAN, "MMMCMXCIX" }, { 4000, HTML_UPPER_ROMAN, "4000" },
+};
+
+static void
+numbers(void **state)
+{
+	char text[HTML_NUMBER_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(number_rows) / sizeof(number_rows[0]); i++) {
+		html_number(text, number_rows[i].number, number_rows[i].numbering);
+		assert_string_equal(text, number_rows[i].text);
+	}
+	html_number(text, LONG_MAX, HTML_LOWER_LETTER);
+	assert_int_equal(strlen(text), 14);
+	html_number(text, LONG_MIN, HTML_DECIMAL);
+	assert_string_equal(text, "-9223372036854775808");
+}
+
+/* Lists that count down within one another are counted as long as what may be read ahead suffices. */
+static void
+counts_items(void **state)
+{
+	static const char html[] = "<li>a<ol><li>b</ol><li>c</ol>";
+	struct html_reader reader = HTML_READER_INIT(span_of(html));
+	size_t ahead = strlen(html) + 1;
+
+	(void)state;
+	assert_int_equal(html_count_items(&reader, &ahead), 2);
+	assert_int_equal(ahead, 1);
+	ahead = strlen(html);
+	assert_int_equal(html_count_items(&reader, &ahead), 0);
+	assert_int_equal(ahead, 0);
+	assert_int_equal(html_count_items(&reader, &ahead), 0);
+}
+
 /*
  * What has made readers of HTML slow: each begins once, and is repeated.  Where that took time by the square, the guard
  * would end the program.
@@ -424,7 +536,8 @@ static const struct {
 	{ "", "<div>" }, { "", "<b>" }, { "", "<blockquote>" }, { "", "<ul><li>x" }, { "", "<table><tr><td>x" },
 	{ "<table>", "<td>x" }, { "<table>", "<tr><td>x" }, { "<table>", "<tr><td rowspan=9 colspan=9>x" },
 	{ "", "<div hidden>" }, { "", "<p hidden>x" }, { "", "<script>" }, { "", "<script></scrip" },
-	{ "", "<title></titl" },
+	{ "", "<title></titl" }, { "", "<ol reversed>" }, { "", "<ol reversed><li>" }, { "", "<ol reversed></ol>" },
+	{ "", "<ol reversed><!" }, { "<ol reversed>", "<li type=i value=3888>" },
 	{ "", "<a href=x>y</a>" }, { "", "<a href=x>y" }, { "", "<a href=x><img></a> " },
 	{ "<ul><table><td><blockquote><blockquote><blockquote><blockquote><blockquote><blockquote>", "</ul>" },
 };
@@ -479,6 +592,10 @@ main(void)
 		cmocka_unit_test(ceilings),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(finds_images),
+		cmocka_unit_test(finds_charsets),
+		cmocka_unit_test(finds_charsets_near_the_begin),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(counts_items),
 		cmocka_unit_test(takes_linear_time),
 	};
 

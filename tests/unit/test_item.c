@@ -10,13 +10,13 @@
 #include <cmocka.h>
 
 #include "base/checksum.h"
+#include "format/date.h"
 #include "queue/item.h"
 #include "script.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TEXT(literal) { literal, sizeof(literal) - 1 }
-
-static struct err err;
 
 static struct span
 span_in(const struct buf *b)
@@ -161,6 +161,7 @@ static const struct {
 	{ 0, { .type = RECORD_ENVELOPE, .priority = 20 }, "what its head asks of servers makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .deliver_by = UINT64_MAX }, "what its head asks of servers makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .hold_for = 1ULL << 63 }, "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .hold_until = DATE_UTC_MAX + 1 }, "what its head asks of servers makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .sender = TEXT("a\r\nRSET") },
 	    "a name or an address in its head holds a control character" },
 	{ 0, { .type = RECORD_ENVELOPE, .envid = TEXT("a\n") },
@@ -279,10 +280,12 @@ static const struct requests asked[] = {
 	{ .deliver_by_s = 1 },
 	{ .deliver_by_s = INT64_MAX, .deliver_by_return = true },
 	{ .hold_for_s = 86400 },
+	{ .hold_until_s = 1 },
+	{ .hold_until_s = DATE_UTC_MAX },
 	{ .has_priority = true, .priority = -9 },
 	{ .has_priority = true, .priority = 0 },
 	{ .has_priority = true, .priority = 9 },
-	{ true, 7200, true, true, 4, 60 },
+	{ true, 7200, true, true, 4, 60, 1795291865 },
 };
 
 static void
@@ -305,6 +308,7 @@ requests_are_as_they_were_written(void **state)
 		assert_int_equal(r->has_priority, asked[i].has_priority);
 		assert_int_equal(r->priority, asked[i].priority);
 		assert_int_equal(r->hold_for_s, asked[i].hold_for_s);
+		assert_int_equal(r->hold_until_s, asked[i].hold_until_s);
 		item_release(&item);
 		item_release(&again);
 		buf_release(&head);
@@ -334,6 +338,29 @@ the_time_begins_when_waiting_ends(void **state)
 	record_write(&tail, &(struct record){ .type = RECORD_AT, .next_ms = -1 });
 	assert_int_equal(item_apply(&item, span_in(&tail), &err), -1);
 	assert_string_equal(err.what.data, "a record in its tail has a time that is none");
+	item_release(&item);
+	buf_release(&tail);
+}
+
+/* What a server is to hold can be delivered no earlier; but once it is released, nobody holds it. */
+static void
+the_time_begins_when_no_server_holds_it(void **state)
+{
+	struct buf tail = BUF_INIT(1000);
+	struct item item;
+
+	(void)state;
+	make_item(&item);
+	item.envelope.requests.hold_until_s = item.queued_ms / 1000;
+	assert_int_equal(item_begin_ms(&item), item.queued_ms);
+	item.envelope.requests.hold_until_s = item.queued_ms / 1000 + 1;
+	assert_int_equal(item_begin_ms(&item), (item.queued_ms / 1000 + 1) * 1000);
+	item.envelope.requests.hold_until_s = DATE_UTC_MAX;
+	assert_int_equal(item_begin_ms(&item), DATE_UTC_MAX * 1000);
+	record_write(&tail, &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1 });
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
+	assert_int_equal(item.envelope.requests.hold_until_s, 0);
+	assert_int_equal(item_begin_ms(&item), item.queued_ms + 1);
 	item_release(&item);
 	buf_release(&tail);
 }
@@ -675,6 +702,23 @@ torn_tails_are_read_to_their_last_record(void **state)
 	buf_release(&tail);
 }
 
+/* So much of the tail is whole, and that is what it says. */
+static void
+check_tail(struct span tail, size_t whole, const char *wanted)
+{
+	struct buf text = BUF_INIT(1000);
+	struct item item;
+
+	make_item(&item);
+	assert_int_equal(item_read_tail(&item, tail, &err), 0);
+	assert_int_equal(item.tail.len, whole);
+	assert_int_equal(item.torn, whole != tail.len);
+	script_describe(&text, &item);
+	assert_string_equal(text.data, wanted);
+	item_release(&item);
+	buf_release(&text);
+}
+
 /* What is wrong in the last batch was never durable; what is wrong before it was. */
 static void
 damage_is_told_from_a_torn_end(void **state)
@@ -712,25 +756,15 @@ static void
 records_behind_a_batch_are_not_its_own(void **state)
 {
 	struct buf tail = BUF_INIT(10000);
-	struct item item;
 	size_t len;
 
 	(void)state;
 	script_write(&tail, "[ w012", 0);
 	len = tail.len;
 	script_write(&tail, "a012", 0);
-	make_item(&item);
-	assert_int_equal(item_read_tail(&item, span_in(&tail), &err), 0);
-	assert_true(item.torn);
-	assert_int_equal(item.tail.len, len);
-	assert_int_equal(item_count(&item, ITEM_WAITING), 3);
-	item_release(&item);
+	check_tail(span_in(&tail), len, "waiting waiting waiting");
 	/* Nor is a tail that begins without one. */
-	make_item(&item);
-	assert_int_equal(item_read_tail(&item, (struct span){ tail.data + len, tail.len - len }, &err), 0);
-	assert_true(item.torn);
-	assert_int_equal(item.tail.len, 0);
-	item_release(&item);
+	check_tail((struct span){ tail.data + len, tail.len - len }, 0, "waiting waiting waiting");
 	buf_release(&tail);
 }
 
@@ -739,25 +773,17 @@ static void
 a_batch_has_its_place(void **state)
 {
 	struct buf tail = BUF_INIT(10000);
-	struct item item;
-	size_t len;
+	size_t begins[10], ends[10], len;
 
 	(void)state;
 	script_write(&tail, "[ w012", 0);
+	list_edges(&tail, begins, ends);
 	len = tail.len;
 	script_write(&tail, "[ a012", 1);
-	make_item(&item);
-	assert_int_equal(item_read_tail(&item, span_in(&tail), &err), 0);
-	assert_true(item.torn);
-	assert_int_equal(item.tail.len, len);
-	assert_int_equal(item_count(&item, ITEM_ACCEPTED), 0);
-	item_release(&item);
+	check_tail(span_in(&tail), len, "waiting waiting waiting");
 	/* Nor does it prove that what is before it was durable. */
 	tail.data[len - 1] ^= 1;
-	make_item(&item);
-	assert_int_equal(item_read_tail(&item, span_in(&tail), &err), 0);
-	assert_true(item.torn);
-	item_release(&item);
+	check_tail(span_in(&tail), ends[0], "waiting waiting waiting");
 	buf_release(&tail);
 }
 
@@ -767,18 +793,13 @@ a_batch_may_follow_one_that_was_cut(void **state)
 {
 	struct buf tail = BUF_INIT(10000);
 	size_t begins[10], ends[10];
-	struct item item;
 
 	(void)state;
 	script_write(&tail, "[ a0 w12 A n", 0);
 	list_edges(&tail, begins, ends);
 	buf_truncate(&tail, ends[1]);
 	script_write(&tail, "[ w12", 0);
-	make_item(&item);
-	assert_int_equal(item_read_tail(&item, span_in(&tail), &err), 0);
-	assert_false(item.torn);
-	assert_int_equal(item_count(&item, ITEM_ACCEPTED), 1);
-	item_release(&item);
+	check_tail(span_in(&tail), tail.len, "accepted waiting waiting");
 	buf_release(&tail);
 }
 
@@ -805,22 +826,6 @@ unknown_records_are_damage(void **state)
 	buf_release(&records);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	err_init(&err);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -833,6 +838,7 @@ main(void)
 		cmocka_unit_test(too_many_recipients_are_told),
 		cmocka_unit_test(requests_are_as_they_were_written),
 		cmocka_unit_test(the_time_begins_when_waiting_ends),
+		cmocka_unit_test(the_time_begins_when_no_server_holds_it),
 		cmocka_unit_test(tails_mean_what_they_say),
 		cmocka_unit_test(what_is_active_is_not_in_doubt),
 		cmocka_unit_test(failures_and_times_are_kept),
@@ -848,5 +854,5 @@ main(void)
 		cmocka_unit_test(unknown_records_are_damage),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup_err, teardown_err);
 }

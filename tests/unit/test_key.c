@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/digest.h"
+#include "faults.h"
 #include "queue/key.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -214,6 +215,49 @@ old_ones_are_removed(void **state)
 	key_release(&used);
 }
 
+static const int64_t later_ms = 1795348830000 + KEY_LIFE_MS + 1;
+
+static void
+set_time(const char *name, int64_t ms)
+{
+	const struct timespec times[2] = { { .tv_sec = ms / 1000 }, { .tv_sec = ms / 1000 } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+}
+
+/* Between looking at a key and locking it: the first lock is that of the key that is taken. */
+static void
+use_old_one(void)
+{
+	static unsigned locks;
+	struct key key;
+
+	if (++locks < 2)
+		return;
+	before_lock = NULL;
+	assert_int_equal(take_at(&key, "old", other, later_ms), KEY_FREE);
+	assert_int_equal(key_done(&key, 0, &key.receipt, later_ms, &err), 0);
+	key_release(&key);
+	set_time("old", later_ms);
+}
+
+static void
+old_ones_are_used_anew(void **state)
+{
+	char command[250];
+
+	(void)state;
+	/* No other one is old. */
+	snprintf(command, sizeof(command), "rm -rf %s", path_of("*"));
+	assert_int_equal(system(command), 0);
+	done("old", "x");
+	set_time("old", now_ms);
+	before_lock = use_old_one;
+	assert_int_equal(look("newest", content, later_ms), KEY_FREE);
+	assert_null(before_lock);
+	assert_int_equal(look("old", other, later_ms), KEY_DONE);
+}
+
 static void
 digests(void **state)
 {
@@ -244,6 +288,7 @@ main(void)
 		cmocka_unit_test(every_cut_and_every_flip),
 		cmocka_unit_test(strange_files),
 		cmocka_unit_test(old_ones_are_removed),
+		cmocka_unit_test(old_ones_are_used_anew),
 		cmocka_unit_test(digests),
 	};
 	char command[100], path[100];

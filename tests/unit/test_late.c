@@ -12,30 +12,13 @@
 #include <cmocka.h>
 
 #include "base/late.h"
+#include "with_err.h"
 
 /* strtol by half its name, as lists have it. */
 #define FUNCTIONS(FUNCTION) FUNCTION(str, tol) FUNCTION(at, oi)
 #define FUNCTIONS_AND_MORE(FUNCTION) FUNCTIONS(FUNCTION) FUNCTION(sendoff_, nonesuch)
 
 void sendoff_nonesuch(void);
-
-static struct err err;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	err_init(&err);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
-}
 
 static void
 finds_functions(void **state)
@@ -89,8 +72,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(finds_functions, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_what_is_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(finds_functions, setup_err, teardown_err),
+		cmocka_unit_test_setup_teardown(says_what_is_missing, setup_err, teardown_err),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ static const struct {
 	/* Groups. */
 	{ "undisclosed-recipients:;", " undisclosed-recipients:;" },
 	{ "Team: a@b, C <c@d>;", " Team: a@b, C <c@d>;" },
-	{ "x@y, \xc3\xa4: a@b;, z@y", " x@y, =?utf-8?B?w6Q=?=: a@b;, z@y" },
+	{ "x@y, \xc3\xa4: a@b;, z@y", " x@y, =?utf-8?B?w6Q=?= : a@b;, z@y" },
 	{ "Team: a@b; c@d", NULL },
 	/* Lines. */
 	{ "aaaaaaaaaaaaaaaaaaaa@example.org, bbbbbbbbbbbbbbbbbbbb@example.org, cccccccccccccccccccc@example.org",
@@ -113,7 +113,10 @@ keeps_lines_short(void **state)
 		buf_adds(&list, "), G: ");
 		for (size_t i = 0; i < len; i++)
 			buf_adds(&list, "\xe6\x97\xa5");
-		buf_adds(&list, " <y@example.org>;, z@example.org");
+		buf_adds(&list, " <y@example.org>;, ");
+		for (size_t i = 0; i < len; i++)
+			buf_adds(&list, "\xe6\x97\xa5");
+		buf_adds(&list, ":;, z@example.org");
 		fold_begin(&f, &out, span_of("To"));
 		assert_int_equal(mailboxes_add(&f, (struct span){ list.data, list.len }, &err), 0);
 		assert_true(f.longest <= FOLD_COLUMNS_ENCODED);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "message/message.h"
+#include "with_err.h"
 
 /* A row's text may hold NUL. */
 #define TEXT(s) { (s), sizeof(s) - 1 }
@@ -134,8 +135,6 @@ static const struct row dot_rows[] = {
 	{ TEXT("S: x\n\nb\n\n\nc"), TEXT("S: x\r\n"), TEXT("b\r\n\r\n\r\nc\r\n"), "4 1" },
 	{ TEXT("S: x\n\na.\n.\nb"), TEXT("S: x\r\n"), TEXT("a.\r\n"), "4 2" },
 };
-
-static struct err err;
 
 static int
 make_file(struct span text)
@@ -660,22 +659,6 @@ tells_full_disks(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	err_init(&err);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -695,5 +678,5 @@ main(void)
 		cmocka_unit_test(tells_full_disks),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup_err, teardown_err);
 }

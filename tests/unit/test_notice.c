@@ -15,14 +15,13 @@
 #include "base/text.h"
 #include "queue/notice.h"
 #include "queue/notice_part.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { RECIPIENTS_MAX = 4, NEEDLES_MAX = 12 };
 
 static const int64_t now_ms = 1800000000000, day_ms = 86400000;
-static struct err err;
-
 /* One recipient of a row. */
 struct fate {
 	const char *address, *original;
@@ -900,19 +899,9 @@ fails_without_room(void **state)
 static int
 set_up(void **state)
 {
-	(void)state;
 	setenv("TZ", "EET-2", 1);
 	tzset();
-	err_init(&err);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
+	return setup_err(state);
 }
 
 int
@@ -937,5 +926,5 @@ main(void)
 		cmocka_unit_test(fails_without_room),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, teardown_err);
 }

@@ -14,6 +14,7 @@
 #include "format/address.h"
 #include "format/header.h"
 #include "queue/policy.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -78,8 +79,15 @@ static const struct {
 	/* What only looks like encoded words goes out as text, and takes nobody with it. */
 	{ OWN, "", " \"=?utf-8?q?a?=\" <root>\r\n", SAME, "=?utf-8?B?PT91dGYtOD9xP2E/PSAocm9vdCBvbiBuYXMuZXhhbXBsZS5u?=\r\n"
 	    " =?utf-8?B?ZXQp?=" ADDRESS },
-	{ OWN, "", " eve@example.com, =?utf-8?q?a?= <root>\r\n", SAME,
-	    "=?utf-8?B?ZXZlQGV4YW1wbGUuY29tLCA9P3V0Zi04P3E/YT89IChldmVA?=\r\n =?utf-8?B?ZXhhbXBsZS5jb20p?=" ADDRESS },
+	{ OWN, "", " eve@example.com, =?utf-8?q?a?= <root>\r\n", SAME, "\"eve@example.com\"" ADDRESS },
+	/* Quoted strings, comments within each other, groups. */
+	{ OWN, "", " \"a <b>, c\" <root>\r\n", SAME, "\"a <b>, c (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", " \"a (b\" <root@nas>\r\n", SAME, "\"a (b (root on nas)\"" ADDRESS },
+	{ OWN, "", " root@nas (Cron (daily))\r\n", SAME, "\"Cron (daily) (root on nas)\"" ADDRESS },
+	{ OWN, "", " root@nas (Cron <x> \\) y)\r\n", SAME, "\"Cron <x> ) y (root on nas)\"" ADDRESS },
+	{ OWN, "", " root@nas ()\r\n", SAME, "root on nas" ADDRESS },
+	{ OWN, "", " root@nas, Bob <bob@example.com>\r\n", SAME, "root on nas" ADDRESS },
+	{ OWN, "", " All: Charlie Root <root@nas>, bob@example.com;\r\n", SAME, "\"Charlie Root (root on nas)\"" ADDRESS },
 	/* One of several is enough; the first one names them. */
 	{ OWN, "", " bob@example.com, root\r\n", SAME, "\"bob@example.com\"" ADDRESS },
 	/* What cannot be read is nobody's. */
@@ -95,12 +103,10 @@ static const struct {
 };
 
 static struct config config;
-static struct err err;
-
 static const struct account *
 account_with(const char *settings)
 {
-	const struct account *account;
+	const struct account *account = NULL;
 	struct buf text = BUF_INIT(SIZE_MAX);
 
 	buf_addf(&text, "server smtps://mail.example.org\n%s", settings);
@@ -283,22 +289,6 @@ test_no_from(void **state)
 	config_release(&config);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	err_init(&err);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -310,5 +300,5 @@ main(void)
 		cmocka_unit_test(test_no_from),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup_err, teardown_err);
 }

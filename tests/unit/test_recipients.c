@@ -10,10 +10,9 @@
 
 #include "message/message.h"
 #include "message/resent.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct err err;
 
 /* A header block, and the recipients that -t takes from it, with '|' between them. */
 static const struct {
@@ -198,18 +197,8 @@ finds_the_newest_resending(void **state)
 static int
 setup(void **state)
 {
-	(void)state;
-	err_init(&err);
 	envelope_init(&envelope);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
+	return setup_err(state);
 }
 
 int
@@ -223,5 +212,5 @@ main(void)
 		cmocka_unit_test(finds_the_newest_resending),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown_err);
 }

@@ -161,7 +161,7 @@ no_changed_bit_of_the_block_is_missed(void **state)
 static const struct record full = {
 	.type = RECORD_OUTCOME, .time_ms = -1, .next_ms = INT64_MAX, .attempt = 3, .uid = UINT64_MAX, .notify = 5,
 	.ret = 6, .facts = 7, .header_line_max = 8, .body_line_max = 9, .state = 10, .notice = 11, .code = 12,
-	.at = 13, .length = 14, .deliver_by = 15, .hold_for = 16, .priority = 17,
+	.at = 13, .length = 14, .deliver_by = 15, .hold_for = 16, .priority = 17, .hold_until = 18,
 	.in_doubt = true, .needs_utf8 = true, .taken = true, .require_tls = true, .deliver_by_return = true,
 	.recipients = TEXT("\0\1\2"), .account = TEXT("account"),
 	.sender = TEXT("sender"), .envid = TEXT("envid"), .address = TEXT("address"), .original = TEXT("original"),
@@ -187,6 +187,7 @@ assert_record(const struct record *a, const struct record *b)
 	assert_true(a->header_line_max == b->header_line_max && a->body_line_max == b->body_line_max);
 	assert_true(a->notice == b->notice && a->code == b->code && a->at == b->at && a->length == b->length);
 	assert_true(a->deliver_by == b->deliver_by && a->hold_for == b->hold_for && a->priority == b->priority);
+	assert_int_equal(a->hold_until, b->hold_until);
 	assert_true(a->require_tls == b->require_tls && a->deliver_by_return == b->deliver_by_return);
 	assert_true(a->in_doubt == b->in_doubt && a->needs_utf8 == b->needs_utf8 && a->taken == b->taken);
 	assert_span(a->recipients, b->recipients);

@@ -359,13 +359,14 @@ static const struct {
 	       "SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN\nFUTURERELEASE 5184000 2027-01-20T21:11:05Z\n"
 	       "ENHANCEDSTATUSCODES\n8BITMIME\nLIMITS RCPTMAX=1000\nSMTPUTF8"),
 	    "pipelining 8bitmime smtputf8 enhanced requiretls size auth future_release (SCRAM-SHA-256-PLUS "
-	    "SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN) size=104857600 rcpt=1000" },
+	    "SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN) size=104857600 rcpt=1000 "
+	    "hold=5184000 until=1800479465" },
 	/* Stalwart. */
 	{ TEXT("mail.example.org you had me at EHLO\nAUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER\nPIPELINING\nCHUNKING\n"
 	       "SMTPUTF8\nREQUIRETLS\nDELIVERBY 0\nMT-PRIORITY MIXER\nFUTURERELEASE 604800 x\nNO-SOLICITING\n"
 	       "ENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nSIZE 104857600"),
 	    "pipelining chunking 8bitmime smtputf8 enhanced requiretls binarymime size auth deliver_by future_release "
-	    "mt_priority (PLAIN LOGIN XOAUTH2 OAUTHBEARER) size=104857600" },
+	    "mt_priority (PLAIN LOGIN XOAUTH2 OAUTHBEARER) size=104857600 hold=604800" },
 	/* Gmail. */
 	{ TEXT("smtp.gmail.com at your service, [192.0.2.1]\nSIZE 35882577\n8BITMIME\nAUTH LOGIN PLAIN XOAUTH2 "
 	       "PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH\nENHANCEDSTATUSCODES\nPIPELINING\nCHUNKING\nSMTPUTF8"),
@@ -432,6 +433,22 @@ static const struct {
 	{ TEXT("x\nLIMITS NEW=1 RCPTMAX=50 X"), "() rcpt=50" },
 	{ TEXT("x\nLIMITS RCPTMAX RCPTMAX= RCPTMAX=x MAILMAX=1x"), "()" },
 	{ TEXT("x\nLIMITS RCPTMAX=99999999999999999999 MAILMAX==1"), "()" },
+	/* Times: nine digits are a number of seconds. */
+	{ TEXT("x\nDELIVERBY 3600"), "deliver_by () by=3600" },
+	{ TEXT("x\nDELIVERBY 999999999"), "deliver_by () by=999999999" },
+	{ TEXT("x\nDELIVERBY 1000000000"), "deliver_by ()" },
+	{ TEXT("x\nDELIVERBY 0000000001"), "deliver_by ()" },
+	{ TEXT("x\nDELIVERBY 60,NEW=1,X 70"), "deliver_by () by=60" },
+	{ TEXT("x\nDELIVERBY ,60"), "deliver_by ()" },
+	{ TEXT("x\nDELIVERBY -60"), "deliver_by ()" },
+	{ TEXT("x\nDELIVERBY 60\nDELIVERBY x"), "deliver_by () by=60" },
+	{ TEXT("x\nDELIVERBY 60\nDELIVERBY 61"), "deliver_by () by=61" },
+	{ TEXT("x\nFUTURERELEASE 0 1970-01-01T00:00:00Z"), "future_release () hold=0 until=0" },
+	{ TEXT("x\nFUTURERELEASE 999999998 9999-12-31T23:59:59Z 1"), "future_release () hold=999999998 until=253402300799" },
+	{ TEXT("x\nFUTURERELEASE 1000000000 2026-11-21T20:11:05Z"), "future_release () until=1795291865" },
+	{ TEXT("x\nFUTURERELEASE 1 2026-11-21T20:11:65Z"), "future_release () hold=1" },
+	{ TEXT("x\nFUTURERELEASE 1209600 999999999"), "future_release () hold=1209600" },
+	{ TEXT("x\nFUTURERELEASE 2026-11-21T20:11:05Z"), "future_release ()" },
 	/* Foreign bytes. */
 	{ TEXT("x\n\n\n \n\t\nDSN\n"), "dsn ()" },
 	{ TEXT("x\nDSN\r\nCHUNKING\r"), "chunking dsn ()" },
@@ -473,6 +490,12 @@ describe_ehlo(struct buf *out, const struct ehlo *e)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i].number > 0)
 			buf_addf(out, " %s=%llu", numbers[i].name, (unsigned long long)numbers[i].number);
+	if (e->deliver_by_min_s != 0)
+		buf_addf(out, " by=%lld", (long long)e->deliver_by_min_s);
+	if (e->hold_max_s != EHLO_SECONDS_MAX)
+		buf_addf(out, " hold=%lld", (long long)e->hold_max_s);
+	if (e->hold_until_max_s != INT64_MAX)
+		buf_addf(out, " until=%lld", (long long)e->hold_until_max_s);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "command/send_option.h"
 #include "command/send_part.h"
 #include "command/send_time.h"
+#include "format/date.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -153,6 +154,30 @@ times(void **state)
 	forget();
 }
 
+/* A server's time has whole seconds, and is not before ours; what it is to wait for is not waited for here. */
+static void
+future_release(void **state)
+{
+	static char first[] = "--future-release", second[] = "--in=1s";
+	char *words[] = { first, second };
+
+	(void)state;
+	forget();
+	assert_int_equal(send_options_parse(&options, COUNT(words), words, now_ms + 1, &err), 0);
+	assert_int_equal(options.requests.hold_until_s, now_ms / 1000 + 2);
+	send_options_release(&options);
+	check_parse("--in 2h --future-release");
+	assert_int_equal(options.not_before_ms, 0);
+	assert_int_equal(options.requests.hold_until_s, now_ms / 1000 + 7200);
+	check_parse("--future-release --at 2026-11-22T12:00:31Z --no-queue");
+	assert_int_equal(options.requests.hold_until_s, now_ms / 1000 + 1);
+	check_parse("--future-release --at 9999-12-31T23:59:59Z");
+	assert_int_equal(options.requests.hold_until_s, DATE_UTC_MAX);
+	check_parse("--in 2h");
+	assert_int_equal(options.requests.hold_until_s, 0);
+	forget();
+}
+
 /* What is refused; the sentence holds the text. */
 static const char *const refusals[][2] = {
 	{ "--nope", "no option --nope" }, { "-Z", "no option -Z" }, { "-qZ", "no option -Z" }, { "--", "" },
@@ -168,6 +193,9 @@ static const char *const refusals[][2] = {
 	{ "--in 0", "takes a time" }, { "--in 366d", "takes a time" }, { "--idempotency-key ~", "takes 1 to 200" },
 	{ "--raw --text x", "--raw does not go with --text" }, { "-t --body x", "--raw does not go with --body" },
 	{ "--hold --at 23:00", "does not go with" }, { "-a - --text -", "one thing alone" }, { "-", "nobody" },
+	{ "--future-release", "needs a time: --at or --in" }, { "--future-release --hold", "does not go with --future-release" },
+	{ "--future-release --at 9999-12-31T23:59:59-00:01", "a year behind 9999" },
+	{ "--no-queue --in 1h", "--no-queue does not go with --at" },
 	{ "-- -", "nobody" }, { "--output ~", "needs the name of a file" },
 };
 
@@ -213,6 +241,8 @@ static const struct {
 	{ "a;type=x/y;name=b=c", PART_ATTACHED, "a", "b=c", "x/y", NULL },
 	{ "a;cid=l;name=n", PART_INLINE, "a", "n", NULL, "l" },
 	{ "-;name=n", PART_ATTACHED, "/dev/stdin", "n", NULL, NULL },
+	{ "/dev/fd/0", PART_ATTACHED, "/dev/stdin", NULL, NULL, NULL },
+	{ "/proc/self/fd/0;name=n", PART_ATTACHED, "/dev/stdin", "n", NULL, NULL },
 	{ "tests/unit/test_send_option.c", PART_ATTACHED, "tests/unit/test_send_option.c", NULL, NULL, NULL },
 };
 
@@ -270,6 +300,37 @@ points_in_time(void **state)
 
 		if (valid != (points[i].s != 0) || (valid && ms != points[i].s * 1000))
 			fail_msg("\"%s\": %lld", points[i].text, valid ? (long long)ms / 1000 : 0);
+	}
+}
+
+/* The hour that comes twice in October, the first of them that is still to come; the one that March has not. */
+static const struct {
+	int64_t now_s;
+	const char *text;
+	int64_t s;
+} odd_hours[] = {
+	{ 1792843200, "2026-10-25T02:30", 1792888200 },
+	{ 1792843200, "02:30", 1792888200 },
+	{ 1792888199, "02:30", 1792888200 },
+	{ 1792888200, "02:30", 1792891800 },
+	{ 1792888200, "2026-10-25 02:30:00", 1792891800 },
+	{ 1792891800, "02:30", 1792978200 },
+	{ 1774699200, "2026-03-29T02:30", 1774747800 },
+	{ 1774744200, "02:30", 1774747800 },
+	{ 1792888200, "03:00", 1792893600 },
+};
+
+static void
+odd_hours_in_time(void **state)
+{
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	for (size_t i = 0; i < COUNT(odd_hours); i++) {
+		int64_t ms = 0;
+
+		if (!send_time_parse(odd_hours[i].text, odd_hours[i].now_s * 1000, &ms) || ms != odd_hours[i].s * 1000)
+			fail_msg("%zu: \"%s\": %lld", i, odd_hours[i].text, (long long)ms / 1000);
 	}
 }
 
@@ -343,10 +404,12 @@ main(void)
 		cmocka_unit_test(headers_that_are_options),
 		cmocka_unit_test(requests),
 		cmocka_unit_test(times),
+		cmocka_unit_test(future_release),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(long_keys),
 		cmocka_unit_test(parts_with_details),
 		cmocka_unit_test(points_in_time),
+		cmocka_unit_test(odd_hours_in_time),
 		cmocka_unit_test(server_ids),
 		cmocka_unit_test(receipts_as_json),
 		cmocka_unit_test(rows),

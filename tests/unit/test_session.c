@@ -795,6 +795,74 @@ test_times(void **state)
 	run_cases(time_cases, COUNT(time_cases));
 }
 
+/* What is left of the time for delivery, at the second 10,000; where it is to come back, late is what has none left. */
+static const struct {
+	struct requests requests;
+	int64_t begin_ms, left_s;
+	bool late;
+} waits[] = {
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 0, 60, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 10000000, 60, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 9999001, 60, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 9999000, 59, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 9940001, 1, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 9940000, 0, true },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 9930000, -10, true },
+	{ { .deliver_by_s = 60 }, 9940000, 0, false },
+	{ { .deliver_by_s = 60 }, 9930000, -10, false },
+	/* The clock was set back; or says what cannot be. */
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, 20000000, 60, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, INT64_MAX, 60, false },
+	{ { .deliver_by_s = 60, .deliver_by_return = true }, INT64_MIN, 60, false },
+	/* No more than nine digits. */
+	{ { .deliver_by_s = 999999999, .deliver_by_return = true }, 0, 999999999, false },
+	{ { .deliver_by_s = 1000000000, .deliver_by_return = true }, 0, 999999999, false },
+	{ { .deliver_by_s = INT64_MAX }, 1, 999990000, false },
+	{ { .deliver_by_s = 999999999, .hold_for_s = 1 }, 0, 999999999, false },
+	{ { .deliver_by_s = 1, .hold_for_s = INT64_MAX }, 0, 999999999, false },
+	/* It can be delivered when the server lets go of it. */
+	{ { .deliver_by_s = 60, .hold_for_s = 7 }, 0, 67, false },
+	{ { .deliver_by_s = 60, .hold_until_s = 10001, .hold_for_s = 7 }, 0, 61, false },
+	{ { .deliver_by_s = 60, .hold_until_s = 10000, .hold_for_s = 7 }, 10000000, 60, false },
+	{ { .deliver_by_s = 60, .hold_until_s = 9990, .deliver_by_return = true }, 9930000, -10, true },
+	{ { .deliver_by_s = 60, .hold_until_s = 9990, .deliver_by_return = true }, 9990000, 50, false },
+};
+
+static void
+test_waits(void **state)
+{
+	const int64_t now_ms = 10000000;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		struct transaction tx = { .requests = waits[i].requests, .begin_ms = waits[i].begin_ms };
+		int64_t left_s = transaction_time_left_s(&tx, now_ms);
+		bool late = transaction_check_time(&tx, now_ms, &err) < 0;
+
+		if (left_s != waits[i].left_s || late != waits[i].late)
+			fail_msg("%zu: %lld left", i, (long long)left_s);
+		assert_string_equal(late ? err.enhanced : "5.4.7", "5.4.7");
+		err_clear(&err);
+	}
+	/* As late as nine digits can tell. */
+	assert_int_equal(transaction_time_left_s(&(struct transaction){ .begin_ms = 1 }, INT64_MAX), -999999999);
+}
+
+static void
+test_holds(void **state)
+{
+	struct transaction tx = { .requests = { .hold_for_s = 7 } };
+
+	(void)state;
+	assert_int_equal(transaction_hold_until_s(&tx, 10000999), 10007);
+	tx.requests.hold_until_s = 10001;
+	assert_int_equal(transaction_hold_until_s(&tx, 10000999), 10001);
+	/* Its time has come: not even that of the account is asked for. */
+	assert_int_equal(transaction_hold_until_s(&tx, 10001000), 0);
+	tx.requests = (struct requests){ .priority = 0 };
+	assert_int_equal(transaction_hold_until_s(&tx, 10001000), 0);
+}
+
 int
 main(void)
 {
@@ -804,6 +872,8 @@ main(void)
 		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_holds),
 	};
 
 	return cmocka_run_group_tests_name("session", tests, make_messages, release_messages);

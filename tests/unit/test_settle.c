@@ -16,6 +16,7 @@
 #include "queue/settle.h"
 #include "queue/store.h"
 #include "script.h"
+#include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -23,8 +24,6 @@ enum { RECIPIENTS = 4, HOUR_MS = 3600 * 1000, EXPIRE_S = 10 * 3600 };
 
 static const int64_t now_ms = 1800000000000;
 static struct account account = { .expire_s = EXPIRE_S, .retry_min_s = 60, .retry_max_s = 3600 };
-static struct err err;
-
 /* Messages and deliveries that are made up. */
 
 static void
@@ -72,6 +71,7 @@ make_failure(char letter, struct err *out)
 		{ 'c', ERR_CONFIG, 0, false },
 		{ 'x', ERR_CERTIFICATE, 0, false },
 		{ 'b', ERR_BUG, 0, false },
+		{ 'h', ERR_HOLD, 0, false },
 	};
 
 	for (size_t i = 0; i < COUNT(failures); i++)
@@ -138,6 +138,9 @@ describe_record(const struct record *r, struct buf *out)
 		break;
 	case RECORD_NEXT:
 		buf_adds(out, "next");
+		break;
+	case RECORD_AT:
+		buf_addf(out, "at %lld", (long long)r->next_ms);
 		break;
 	case RECORD_FAILED:
 		buf_adds(out, "failed");
@@ -287,6 +290,49 @@ test_attempts(void **state)
 		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
 		check_texts(attempts[i].outcomes, &records, attempts[i].records, &item, attempts[i].after);
 		check_counts(&settlement, &item);
+		delivery_release(&d);
+		item_release(&item);
+		buf_release(&records);
+	}
+}
+
+/* What no server holds until its time, an hour from now, waits here until then; where nobody was asked, nothing was tried. */
+static const struct {
+	const char *before, *outcomes, *records, *after;
+} kept[] = {
+	{ "", "hhhh", "waiting 0-3 cannot-hold; at 1800003600000", "waiting waiting waiting waiting, timed" },
+	{ "w0123 A n", "hhhh", "waiting 0-3 cannot-hold; at 1800003600000", "waiting waiting waiting waiting, timed, attempts 2" },
+	{ "a0 A", "shhs", "waiting 1-2 cannot-hold; at 1800003600000", "accepted waiting waiting waiting, timed, attempts 2" },
+	/* A server before held it for some, or refused some. */
+	{ "", "aahh", "accepted 0-1; waiting 2-3 cannot-hold; attempt; at 1800003600000",
+	    "accepted accepted waiting waiting, timed, attempts 1" },
+	{ "", "uhhh", "refused 0 recipient-unknown; waiting 1-3 cannot-hold; attempt; at 1800003600000",
+	    "refused waiting waiting waiting, timed, attempts 1" },
+	{ "", "tttt", "waiting 0-3 temporary; attempt; next", "waiting waiting waiting waiting, attempts 1" },
+};
+
+static void
+test_kept(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(kept); i++) {
+		struct buf records = BUF_INIT(STORE_TAIL_MAX);
+		struct settlement settlement;
+		struct delivery d;
+		struct item item;
+
+		/* Too old, if its time had not been to come. */
+		make_item(&item, RECIPIENTS, ALICE, 0, (int64_t)1000 * HOUR_MS);
+		item.envelope.requests.hold_until_s = now_ms / 1000 + 3600;
+		apply_script(&item, kept[i].before);
+		make_delivery(&d, &item.envelope, kept[i].outcomes);
+		d.has_dsn = true;
+		d.tx.requests = item.envelope.requests;
+		settle_attempt(&item, &d, &account, now_ms, &records, &settlement);
+		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
+		check_texts(kept[i].outcomes, &records, kept[i].records, &item, kept[i].after);
+		assert_int_equal(settlement.waiting, item_count(&item, ITEM_WAITING));
+		assert_int_equal(settlement.next_ms, item.not_before_ms > 0 ? item.not_before_ms : item.next_ms);
 		delivery_release(&d);
 		item_release(&item);
 		buf_release(&records);
@@ -600,18 +646,8 @@ setup(void **state)
 {
 	static char name[] = "default";
 
-	(void)state;
 	account.name = name;
-	err_init(&err);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	err_release(&err);
-	return 0;
+	return setup_err(state);
 }
 
 int
@@ -619,6 +655,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_untried),
@@ -628,5 +665,5 @@ main(void)
 		cmocka_unit_test(test_many_attempts),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown_err);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "queue/breaker.h"
 #include "queued.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -272,6 +273,112 @@ t7(void)
 	item_release(&item);
 }
 
+/* The path of the only file in the folder. */
+static const char *
+only_file(const char *folder)
+{
+	static char path[800];
+	char name[256];
+
+	assert_int_equal(count_names(path_of(folder), name), 1);
+	snprintf(path, sizeof(path), "%s/%s", path_of(folder), name);
+	return path;
+}
+
+/* A run comes, so long after the file was written; true where that is gone then. */
+static bool
+sweeps(const char *folder, int64_t age_ms)
+{
+	int64_t written_s = 1600000000;
+	const struct timespec times[2] = { { .tv_sec = written_s }, { .tv_sec = written_s } };
+	char name[256];
+
+	assert_int_equal(utimensat(AT_FDCWD, only_file(folder), times, AT_SYMLINK_NOFOLLOW), 0);
+	store_sweep(&walked, written_s * 1000 + age_ms);
+	return count_names(path_of(folder), name) == 0;
+}
+
+/* Somebody goes on with it at the last moment. */
+static void
+touch_it(void)
+{
+	assert_int_equal(utimensat(AT_FDCWD, only_file("tmp"), NULL, 0), 0);
+}
+
+static void
+t8(void)
+{
+	t3();
+	assert_false(sweeps("tmp", STORE_LEFT_MS));
+	before_lock = touch_it;
+	assert_false(sweeps("tmp", STORE_LEFT_MS + 1));
+	before_lock = NULL;
+	assert_true(sweeps("tmp", STORE_LEFT_MS + 1));
+	/* What nobody can have put on its way is not ours to remove. */
+	assert_int_equal(mkfifo(path_of("tmp/0000000000"), 0600), 0);
+	assert_false(sweeps("tmp", STORE_LEFT_MS + 1));
+	assert_int_equal(unlink(path_of("tmp/0000000000")), 0);
+	assert_int_equal(mknod(path_of("tmp/README"), S_IFREG | 0600, 0), 0);
+	assert_false(sweeps("tmp", STORE_LEFT_MS + 1));
+	assert_int_equal(unlink(path_of("tmp/README")), 0);
+}
+
+static void
+t9(void)
+{
+	t3();
+	held_item.fd = open(only_file("tmp"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(file_lock(held_item.fd), 0);
+	assert_false(sweeps("tmp", 3 * (int64_t)STORE_LEFT_MS));
+}
+
+static void
+t10(void)
+{
+	t5();
+	assert_false(sweeps("tmp", STORE_LEFT_MS + 1));
+}
+
+/* A breaker's file on its way, and killed behind that call. */
+static void
+fail_server(void *arg)
+{
+	struct breaker b;
+
+	reset_calls();
+	die_after = arg;
+	breaker_init(&b);
+	err_set(&err, ERR_CONNECT, "refused");
+	breaker_fail(&walked, "server 0 host.example 465", &b, &err, 1600000000000, 60, 3600, 7);
+	_exit(DEAD);
+}
+
+static void
+b1(void)
+{
+	char call[] = "openat new";
+
+	assert_int_equal(mkdir(path_of("run"), 0700), 0);
+	die_in_child(fail_server, call);
+	assert_non_null(strstr(only_file("run"), "/run/new-"));
+	assert_false(sweeps("run", STORE_LEFT_MS));
+}
+
+static void
+b2(void)
+{
+	b1();
+	assert_true(sweeps("run", STORE_LEFT_MS + 1));
+}
+
+static void
+b3(void)
+{
+	die_in_child(fail_server, NULL);
+	assert_non_null(strstr(only_file("run"), "/run/breaker-"));
+	assert_false(sweeps("run", STORE_LEFT_MS + 1));
+}
+
 static void
 d1(void)
 {
@@ -468,6 +575,12 @@ static const struct row {
 	{ "T5", NULL, t5, NULL },
 	{ "T6", NULL, t6, NULL },
 	{ "T7", NULL, t7, NULL },
+	{ "T8", NULL, t8, NULL },
+	{ "T9", NULL, t9, NULL },
+	{ "T10", NULL, t10, NULL },
+	{ "B1", NULL, b1, NULL },
+	{ "B2", NULL, b2, NULL },
+	{ "B3", NULL, b3, NULL },
 	{ "D1", NULL, d1, NULL },
 	{ "A1", "[ a0 w1 A n", NULL, NULL },
 	{ "A2", "[ a0 w1 A n", a2, NULL },
@@ -500,6 +613,7 @@ static const struct row {
 	{ "S12", "[ S ( a01 A", NULL, NULL },
 	{ "S13", "[ S ( a0 S", NULL, NULL },
 	{ "S14", "[ S ( a0 A", NULL, NULL },
+	{ "S15", "[ w01 T", NULL, NULL },
 	{ "N1", "[ S ( a0 r1 A", NULL, NULL },
 	{ "N2", "[ S ( a0 r1 A ( Sf", NULL, NULL },
 	{ "N3", "[ S ( a0 r1 A ( Sf ( Nf1 Af", NULL, NULL },

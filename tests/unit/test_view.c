@@ -54,6 +54,39 @@ shows_ages(void **state)
 	}
 }
 
+static void
+shows_requests(void **state)
+{
+	static const struct {
+		struct requests requests;
+		const char *wanted;
+	} cases[] = {
+		{ { .require_tls = false }, "" },
+		{ { .require_tls = true }, "verified TLS on the whole way" },
+		{ { .deliver_by_s = 7200, .deliver_by_return = true }, "delivery within 2h, else it comes back" },
+		{ { .deliver_by_s = 7201 }, "delivery within 7201s, else its sender is told" },
+		{ { .deliver_by_s = 5400 }, "delivery within 90m, else its sender is told" },
+		{ { .deliver_by_s = 172800 }, "delivery within 2d, else its sender is told" },
+		{ { .has_priority = true }, "priority 0" },
+		{ { .has_priority = true, .priority = -9 }, "priority -9" },
+		{ { .hold_for_s = 60 }, "to be held by the server for 1m" },
+		{ { .hold_until_s = 1795291865, .hold_for_s = 60 }, "not to be delivered before 2026-11-21 20:11:05 +0000" },
+		{ { true, 1, true, true, 9, 0, 86400 }, "verified TLS on the whole way; delivery within 1s, else it comes back; "
+		  "priority 9; not to be delivered before 1970-01-02 00:00:00 +0000" },
+	};
+
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf got = BUF_INIT(SIZE_MAX);
+
+		buf_adds(&got, "> ");
+		view_requests(&cases[i].requests, &got);
+		assert_string_equal(got.data + 2, cases[i].wanted);
+		buf_release(&got);
+	}
+}
+
 /* What is printed, and its length. */
 static void
 prints_safely(void **state)
@@ -159,6 +192,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_sizes),
 		cmocka_unit_test(shows_ages),
+		cmocka_unit_test(shows_requests),
 		cmocka_unit_test(prints_safely),
 		cmocka_unit_test(knows_states),
 		cmocka_unit_test(gives_reasons),

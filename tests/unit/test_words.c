@@ -78,7 +78,8 @@ static const struct row texts[] = {
 static const struct row phrases[] = {
 	{ "", "" },
 	{ "Bob", " Bob" },
-	{ " Bob  Smith ", " Bob  Smith" },
+	{ " Bob Smith ", " Bob Smith" },
+	{ "Bob  Smith", " \"Bob  Smith\"" },
 	{ "J. Doe", " \"J. Doe\"" },
 	{ "a\"b\\c", " \"a\\\"b\\\\c\"" },
 	{ "x@y <z>", " \"x@y <z>\"" },
