@@ -217,7 +217,7 @@ repeat(const struct send *send, struct err *err)
 
 	view_time(key->begun_ms, &when);
 	if (key->status != 0) {
-		err_set(err, err_kind_for(key->status), "the key \"%s\" was used at %s, and the message was not sent: "
+		err_set(err, err_kind_for(key->status), "the key \"%s\" was used at %s, and not everybody got the message: "
 		    "nothing is tried again", send->options.key, when.data);
 		result = err_hint(err, "the receipt tells why; to try it again, give another key");
 	} else if (isatty(STDERR_FILENO) && !send->options.quiet) {

@@ -52,6 +52,15 @@ print_envelope(const struct envelope *envelope)
 	buf_release(&text);
 }
 
+/* Here or, where it can, at the server. */
+static int64_t
+not_before_ms(const struct job *job)
+{
+	int64_t hold_until_ms = job->envelope.requests.hold_until_s * 1000;
+
+	return job->not_before_ms > hold_until_ms ? job->not_before_ms : hold_until_ms;
+}
+
 static void
 print_route(const struct job *job, uint64_t size)
 {
@@ -64,8 +73,8 @@ print_route(const struct job *job, uint64_t size)
 	buf_addf(&text, "%" PRIu64 " octets", size);
 	print_line("size", text.data);
 	buf_clear(&text);
-	if (job->not_before_ms > 0) {
-		view_time(job->not_before_ms, &text);
+	if (not_before_ms(job) > 0) {
+		view_time(not_before_ms(job), &text);
 		print_line("not before", text.data);
 	}
 	if (job->hold)
@@ -97,8 +106,8 @@ print_json(const struct job *job, const struct delivery *d)
 	message_id(&d->message, &text);
 	json_text(&json, "message_id", text.data);
 	json_number(&json, "size", (int64_t)message_size(&d->message));
-	if (job->not_before_ms > 0)
-		json_number(&json, "not_before", job->not_before_ms / 1000);
+	if (not_before_ms(job) > 0)
+		json_number(&json, "not_before", not_before_ms(job) / 1000);
 	json_bool(&json, "hold", job->hold);
 	json_end(&json, '}');
 	putchar('\n');

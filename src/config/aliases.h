@@ -4,7 +4,8 @@
  *
  *	name: address, "quoted name", :include:/file, other
  *
- * Names are compared without case and may be quoted; lists go on in lines that begin with space; # begins a comment.
+ * Names are compared without case and may be quoted; lists go on in lines that begin with space; a line that begins
+ * with # is a comment, also between those of a list.
  * root, root@thishost and postmaster work alike.  Chains are followed, loops found.  "|command" and "/file" are refused:
  * this is no local mailer.
  */

@@ -128,7 +128,9 @@ open_group(struct writer *w)
 {
 	add_separator(w);
 	w->f->reserve += strlen(":;");
-	add_name(w);
+	/* A group without a name is none. */
+	if (!add_name(w))
+		fold_token(w->f, " ", span_of("\"\""));
 	w->f->reserve -= strlen(":;");
 	/* Nothing may follow an encoded word at once (RFC 2047 section 5 (3)). */
 	fold_raw(w->f, span_of(ends_encoded(w->f->out) ? " :" : ":"));

@@ -157,6 +157,8 @@ convert(struct delivery *d, enum delivery_form form, struct err *err)
 	message_init(&converted);
 	if (message_convert(&d->message, form == FORM_FOR_8BIT, &place, &converted, err) < 0) {
 		message_release(&converted);
+		if (form == FORM_FOR_7BIT && (d->message.header_8bit || d->message.body_8bit))
+			err_hint(err, "the server takes 7-bit text only (no 8BITMIME)");
 		return -1;
 	}
 	drop_converted(d);

@@ -48,7 +48,10 @@ check_message(const struct smtp *s, const struct transaction *tx, struct err *er
 	return 0;
 }
 
-/* SMTPUTF8 is needed by the local part of an address alone, or by an address in the header, which we do not change. */
+/*
+ * SMTPUTF8 is needed by the local part of an address alone, or by an address in the header that is left: domains have become
+ * ASCII where they could (message/convert.h).
+ */
 static bool
 needs_utf8(const struct transaction *tx)
 {

@@ -249,6 +249,7 @@ def test_other_charset(seven_bit, certs):
 def test_signed_is_refused(seven_bit, certs, message, reason):
     result = run_sendmail(["-i", BOB], message, configuration(seven_bit, certs))
     assert result.status == DATAERR and reason in result.stderr, str(result)
+    assert "hint: the server takes 7-bit text only (no 8BITMIME)" in result.stderr, str(result)
     assert seven_bit.arrived() == []
 
 

@@ -740,6 +740,11 @@ def test_dry_run_for_programs(host, send):
     assert not host.connections and send.waiting() == []
 
 
+def test_dry_run_of_future_release(send):
+    assert json.loads(send.well("--dry-run", "--json", *LATER, BOB))["not_before"] == AT_S
+    assert "\nnot before " in send.well("--dry-run", *LATER, BOB)
+
+
 def test_output(host, send):
     octets = os.urandom(300_000)
     send.write("a.bin", octets)

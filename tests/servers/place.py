@@ -135,6 +135,10 @@ class Place:
 
     def processes(self):
         """The processes of the program that have this configuration."""
+        # One that was listed may be gone before it is looked at, and have left its work to one that was not listed yet.
+        return self._processes() or self._processes()
+
+    def _processes(self):
         mark = "".join(f"{name}={value}" for name, value in self._mark.items()).encode()
         found = []
         for path in Path("/proc").glob("[0-9]*"):

@@ -53,6 +53,8 @@ static const struct {
 	{ "undisclosed-recipients:;", " undisclosed-recipients:;" },
 	{ "Team: a@b, C <c@d>;", " Team: a@b, C <c@d>;" },
 	{ "x@y, \xc3\xa4: a@b;, z@y", " x@y, =?utf-8?B?w6Q=?= : a@b;, z@y" },
+	{ "\"\":;", " \"\":;" },
+	{ "\" \": a@b;", " \"\": a@b;" },
 	{ "Team: a@b; c@d", NULL },
 	/* Lines. */
 	{ "aaaaaaaaaaaaaaaaaaaa@example.org, bbbbbbbbbbbbbbbbbbbb@example.org, cccccccccccccccccccc@example.org",
