@@ -90,7 +90,7 @@ NAMES = sendmail mailq newaliases
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-.PHONY: all try check bench unit fuzz fuzz-short install uninstall clean lint
+.PHONY: all try check bench unit fuzz fuzz-short $(FUZZ_TARGETS:%=run-%) install uninstall clean lint
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
@@ -144,11 +144,12 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libsendoff.a
 
 -include $(FUZZ_OBJECTS:.o=.d)
 
-fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
-	tests/fuzz/run.sh $(BUILD)/fuzz -max_total_time=$(FUZZ_SECONDS)
+fuzz: FUZZ_LIMIT = -max_total_time=$(FUZZ_SECONDS)
+fuzz-short: FUZZ_LIMIT = -runs=$(FUZZ_RUNS)
+fuzz fuzz-short: $(FUZZ_TARGETS:%=run-%)
 
-fuzz-short: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
-	tests/fuzz/run.sh $(BUILD)/fuzz -runs=$(FUZZ_RUNS)
+$(FUZZ_TARGETS:%=run-%): run-%: $(BUILD)/fuzz/%
+	tests/fuzz/run.sh $< $(FUZZ_LIMIT)
 
 # The benchmark: its server, its floor and its clock.
 BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed $(BUILD)/bench/durable \

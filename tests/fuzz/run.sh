@@ -1,22 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Usage: tests/fuzz/run.sh DIR [ARGUMENT...]
+# Usage: tests/fuzz/run.sh TARGET [ARGUMENT...]
 #
-# Runs every fuzz target in DIR with libFuzzer's arguments, one after another, each on a copy of its corpus
-# (tests/fuzz/corpus/NAME).  One line a target tells the runs and the coverage.  Stops at the first crash with exit 1
-# and tells how to see it again; the input is kept in DIR/crashes.
+# Runs the fuzz target, a program, with libFuzzer's arguments on a copy of its corpus (tests/fuzz/corpus/NAME).  One line
+# tells the runs and the coverage.  At a crash it exits with 1 and tells how to see it again; the input is kept in
+# crashes/ beside the target.
 
 set -u
 
-if [ $# -lt 1 ] || [ ! -d "$1" ]; then
-	echo "usage: $0 DIR [ARGUMENT...]" >&2
+if [ $# -lt 1 ] || [ ! -x "$1" ]; then
+	echo "usage: $0 TARGET [ARGUMENT...]" >&2
 	exit 64
 fi
-dir=$(cd "$1" && pwd)
+target=$1
 shift
-corpora=$(dirname "$0")/corpus
-crashes=$dir/crashes
+name=${target##*/fuzz_}
+corpus=$(dirname "$0")/corpus/$name
+crashes=$(cd "$(dirname "$target")" && pwd)/crashes
 
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -40,23 +41,10 @@ report_crash()
 	exit 1
 }
 
-found=no
-for target in "$dir"/fuzz_*; do
-	if [ ! -f "$target" ] || [ ! -x "$target" ]; then
-		continue
-	fi
-	found=yes
-	name=${target##*/fuzz_}
-	mkdir -p "$scratch/$name" "$crashes" || exit 1
-	rm -f "$crashes/$name"-*
-	if [ -d "$corpora/$name" ]; then
-		cp -R "$corpora/$name/." "$scratch/$name" || exit 1
-	fi
-	"$target" -artifact_prefix="$crashes/$name-" "$@" "$scratch/$name" >"$scratch/log" 2>&1 || report_crash
-	echo "$name: $(summary)"
-done
-
-if [ $found = no ]; then
-	echo "$0: no fuzz targets in $dir" >&2
-	exit 1
+mkdir -p "$scratch/corpus" "$crashes" || exit 1
+rm -f "$crashes/$name"-*
+if [ -d "$corpus" ]; then
+	cp -R "$corpus/." "$scratch/corpus" || exit 1
 fi
+"$target" -artifact_prefix="$crashes/$name-" "$@" "$scratch/corpus" >"$scratch/log" 2>&1 || report_crash
+echo "$name: $(summary)"
