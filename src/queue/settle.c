@@ -338,8 +338,10 @@ settle_all(struct settling *s)
 		write_failed(s, "login, TLS or configuration were wrong for too long");
 	else if (s->item->envelope.sender[0] == '\0' && s->out->refused > 0 && s->out->waiting == 0)
 		write_failed(s, "refused, and there is no sender to tell");
+	else if (s->out->waiting > 0 && is_kept(s))
+		write_at(s);
 	else if (s->out->waiting > 0)
-		is_kept(s) ? write_at(s) : write_next(s);
+		write_next(s);
 }
 
 void

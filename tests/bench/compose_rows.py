@@ -134,21 +134,13 @@ class _Composing:
                 checked = self._checked(composer, self._bench.instruments.time)
                 if checked:
                     taken.setdefault(composer.name, []).append(checked[0])
-        self._note_times(taken)
+        self._bench.note_times(self._row.title, taken)
         mark = RATIO_MARK if self._row.marked else 0.0
         return [
             Line(title, "ms", of_each(statistics.median, taken, "elapsed_ms"), mark, base="piped"),
             Line(title, "ms at best", of_each(min, taken, "elapsed_ms"), mark, base="piped"),
             Line(title, "MB resident", of_each(max, taken, "resident_mb"), mark=MEMORY_MARK_MB),
         ]
-
-    def _note_times(self, taken):
-        spreads = []
-        for name, results in taken.items():
-            times = sorted(result.elapsed_ms for result in results)
-            quarter = len(times) // 4
-            spreads.append(f"{name} {times[quarter]:.1f} to {times[-1 - quarter]:.1f}")
-        self._bench.notes.append(f"{self._row.title}: middle half of the ms: {', '.join(spreads)}")
 
     def _counted(self):
         mark = RATIO_MARK if self._row.marked else 0.0

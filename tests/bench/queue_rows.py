@@ -106,7 +106,7 @@ class QueueBench:
             for queuer in there if self._bench.instruments.has_strace else ():
                 with self._complaining(title, queuer.name):
                     syncs[queuer.name], _ = self._bench.instruments.syncs(queuer.enqueue(self._message))
-        self._note_times(title, taken)
+        self._bench.note_times(title, taken)
         return [
             Line(title, "ms", of_each(statistics.median, taken, "elapsed_ms"), ENQUEUE_RATIO_MARK, base="floor"),
             Line(title, "ms at best", of_each(min, taken, "elapsed_ms"), ENQUEUE_RATIO_MARK, base="floor"),
@@ -130,14 +130,6 @@ class QueueBench:
             taken.setdefault(queuer.name, []).append(result)
             return True
         return False
-
-    def _note_times(self, title, taken):
-        spreads = []
-        for name, results in taken.items():
-            times = sorted(result.elapsed_ms for result in results)
-            quarter = len(times) // 4
-            spreads.append(f"{name} {times[quarter]:.2f} to {times[-1 - quarter]:.2f}")
-        self._bench.notes.append(f"{title}: middle half of the ms: {', '.join(spreads)}")
 
     # Sending.
 

@@ -118,6 +118,15 @@ class Bench:
             self._messages[octets] = make_message(self.folder / f"message-{octets}", octets)
         return self._messages[octets]
 
+    def note_times(self, title, taken):
+        """How far the clock could be trusted: the middle half of each program's times."""
+        spreads = []
+        for name, results in taken.items():
+            times = sorted(result.elapsed_ms for result in results)
+            quarter = len(times) // 4
+            spreads.append(f"{name} {times[quarter]:.2f} to {times[-1 - quarter]:.2f}")
+        self.notes.append(f"{title}: middle half of the ms: {', '.join(spreads)}")
+
     def forget(self, row):
         """Removes the row's message where it is large."""
         if row.octets > SMALL and row.octets in self._messages:
