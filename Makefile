@@ -8,6 +8,7 @@
 #   make bench      sendoff beside msmtp, curl, swaks, mutt, s-nail and nodemailer, its queue beside Postfix,
 #                   nullmailer, dma and Exim; see tests/bench/README; installs what it needs
 #   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
+#   make format    lays out the C sources, as `make lint` wants them
 #   make install    honours DESTDIR, prefix, sysconfdir; localstatedir is built in
 #
 # Switches: DEVELOPER=1 makes warnings errors; SANITIZE=1 builds with the sanitizers (give another BUILD with it);
@@ -90,7 +91,7 @@ NAMES = sendmail mailq newaliases
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-.PHONY: all try check bench unit fuzz fuzz-short $(FUZZ_TARGETS:%=run-%) install uninstall clean lint
+.PHONY: all try check bench unit fuzz fuzz-short $(FUZZ_TARGETS:%=run-%) install uninstall clean lint format
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
@@ -187,6 +188,9 @@ try:
 
 lint:
 	tests/lint.sh
+
+format:
+	clang-format -i $$(git ls-files '*.[ch]')
 
 # configure, for those who want it: made where autoconf is.
 configure: configure.ac

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The name this program is called by decides what it is.  The only place that exits, and that prints the error.
+ * The name this program is called by decides what it is.  The only place that exits, and that
+ * prints the error.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +98,7 @@ run_send_command(int argc, char **argv, struct err *err)
 /* `sendoff COMMAND`. */
 static const struct command {
 	const char *name;
-	bool takes_config;	/* -C FILE may stand before it */
+	bool takes_config; /* -C FILE may stand before it */
 	int (*run)(int argc, char **argv, struct err *err);
 } commands[] = {
 	{ "help", false, run_help },
@@ -119,8 +120,9 @@ command_named(const char *name)
 }
 
 /*
- * Under its own name the program takes commands; sendmail's grammar is meant where the first argument begins with '-' or
- * holds an '@', or where there is none and the input comes from a pipe or file.
+ * Under its own name the program takes commands; sendmail's grammar is meant where the first
+ * argument begins with '-' or holds an '@', or where there is none and the input comes from a pipe
+ * or file.
  */
 static const struct command *
 find_command(int argc, char **argv, struct err *err)
@@ -168,14 +170,20 @@ static int
 run(int argc, char **argv, struct err *err)
 {
 	const char *name = argc > 0 ? base_name(argv[0]) : "sendmail";
-	const struct command *command = strcmp(name, "sendoff") == 0 ? find_command(argc, argv, err) : NULL;
+	const struct command *command = strcmp(name, "sendoff") == 0 ?
+	    find_command(argc, argv, err) :
+	    NULL;
 
 	if (err->kind != ERR_NONE)
 		return -1;
-	return command != NULL ? command->run(argc, argv, err) : run_sendmail(argc, argv, name, err);
+	return command != NULL ? command->run(argc, argv, err) :
+				 run_sendmail(argc, argv, name, err);
 }
 
-/* Descriptors 0 to 2 that the caller closed: none of them may become a socket or file of ours, for we print to 2. */
+/*
+ * Descriptors 0 to 2 that the caller closed: none of them may become a socket or file of ours, for
+ * we print to 2.
+ */
 static void
 fill_descriptors(void)
 {
@@ -185,9 +193,10 @@ fill_descriptors(void)
 }
 
 /*
- * What callers leave behind must not matter: a umask that keeps us out of our own files; an ignored SIGCHLD, which would
- * hide how a password command ended; a caller that stops reading our standard error must not kill a delivery, nor a limit
- * for files do so without a word.  Core dumps could hold a password.
+ * What callers leave behind must not matter: a umask that keeps us out of our own files; an ignored
+ * SIGCHLD, which would hide how a password command ended; a caller that stops reading our standard
+ * error must not kill a delivery, nor a limit for files do so without a word.  Core dumps could
+ * hold a password.
  */
 static void
 settle_process(void)

@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 
 echo "lint: layers"
 tests/layers.sh
+echo "lint: layout"
+# shellcheck disable=SC2046
+clang-format --dry-run --Werror $(git ls-files '*.[ch]')
 echo "lint: shell scripts"
 # shellcheck disable=SC2046
 shellcheck -S info $(git ls-files '*.sh' .ci/run tests/as-root completions/sendoff.bash)

@@ -59,7 +59,10 @@ buf_clear(struct buf *b)
 	b->failed = false;
 }
 
-/* The next allocation that holds need octets (with the NUL): twice the last one, within the ceiling. */
+/*
+ * The next allocation that holds need octets (with the NUL): twice the last one, within the
+ * ceiling.
+ */
 static size_t
 next_cap(const struct buf *b, size_t need)
 {

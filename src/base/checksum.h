@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * CRC-32C (Castagnoli; RFC 3720 section 12.1): finds torn and damaged records; no defence against forgery.
+ * CRC-32C (Castagnoli; RFC 3720 section 12.1): finds torn and damaged records; no defence against
+ * forgery.
  */
 #ifndef SENDOFF_BASE_CHECKSUM_H
 #define SENDOFF_BASE_CHECKSUM_H

@@ -20,19 +20,24 @@ static const struct kind kinds[ERR_KINDS] = {
 	[ERR_ADDRESS] = { "address", EX_DATAERR, false, NULL },
 	[ERR_MESSAGE] = { "message", EX_DATAERR, false, NULL },
 	[ERR_NO_INPUT] = { "no-input", EX_NOINPUT, false, NULL },
-	[ERR_HOST_UNKNOWN] = { "host-unknown", EX_NOHOST, false, "check the server's name in the configuration" },
+	[ERR_HOST_UNKNOWN] = { "host-unknown", EX_NOHOST, false,
+	    "check the server's name in the configuration" },
 	[ERR_RECIPIENT_UNKNOWN] = { "recipient-unknown", EX_NOUSER, false, "check the address" },
 	[ERR_REFUSED] = { "refused", EX_DATAERR, false, NULL },
 	[ERR_SERVICE] = { "service-refused", EX_UNAVAILABLE, false, NULL },
 	[ERR_UNAVAILABLE] = { "unavailable", EX_UNAVAILABLE, false, NULL },
-	[ERR_BUG] = { "bug", EX_SOFTWARE, false, "please report this with the command and the configuration" },
+	[ERR_BUG] = { "bug", EX_SOFTWARE, false,
+	    "please report this with the command and the configuration" },
 	[ERR_SYSTEM] = { "system", EX_OSERR, true, NULL },
 	[ERR_CANT_CREATE] = { "cannot-create", EX_CANTCREAT, true, NULL },
 	[ERR_IO] = { "input-output", EX_IOERR, false, NULL },
 	[ERR_TEMPORARY] = { "temporary", EX_TEMPFAIL, true, NULL },
-	[ERR_HOLD] = { "cannot-hold", EX_UNAVAILABLE, true, "where there is a queue, it waits there until then" },
-	[ERR_RESOLVE] = { "resolve", EX_TEMPFAIL, true, "is this machine connected, and /etc/resolv.conf right?" },
-	[ERR_CONNECT] = { "connect", EX_TEMPFAIL, true, "is the server's port right, and not blocked by a firewall?" },
+	[ERR_HOLD] = { "cannot-hold", EX_UNAVAILABLE, true,
+	    "where there is a queue, it waits there until then" },
+	[ERR_RESOLVE] = { "resolve", EX_TEMPFAIL, true,
+	    "is this machine connected, and /etc/resolv.conf right?" },
+	[ERR_CONNECT] = { "connect", EX_TEMPFAIL, true,
+	    "is the server's port right, and not blocked by a firewall?" },
 	[ERR_TIMEOUT] = { "timeout", EX_TEMPFAIL, true, NULL },
 	[ERR_LOST] = { "connection-lost", EX_TEMPFAIL, true, NULL },
 	[ERR_PROTOCOL] = { "protocol", EX_PROTOCOL, false, NULL },
@@ -95,7 +100,9 @@ err_copy(struct err *to, const struct err *from)
 	err_move(to, &copy);
 }
 
-/* Formats into out; what does not fit its ceiling is cut off, for an error must never fail itself. */
+/*
+ * Formats into out; what does not fit its ceiling is cut off, for an error must never fail itself.
+ */
 static void __attribute__((format(printf, 2, 0)))
 set_text(struct buf *out, const char *fmt, va_list ap)
 {

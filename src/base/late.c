@@ -13,7 +13,9 @@ reason(const struct late_library *library)
 
 	if (text == NULL)
 		return "unknown reason";
-	return strncmp(text, library->soname, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2 : text;
+	return strncmp(text, library->soname, len) == 0 && strncmp(text + len, ": ", 2) == 0 ?
+	    text + len + 2 :
+	    text;
 }
 
 static int
@@ -25,7 +27,8 @@ find_all(struct late_library *library, void *handle, struct err *err)
 		void *symbol = dlsym(handle, library->names[i]);
 
 		if (symbol == NULL)
-			return err_set(err, ERR_SYSTEM, "cannot use %s: it lacks %s", library->soname, library->names[i]);
+			return err_set(err, ERR_SYSTEM, "cannot use %s: it lacks %s",
+			    library->soname, library->names[i]);
 		/* A pointer to a function has the size and form of others (POSIX, dlsym). */
 		memcpy(at, &symbol, sizeof(symbol));
 	}
@@ -39,11 +42,14 @@ late_load(struct late_library *library, struct err *err)
 
 	if (library->loaded)
 		return 0;
-	/* Lazy as a library that is linked: those that ask to be bound at once (Debian's do) are. */
+	/*
+	 * Lazy as a library that is linked: those that ask to be bound at once (Debian's do) are.
+	 */
 	handle = dlopen(library->soname, RTLD_LAZY | RTLD_LOCAL);
 	if (handle == NULL) {
 		err_set(err, ERR_SYSTEM, "cannot load %s: %s", library->soname, reason(library));
-		return err_hint(err, "install the library; on Debian it is in the package %s", library->package);
+		return err_hint(err, "install the library; on Debian it is in the package %s",
+		    library->package);
 	}
 	if (find_all(library, handle, err) < 0)
 		return -1;

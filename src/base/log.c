@@ -16,7 +16,9 @@ needs_quotes(const char *value)
 	return value[0] == '\0' || strpbrk(value, " \"'=\\\t\n") != NULL;
 }
 
-/* Quotation marks and backslashes with a backslash before them: a value cannot end its own quotes. */
+/*
+ * Quotation marks and backslashes with a backslash before them: a value cannot end its own quotes.
+ */
 static void
 add_escaped(struct buf *line, const char *value)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A borrowed stretch of bytes, and the ASCII rules that mail formats use: the locale never matters here.
+ * A borrowed stretch of bytes, and the ASCII rules that mail formats use: the locale never matters
+ * here.
  */
 #ifndef SENDOFF_BASE_SPAN_H
 #define SENDOFF_BASE_SPAN_H
@@ -9,8 +10,8 @@
 #include <stddef.h>
 
 struct span {
-	const char *data;	/* not NUL-terminated; valid as long as what it was cut from */
-	size_t len;		/* octets */
+	const char *data; /* not NUL-terminated; valid as long as what it was cut from */
+	size_t len;       /* octets */
 };
 
 struct span span_of(const char *s);

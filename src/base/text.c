@@ -3,7 +3,10 @@
 
 #include <inttypes.h>
 
-/* One row a lead byte range: how many octets follow, and what the first of them may be (RFC 3629 section 4). */
+/*
+ * One row a lead byte range: how many octets follow, and what the first of them may be (RFC 3629
+ * section 4).
+ */
 static const struct {
 	unsigned char first, last;
 	unsigned char length;
@@ -56,7 +59,10 @@ utf8_valid(struct span text)
 	return true;
 }
 
-/* U+0080–U+009F, and the marks that turn the direction of text: U+200E, U+200F, U+202A–U+202E, U+2066–U+2069. */
+/*
+ * U+0080–U+009F, and the marks that turn the direction of text: U+200E, U+200F, U+202A–U+202E,
+ * U+2066–U+2069.
+ */
 static bool
 is_hidden(const unsigned char *p, unsigned n)
 {

@@ -12,9 +12,9 @@
 #include "base/span.h"
 
 /*
- * Appends foreign text in a form that is safe on a terminal and in a log: valid UTF-8 without control characters
- * stays, LF stays where keep_lf is true, all else becomes \xHH.  C1 controls and bidirectional overrides count as
- * control characters.
+ * Appends foreign text in a form that is safe on a terminal and in a log: valid UTF-8 without
+ * control characters stays, LF stays where keep_lf is true, all else becomes \xHH.  C1 controls and
+ * bidirectional overrides count as control characters.
  */
 void text_printable(struct buf *out, struct span text, bool keep_lf);
 

@@ -9,15 +9,19 @@
 
 #include "base/buf.h"
 
-enum { UNIQUE_LEN = 26 };	/* characters */
+enum { UNIQUE_LEN = 26 }; /* characters */
 
 /*
- * Appends UNIQUE_LEN letters and digits: 48 bits of time in milliseconds, so that they sort by it, and 80 random bits,
- * in base 32 without i, l, o and u.  Where the kernel gives no random bits, buf_ok(out) is false.
+ * Appends UNIQUE_LEN letters and digits: 48 bits of time in milliseconds, so that they sort by it,
+ * and 80 random bits, in base 32 without i, l, o and u.  Where the kernel gives no random bits,
+ * buf_ok(out) is false.
  */
 void unique_add(struct buf *out);
 
-/* Any 32 bits, for what shall not happen at the same time everywhere; the clock's where the kernel gives no random ones. */
+/*
+ * Any 32 bits, for what shall not happen at the same time everywhere; the clock's where the kernel
+ * gives no random ones.
+ */
 uint32_t unique_chance(void);
 
 #endif

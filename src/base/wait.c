@@ -12,7 +12,7 @@
 static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGALRM };
 enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
 
-static void (*handler)(void *arg, int signal);	/* NULL: signals are nothing to us */
+static void (*handler)(void *arg, int signal); /* NULL: signals are nothing to us */
 static void *handler_arg;
 static volatile sig_atomic_t came[SIGNALS];
 static struct sigaction actions_before[SIGNALS];
@@ -127,11 +127,15 @@ wait_poll(struct pollfd *polls, nfds_t count, int64_t deadline)
 	for (;;) {
 		int left = deadline_poll_ms(deadline);
 		struct timespec limit = { left / 1000, left % 1000 * 1000000L };
-		int n = ppoll(polls, count, left < 0 ? NULL : &limit, handler != NULL ? &mask_waiting : NULL);
+		int n = ppoll(polls, count, left < 0 ? NULL : &limit,
+		    handler != NULL ? &mask_waiting : NULL);
 
 		if (n < 0 && errno != EINTR)
 			return -1;
-		/* Also where no signal broke the wait: descriptors that are always ready come before signals. */
+		/*
+		 * Also where no signal broke the wait: descriptors that are always ready come
+		 * before signals.
+		 */
 		wait_deliver();
 		if (n > 0 || (n == 0 && deadline_poll_ms(deadline) == 0))
 			return n;

@@ -8,9 +8,9 @@
 #include "command/queue.h"
 #include "command/send_option.h"
 #include "config/account.h"
-#include "queue/open.h"
+#include "store/open.h"
 
-enum { IDS_MAX = 1000 };	/* offered at once: nobody reads more */
+enum { IDS_MAX = 1000 }; /* offered at once: nobody reads more */
 
 /* What the arguments of some options can be; the accounts come from the configuration. */
 static const struct values {
@@ -18,7 +18,8 @@ static const struct values {
 	const char *words[12];
 } values[] = {
 	{ 'B', { "7BIT", "8BITMIME" } },
-	{ 'N', { "never", "success", "failure", "delay", "failure,delay", "success,failure,delay" } },
+	{ 'N',
+	    { "never", "success", "failure", "delay", "failure,delay", "success,failure,delay" } },
 	{ 'R', { "full", "hdrs" } },
 	{ 'b', { "m", "s", "p", "i", "v", "d" } },
 	{ 'e', { "p", "q", "m", "w", "e" } },
@@ -63,7 +64,8 @@ static void
 offer_values(FILE *out, char letter, const char *typed)
 {
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		for (const char *const *word = values[i].words; values[i].letter == letter && *word != NULL; word++)
+		for (const char *const *word = values[i].words;
+		     values[i].letter == letter && *word != NULL; word++)
 			offer(out, *word, "", typed);
 }
 
@@ -184,7 +186,8 @@ offer_queue(FILE *out, const char *config, int count, char **words)
 		offer_queue_commands(out, typed);
 	else if (row != NULL && typed[0] == '-')
 		offer_queue_options(out, row, typed);
-	else if (row != NULL && row->operands != QUEUE_NONE && (row->operands != QUEUE_ONE || count == 2))
+	else if (row != NULL && row->operands != QUEUE_NONE &&
+	    (row->operands != QUEUE_ONE || count == 2))
 		offer_messages(out, config, row, count, words);
 }
 
@@ -203,7 +206,8 @@ send_awaiting(const char *before)
 			continue;
 		if (row->name != NULL && starts(before, "--") && strcmp(before + 2, row->name) == 0)
 			return row;
-		if (before[0] == '-' && before[1] != '-' && row->letter != '\0' && before[len - 1] == row->letter)
+		if (before[0] == '-' && before[1] != '-' && row->letter != '\0' &&
+		    before[len - 1] == row->letter)
 			return row;
 	}
 	return NULL;
@@ -214,10 +218,12 @@ static const struct send_row *
 send_begun(const char *typed, size_t *prefix)
 {
 	*prefix = strcspn(typed, "=") + 1;
-	for (size_t i = 0; send_row(i) != NULL && starts(typed, "--") && strchr(typed, '=') != NULL; i++) {
+	for (size_t i = 0; send_row(i) != NULL && starts(typed, "--") && strchr(typed, '=') != NULL;
+	     i++) {
 		const struct send_row *row = send_row(i);
 
-		if (row->name != NULL && row->arity != ARITY_NONE && strlen(row->name) + 3 == *prefix &&
+		if (row->name != NULL && row->arity != ARITY_NONE &&
+		    strlen(row->name) + 3 == *prefix &&
 		    strncmp(typed + 2, row->name, *prefix - 3) == 0)
 			return row;
 	}
@@ -226,7 +232,8 @@ send_begun(const char *typed, size_t *prefix)
 
 /* What the row's argument can be, behind the first octets of the word. */
 static void
-offer_send_values(FILE *out, const char *config, const struct send_row *row, const char *typed, size_t prefix)
+offer_send_values(FILE *out, const char *config, const struct send_row *row, const char *typed,
+    size_t prefix)
 {
 	struct buf text = BUF_INIT(256);
 	char before[64] = "";

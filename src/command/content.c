@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-enum { CHUNK = 64 * 1024 };	/* octets of the body that are read at once */
+enum { CHUNK = 64 * 1024 }; /* octets of the body that are read at once */
 
 /* At once: what a stream could not write it forgets, and who flushes it later is not told. */
 static int
@@ -17,7 +17,10 @@ put(FILE *out, struct span text, struct err *err)
 	return err_sys(err, ERR_IO, "cannot write to standard output");
 }
 
-/* Lines end in LF, as files have them: in wire form no CR is without LF.  To a terminal goes nothing that could control it. */
+/*
+ * Lines end in LF, as files have them: in wire form no CR is without LF.  To a terminal goes
+ * nothing that could control it.
+ */
 static int
 print_content(FILE *out, struct span text, bool terminal, struct err *err)
 {
@@ -32,12 +35,16 @@ print_content(FILE *out, struct span text, bool terminal, struct err *err)
 		else
 			buf_add(&shown, run.data, run.len);
 	}
-	result = buf_ok(&shown) ? put(out, (struct span){ shown.data, shown.len }, err) : err_memory(err);
+	result = buf_ok(&shown) ? put(out, (struct span){ shown.data, shown.len }, err) :
+				  err_memory(err);
 	buf_release(&shown);
 	return result;
 }
 
-/* To the last line end that text has, so that no character is cut in two where lines are not too long for that. */
+/*
+ * To the last line end that text has, so that no character is cut in two where lines are not too
+ * long for that.
+ */
 static size_t
 whole_lines(struct span text)
 {
@@ -55,7 +62,8 @@ print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
 	while (offset < body->size) {
 		struct span text;
 
-		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) < 0)
+		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) <
+		    0)
 			return -1;
 		if (text.len == 0)
 			return err_set(err, ERR_IO, "the stored message is shorter than it was");
@@ -72,7 +80,8 @@ content_print(FILE *out, const struct message *message, struct err *err)
 {
 	bool terminal = isatty(fileno(out));
 
-	if (print_content(out, (struct span){ message->header.data, message->header.len }, terminal, err) < 0 ||
+	if (print_content(out, (struct span){ message->header.data, message->header.len }, terminal,
+		err) < 0 ||
 	    put(out, span_of("\n"), err) < 0 || print_body(out, &message->body, terminal, err) < 0)
 		return -1;
 	return fflush(out) == 0 ? 0 : err_sys(err, ERR_IO, "cannot write to standard output");

@@ -11,17 +11,20 @@
 #include <unistd.h>
 
 enum {
-	PERSONS_FROM = 1000,	/* user numbers */
+	PERSONS_FROM = 1000, /* user numbers */
 	NOBODY = 65534,
-	PIECE = 16384,		/* octets read at once */
+	PIECE = 16384, /* octets read at once */
 };
 
-/* A message on its way into the file: CRLF becomes LF, and a line that could begin another message is quoted. */
+/*
+ * A message on its way into the file: CRLF becomes LF, and a line that could begin another message
+ * is quoted.
+ */
 struct letter {
 	FILE *file;
-	bool at_begin;		/* of a line: quotes and matched are not written yet */
-	size_t quotes;		/* '>' at its begin */
-	size_t matched;		/* octets of "From " behind them */
+	bool at_begin;  /* of a line: quotes and matched are not written yet */
+	size_t quotes;  /* '>' at its begin */
+	size_t matched; /* octets of "From " behind them */
 };
 
 static const char FROM[] = "From ";
@@ -32,12 +35,15 @@ open_home(const struct passwd *user, struct err *err)
 	struct stat status;
 	int dir;
 
-	if (user == NULL || (user->pw_uid != 0 && (user->pw_uid < PERSONS_FROM || user->pw_uid == NOBODY)))
-		return err_set(err, ERR_PERMISSION, "the user %ld is neither root nor a person", (long)geteuid());
+	if (user == NULL ||
+	    (user->pw_uid != 0 && (user->pw_uid < PERSONS_FROM || user->pw_uid == NOBODY)))
+		return err_set(err, ERR_PERMISSION, "the user %ld is neither root nor a person",
+		    (long)geteuid());
 	dir = open(user->pw_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(err, ERR_CANT_CREATE, "cannot open the home %s", user->pw_dir);
-	if (fstat(dir, &status) == 0 && status.st_uid == user->pw_uid && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+	if (fstat(dir, &status) == 0 && status.st_uid == user->pw_uid &&
+	    (status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return dir;
 	close(dir);
 	return err_set(err, ERR_PERMISSION, "others can write to the home %s", user->pw_dir);
@@ -48,10 +54,13 @@ check_letter(int fd, struct err *err)
 {
 	struct stat status;
 
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)
-		return err_set(err, ERR_PERMISSION, "dead.letter is not a plain file of this user alone");
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+	    status.st_nlink != 1)
+		return err_set(err, ERR_PERMISSION,
+		    "dead.letter is not a plain file of this user alone");
 	if (status.st_size > DEAD_LETTER_MAX)
-		return err_set(err, ERR_CANT_CREATE, "dead.letter has more than %d octets already", DEAD_LETTER_MAX);
+		return err_set(err, ERR_CANT_CREATE, "dead.letter has more than %d octets already",
+		    DEAD_LETTER_MAX);
 	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 || flock(fd, LOCK_EX) < 0)
 		return err_sys(err, ERR_CANT_CREATE, "dead.letter");
 	return 0;
@@ -60,7 +69,8 @@ check_letter(int fd, struct err *err)
 static int
 open_letter(int dir, struct err *err)
 {
-	int fd = openat(dir, "dead.letter", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	int fd = openat(dir, "dead.letter",
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 	    S_IRUSR | S_IWUSR);
 
 	if (fd < 0)
@@ -141,7 +151,8 @@ put_separator(FILE *file, const char *sender)
 
 	if (gmtime_r(&now, &utc) != NULL)
 		strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &utc);
-	fprintf(file, "From %s %s\n", sender != NULL && sender[0] != '\0' ? sender : "MAILER-DAEMON", date);
+	fprintf(file, "From %s %s\n",
+	    sender != NULL && sender[0] != '\0' ? sender : "MAILER-DAEMON", date);
 }
 
 static int
@@ -180,7 +191,8 @@ append(int fd, const struct message *message, const char *sender, struct err *er
 }
 
 int
-dead_letter_save(const struct message *message, const char *sender, struct buf *path, struct err *err)
+dead_letter_save(const struct message *message, const char *sender, struct buf *path,
+    struct err *err)
 {
 	const struct passwd *user = getpwuid(geteuid());
 	int dir = open_home(user, err), fd;

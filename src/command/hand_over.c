@@ -13,11 +13,13 @@
 #include "command/progress.h"
 #include "command/report.h"
 #include "command/transcript.h"
-#include "queue/submit.h"
+#include "submission/submit.h"
 
 enum { PATH_LEN_MAX = 4096 };
 
-/* A person reads what we print: then success has words too, and nobody is kept waiting by a clock. */
+/*
+ * A person reads what we print: then success has words too, and nobody is kept waiting by a clock.
+ */
 static bool
 is_watched(const struct job *job)
 {
@@ -36,7 +38,8 @@ stderr_is_null(void)
 {
 	struct stat status;
 
-	return fstat(STDERR_FILENO, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+	return fstat(STDERR_FILENO, &status) == 0 && S_ISCHR(status.st_mode) &&
+	    status.st_rdev == makedev(1, 3);
 }
 
 static bool
@@ -44,7 +47,8 @@ wants_mail(const struct job *job)
 {
 	enum error_mode errors = job->errors;
 
-	return errors == ERRORS_MAIL || errors == ERRORS_MAIL_ZERO || (errors == ERRORS_PRINT && stderr_is_null());
+	return errors == ERRORS_MAIL || errors == ERRORS_MAIL_ZERO ||
+	    (errors == ERRORS_PRINT && stderr_is_null());
 }
 
 static enum delivery_when
@@ -115,7 +119,10 @@ leave(struct submission *s)
 	_exit(status);
 }
 
-/* Neither sent nor queued: many callers do not look at the exit status, and this message is all there is. */
+/*
+ * Neither sent nor queued: many callers do not look at the exit status, and this message is all
+ * there is.
+ */
 void
 job_save_letter(const struct job *job)
 {
@@ -142,7 +149,8 @@ verdict(const struct job *job, const struct submission *s, struct err *err)
 		return 0;
 	err->kind = delivery_verdict(&s->delivery);
 	/* It could not be queued either: whatever it was, the caller is to try again. */
-	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_NONE && s->queue_err.kind != ERR_CONFIG)
+	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_NONE &&
+	    s->queue_err.kind != ERR_CONFIG)
 		err->kind = ERR_TEMPORARY;
 	return -1;
 }
@@ -169,7 +177,8 @@ tell(struct job *job, struct submission *s, struct err *err)
 	result = verdict(job, s, err);
 	err_init(&untold);
 	if (job->told != NULL && !s->behind &&
-	    job->told(job->arg, s, result < 0 ? err_exit_status(err->kind) : 0, &untold) < 0 && result == 0) {
+	    job->told(job->arg, s, result < 0 ? err_exit_status(err->kind) : 0, &untold) < 0 &&
+	    result == 0) {
 		err_move(err, &untold);
 		result = -1;
 	}

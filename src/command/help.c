@@ -6,7 +6,7 @@
 #include "command/queue.h"
 #include "command/send_option.h"
 
-enum { SEND_COLUMN = 28 };	/* octets before what an option of `sendoff send` means */
+enum { SEND_COLUMN = 28 }; /* octets before what an option of `sendoff send` means */
 
 static void
 add_option(struct buf *out, const struct option_row *row)
@@ -14,9 +14,11 @@ add_option(struct buf *out, const struct option_row *row)
 	const char *argument = row->argument != NULL ? row->argument : "";
 
 	if (row->letter != '\0')
-		buf_addf(out, "-%c%s%s", row->letter, row->arity == ARITY_ARGUMENT ? " " : "", argument);
+		buf_addf(out, "-%c%s%s", row->letter, row->arity == ARITY_ARGUMENT ? " " : "",
+		    argument);
 	if (row->name != NULL)
-		buf_addf(out, "%s--%s%s%s", row->letter != '\0' ? ", " : "", row->name, argument[0] != '\0' ? "=" : "", argument);
+		buf_addf(out, "%s--%s%s%s", row->letter != '\0' ? ", " : "", row->name,
+		    argument[0] != '\0' ? "=" : "", argument);
 }
 
 static void
@@ -49,7 +51,10 @@ static void
 print_queue_commands(FILE *out)
 {
 	static const char *const operands[] = {
-		[QUEUE_NONE] = "", [QUEUE_ONE] = " ID", [QUEUE_ANY] = " [ID...]", [QUEUE_SOME] = " ID...|ALL",
+		[QUEUE_NONE] = "",
+		[QUEUE_ONE] = " ID",
+		[QUEUE_ANY] = " [ID...]",
+		[QUEUE_SOME] = " ID...|ALL",
 	};
 	struct buf text = BUF_INIT(256);
 
@@ -72,20 +77,27 @@ void
 help_print(FILE *out)
 {
 	fputs("usage: sendmail [OPTION...] [--] [RECIPIENT...] < message\n"
-	    "       sendmail -t [OPTION...] < message\n"
-	    "       sendoff [-C FILE] [OPTION...] [--] RECIPIENT... < message\n"
-	    "       sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
-	    "       sendoff [-C FILE] queue COMMAND [OPTION] [ID...]\n"
-	    "       sendoff help | version\n"
-	    "\n"
-	    "Hands a message to the mail server that the configuration names.\n"
-	    "\n", out);
+	      "       sendmail -t [OPTION...] < message\n"
+	      "       sendoff [-C FILE] [OPTION...] [--] RECIPIENT... < message\n"
+	      "       sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
+	      "       sendoff [-C FILE] queue COMMAND [OPTION] [ID...]\n"
+	      "       sendoff help | version\n"
+	      "\n"
+	      "Hands a message to the mail server that the configuration names.\n"
+	      "\n",
+	    out);
 	print_options(out);
-	fputs("  -C FILE, --config=FILE    the configuration; only for sendoff, only as first argument\n\n", out);
+	fputs(
+	    "  -C FILE, --config=FILE    the configuration; only for sendoff, only as first argument\n\n",
+	    out);
 	print_ignored(out);
-	fputs("\nsendoff send makes a message of text and files, and sends it: sendoff send --help\n", out);
+	fputs(
+	    "\nsendoff send makes a message of text and files, and sends it: sendoff send --help\n",
+	    out);
 	print_queue_commands(out);
-	fputs("\nManuals: sendoff(1), sendoff-send(1), sendoff-queue(1), sendoff.conf(5), sendmail(8)\n", out);
+	fputs(
+	    "\nManuals: sendoff(1), sendoff-send(1), sendoff-queue(1), sendoff.conf(5), sendmail(8)\n",
+	    out);
 }
 
 static void
@@ -108,15 +120,18 @@ help_print_send(FILE *out)
 {
 	struct buf text = BUF_INIT(256);
 
-	fputs("usage: sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
+	fputs(
+	    "usage: sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
 	    "\n"
 	    "Makes a message of text and files, and sends it. Options may stand behind recipients.\n"
-	    "\n", out);
+	    "\n",
+	    out);
 	for (size_t i = 0; send_row(i) != NULL; i++) {
 		buf_clear(&text);
 		add_send_option(&text, send_row(i));
 		if (text.len > SEND_COLUMN)
-			fprintf(out, "  %s\n  %-*s  %s\n", text.data, SEND_COLUMN, "", send_row(i)->what);
+			fprintf(out, "  %s\n  %-*s  %s\n", text.data, SEND_COLUMN, "",
+			    send_row(i)->what);
 		else
 			fprintf(out, "  %-*s  %s\n", SEND_COLUMN, text.data, send_row(i)->what);
 	}

@@ -5,9 +5,12 @@
 
 #include "command/view.h"
 
-enum { NAMED_MAX = 3 };		/* recipients that an event names for people */
+enum { NAMED_MAX = 3 }; /* recipients that an event names for people */
 
-/* The next record that tells of an event; false at the end.  The item was read from these records, so they make sense. */
+/*
+ * The next record that tells of an event; false at the end.  The item was read from these records,
+ * so they make sense.
+ */
 static bool
 next_event(struct span *rest, struct record *record)
 {
@@ -61,7 +64,8 @@ notice_name(uint64_t notice)
 /* Recipients: one call of each() for every one that the record is about and the envelope has. */
 
 static void
-each_recipient(const struct item *item, struct span ranges, void (*each)(void *arg, const char *address), void *arg)
+each_recipient(const struct item *item, struct span ranges,
+    void (*each)(void *arg, const char *address), void *arg)
 {
 	uint32_t first, count;
 
@@ -154,7 +158,8 @@ print_what(FILE *out, const struct item *item, const struct record *record)
 	switch (record->type) {
 	case RECORD_SENDING:
 		if (record->notice == NOTICE_NONE)
-			fprintf(out, "attempt %" PRIu64 ": the message's end goes out", record->attempt);
+			fprintf(out, "attempt %" PRIu64 ": the message's end goes out",
+			    record->attempt);
 		else
 			fprintf(out, "a notice goes out: %s", notice_name(record->notice));
 		break;
@@ -227,7 +232,8 @@ json_event(struct json *json, const struct record *record)
 		json_seconds(json, "next_attempt", record->next_ms);
 	if (record->notice != NOTICE_NONE)
 		json_text(json, "notice", notice_name(record->notice));
-	if (record->type == RECORD_HOLD || record->type == RECORD_RELEASE || record->type == RECORD_RETRY)
+	if (record->type == RECORD_HOLD || record->type == RECORD_RELEASE ||
+	    record->type == RECORD_RETRY)
 		json_number(json, "uid", (int64_t)record->uid);
 	json_part(json, "account", record->account);
 	json_part(json, "server", record->server);

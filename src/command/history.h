@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "command/json.h"
-#include "queue/item.h"
+#include "store/item.h"
 
 /* A line for each event, with its time. */
 void history_print(FILE *out, const struct item *item);

@@ -13,9 +13,9 @@
 #include "config/temp.h"
 #include "format/header.h"
 #include "message/resent.h"
-#include "queue/route.h"
+#include "routing/route.h"
 
-enum { TEXT_MAX = 1024 };	/* octets of names */
+enum { TEXT_MAX = 1024 }; /* octets of names */
 
 void
 job_init(struct job *job)
@@ -60,7 +60,8 @@ job_set_sender(struct job *job, const char *address, const char *option, struct 
 	int result;
 
 	if (span_has_control(span_of(address)))
-		return err_set(err, ERR_USAGE, "the sender given with %s has control characters", option);
+		return err_set(err, ERR_USAGE, "the sender given with %s has control characters",
+		    option);
 	result = address_parse(&list, span_of(address), ADDRESS_ONE | ADDRESS_NULL, err);
 	if (result == 0)
 		result = envelope_set_sender(&job->envelope, &list.items[0], err);
@@ -92,7 +93,8 @@ job_load_config(struct job *job, struct err *err)
 int
 job_choose_account(struct job *job, struct err *err)
 {
-	return config_account(&job->config, job->account_name, job->envelope.sender, &job->account, err);
+	return config_account(&job->config, job->account_name, job->envelope.sender, &job->account,
+	    err);
 }
 
 void
@@ -129,11 +131,15 @@ who_calls(struct buf *login, struct buf *full_name)
 	buf_add(full_name, user->pw_gecos, strcspn(user->pw_gecos, ","));
 }
 
-/* Who the message is from, as a missing From header tells it: the sender, unless that is the null sender. */
+/*
+ * Who the message is from, as a missing From header tells it: the sender, unless that is the null
+ * sender.
+ */
 static const char *
 from_address(const struct job *job)
 {
-	return job->envelope.sender[0] != '\0' && !job->sender_apart ? job->envelope.sender : job->author.sender;
+	return job->envelope.sender[0] != '\0' && !job->sender_apart ? job->envelope.sender :
+								       job->author.sender;
 }
 
 static const char *
@@ -144,7 +150,10 @@ from_name(const struct job *job, const struct buf *gecos)
 	return job->account->full_name != NULL ? job->account->full_name : gecos->data;
 }
 
-/* The right side of a Message-ID: the sender's domain, for this host's name may mean nothing to anyone. */
+/*
+ * The right side of a Message-ID: the sender's domain, for this host's name may mean nothing to
+ * anyone.
+ */
 static void
 add_id_domain(const char *from, struct buf *out)
 {
@@ -173,7 +182,7 @@ complete_message(struct job *job, const struct buf *gecos, struct err *err)
 		.unique = unique.data,
 	};
 	result = buf_ok(&unique) ? message_complete(&job->message, &defaults, err) :
-	    err_sys(err, ERR_SYSTEM, "no random numbers");
+				   err_sys(err, ERR_SYSTEM, "no random numbers");
 	buf_release(&domain);
 	buf_release(&unique);
 	return result;
@@ -186,7 +195,8 @@ lacks_from(const struct message *message)
 	struct span header = { message->header.data, message->header.len };
 	struct header_field from;
 
-	return resent_newest(header).len > 0 || !header_find(header, "From", &from) || span_trim(from.body).len == 0;
+	return resent_newest(header).len > 0 || !header_find(header, "From", &from) ||
+	    span_trim(from.body).len == 0;
 }
 
 /* Asking the password database costs more than all else that is done to a small message. */
@@ -195,7 +205,8 @@ needs_caller(const struct job *job, bool complete)
 {
 	if (account_address(job->account) == NULL)
 		return true;
-	return complete && job->full_name == NULL && job->account->full_name == NULL && lacks_from(&job->message);
+	return complete && job->full_name == NULL && job->account->full_name == NULL &&
+	    lacks_from(&job->message);
 }
 
 int

@@ -5,15 +5,22 @@
 
 #include "base/text.h"
 
-/* Code points that must not reach a terminal as they are, above ASCII; and U+2028 and U+2029, which end lines in JavaScript. */
+/*
+ * Code points that must not reach a terminal as they are, above ASCII; and U+2028 and U+2029, which
+ * end lines in JavaScript.
+ */
 static bool
 is_hidden(uint32_t point)
 {
 	return (point >= 0x80 && point < 0xa0) || point == 0x200e || point == 0x200f ||
-	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff;
+	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
+	    point == 0xfeff;
 }
 
-/* The code point of a valid sequence of two or three octets; longer ones are never hidden, and 0 here. */
+/*
+ * The code point of a valid sequence of two or three octets; longer ones are never hidden, and 0
+ * here.
+ */
 static uint32_t
 code_point(const char *text, unsigned length)
 {

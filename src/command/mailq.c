@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mailq as Postfix prints it, for people who know that, and for scripts: check_mailq, logwatch and many others read the
- * status characters, the columns and the last line.
+ * mailq as Postfix prints it, for people who know that, and for scripts: check_mailq, logwatch and
+ * many others read the status characters, the columns and the last line.
  */
 #include <string.h>
 #include <time.h>
@@ -9,10 +9,10 @@
 #include "command/queue.h"
 #include "command/view.h"
 #include "command/walk.h"
-#include "queue/open.h"
+#include "store/open.h"
 
 enum {
-	REASON_END = 76,	/* reasons end in this column, where they are short enough */
+	REASON_END = 76, /* reasons end in this column, where they are short enough */
 	REASON_MAX = 3 * ERR_TEXT_MAX,
 };
 
@@ -22,11 +22,14 @@ struct mailq {
 	uint64_t octets;
 	unsigned long messages;
 	unsigned long unusable;
-	struct buf reason, last;	/* of a recipient, and of the one before it */
+	struct buf reason, last; /* of a recipient, and of the one before it */
 	struct buf shown;
 };
 
-/* An id has ten characters, and room for one that tells its state; nothing but a person changes '!'. */
+/*
+ * An id has ten characters, and room for one that tells its state; nothing but a person changes
+ * '!'.
+ */
 static char
 status_character(const struct item *item)
 {
@@ -44,16 +47,18 @@ status_character(const struct item *item)
 static void
 print_sender(FILE *out, const struct item *item)
 {
-	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char days[] = "SunMonTueWedThuFriSat",
+			  months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	time_t when = (time_t)(item->queued_ms / 1000);
 	struct tm tm = { 0 };
 
 	if (localtime_r(&when, &tm) == NULL)
 		gmtime_r(&(time_t){ 0 }, &tm);
 	fprintf(out, "%s%c %7llu %.3s %.3s %2d %02d:%02d:%02d  ", item->id, status_character(item),
-	    (unsigned long long)item->size, days + 3 * tm.tm_wday, months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec);
-	view_print_text(out, item->envelope.sender[0] != '\0' ? item->envelope.sender : "MAILER-DAEMON");
+	    (unsigned long long)item->size, days + 3 * tm.tm_wday, months + 3 * tm.tm_mon,
+	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	view_print_text(out,
+	    item->envelope.sender[0] != '\0' ? item->envelope.sender : "MAILER-DAEMON");
 	fputc('\n', out);
 }
 
@@ -67,15 +72,16 @@ print_reason(struct mailq *mailq)
 		return;
 	buf_clear(&mailq->shown);
 	view_add(&mailq->shown, (struct span){ reason->data, reason->len });
-	fprintf(mailq->out, "%*s(%s)\n", mailq->shown.len < REASON_END ? (int)(REASON_END - mailq->shown.len) : 0, "",
+	fprintf(mailq->out, "%*s(%s)\n",
+	    mailq->shown.len < REASON_END ? (int)(REASON_END - mailq->shown.len) : 0, "",
 	    mailq->shown.data);
 	buf_clear(&mailq->last);
 	buf_add(&mailq->last, reason->data, reason->len);
 }
 
 /*
- * Those who wait without a reason come first, or they would seem to have that of the one before them.  Returns true where
- * others are left.
+ * Those who wait without a reason come first, or they would seem to have that of the one before
+ * them.  Returns true where others are left.
  */
 static bool
 print_recipients(struct mailq *mailq, const struct item *item, bool with_reason)
@@ -104,7 +110,8 @@ static void
 print_message(struct mailq *mailq, const struct item *item)
 {
 	if (mailq->messages++ == 0)
-		fputs("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n", mailq->out);
+		fputs("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n",
+		    mailq->out);
 	else
 		fputc('\n', mailq->out);
 	mailq->octets += item->size;
@@ -149,12 +156,14 @@ print_end(const struct mailq *mailq)
 	if (mailq->messages == 0)
 		fputs("Mail queue is empty\n", mailq->out);
 	else
-		fprintf(mailq->out, "\n-- %llu Kbytes in %lu Request%s.\n", (unsigned long long)(mailq->octets / 1024),
-		    mailq->messages, mailq->messages == 1 ? "" : "s");
+		fprintf(mailq->out, "\n-- %llu Kbytes in %lu Request%s.\n",
+		    (unsigned long long)(mailq->octets / 1024), mailq->messages,
+		    mailq->messages == 1 ? "" : "s");
 	/* Not on standard output: it is no line that Postfix has. */
 	if (mailq->unusable > 0)
-		fprintf(stderr, "sendoff: %lu file%s in %s that cannot be used: sendoff queue list\n", mailq->unusable,
-		    mailq->unusable == 1 ? "" : "s", mailq->store->path);
+		fprintf(stderr,
+		    "sendoff: %lu file%s in %s that cannot be used: sendoff queue list\n",
+		    mailq->unusable, mailq->unusable == 1 ? "" : "s", mailq->store->path);
 }
 
 static int
@@ -193,7 +202,9 @@ mailq_print(FILE *out, const char *config_path, struct err *err)
 	if (none)
 		err_clear(err);
 	if (none || missing)
-		result = fputs("Mail queue is empty\n", out) == EOF ? err_sys(err, ERR_IO, "cannot write to standard output") : 0;
+		result = fputs("Mail queue is empty\n", out) == EOF ?
+		    err_sys(err, ERR_IO, "cannot write to standard output") :
+		    0;
 	else if (result == 0)
 		result = print_queue(out, &store, err);
 	store_close(&store);

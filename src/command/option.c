@@ -5,8 +5,8 @@
 #include <strings.h>
 
 enum {
-	INTERVAL_MAX_MS = 2000000000,	/* of -qTIME: 23 days */
-	PERSISTENT_MS = 60000,		/* -qp without a time */
+	INTERVAL_MAX_MS = 2000000000, /* of -qTIME: 23 days */
+	PERSISTENT_MS = 60000,        /* -qp without a time */
 };
 
 /* A word of a fixed set, and what it stands for. */
@@ -39,13 +39,21 @@ static int
 apply_mode(struct options *options, const char *value, struct err *err)
 {
 	static const struct word modes[] = {
-		{ "m", MODE_DELIVER }, { "s", MODE_SMTP }, { "p", MODE_LIST_QUEUE }, { "i", MODE_ALIASES },
-		{ "v", MODE_VERIFY }, { "d", MODE_DAEMON }, { "D", MODE_DAEMON }, { NULL, 0 },
+		{ "m", MODE_DELIVER },
+		{ "s", MODE_SMTP },
+		{ "p", MODE_LIST_QUEUE },
+		{ "i", MODE_ALIASES },
+		{ "v", MODE_VERIFY },
+		{ "d", MODE_DAEMON },
+		{ "D", MODE_DAEMON },
+		{ NULL, 0 },
 	};
 	int mode = look_up(modes, span_of(value), span_is);
 
 	if (mode < 0)
-		return err_set(err, ERR_USAGE, "-b%s is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd", value);
+		return err_set(err, ERR_USAGE,
+		    "-b%s is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd",
+		    value);
 	options->mode = (enum sendmail_mode)mode;
 	return 0;
 }
@@ -88,8 +96,11 @@ int
 option_notify(const char *option, const char *value, unsigned *notify, struct err *err)
 {
 	static const struct word words[] = {
-		{ "never", NOTIFY_NEVER }, { "success", NOTIFY_SUCCESS }, { "failure", NOTIFY_FAILURE },
-		{ "delay", NOTIFY_DELAY }, { NULL, 0 },
+		{ "never", NOTIFY_NEVER },
+		{ "success", NOTIFY_SUCCESS },
+		{ "failure", NOTIFY_FAILURE },
+		{ "delay", NOTIFY_DELAY },
+		{ NULL, 0 },
 	};
 	struct span rest = span_of(value);
 
@@ -98,8 +109,9 @@ option_notify(const char *option, const char *value, unsigned *notify, struct er
 		int word = look_up(words, span_trim(span_cut(&rest, ',')), span_is_nocase);
 
 		if (word < 0)
-			return err_set(err, ERR_USAGE, "%s takes never, or a list of success, failure and delay, not %s", option,
-			    value);
+			return err_set(err, ERR_USAGE,
+			    "%s takes never, or a list of success, failure and delay, not %s",
+			    option, value);
 		*notify |= (unsigned)word;
 	} while (rest.len > 0);
 	if ((*notify & NOTIFY_NEVER) != 0 && *notify != NOTIFY_NEVER)
@@ -116,7 +128,8 @@ apply_notify(struct options *options, const char *value, struct err *err)
 static int
 apply_return(struct options *options, const char *value, struct err *err)
 {
-	static const struct word words[] = { { "full", RETURN_FULL }, { "hdrs", RETURN_HEADERS }, { NULL, 0 } };
+	static const struct word words[] = { { "full", RETURN_FULL }, { "hdrs", RETURN_HEADERS },
+		{ NULL, 0 } };
 	int word = look_up(words, span_of(value), span_is_nocase);
 
 	if (word < 0)
@@ -130,7 +143,8 @@ apply_envid(struct options *options, const char *value, struct err *err)
 {
 	/* RFC 3461 section 4.4 */
 	if (strlen(value) > 100 || value[0] == '\0' || span_has_control(span_of(value)))
-		return err_set(err, ERR_USAGE, "-V takes an envelope id of 1 to 100 printable characters");
+		return err_set(err, ERR_USAGE,
+		    "-V takes an envelope id of 1 to 100 printable characters");
 	options->envid = value;
 	return 0;
 }
@@ -160,7 +174,8 @@ unit_ms(char unit)
 	static const struct {
 		char letter;
 		int64_t ms;
-	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 }, { 'w', 604800000 } };
+	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 },
+		{ 'w', 604800000 } };
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		if (units[i].letter == unit)
@@ -168,7 +183,10 @@ unit_ms(char unit)
 	return 0;
 }
 
-/* "1h30m", "15": sendmail's times, where a number without unit means minutes.  -1: it is none, or above INTERVAL_MAX_MS. */
+/*
+ * "1h30m", "15": sendmail's times, where a number without unit means minutes.  -1: it is none, or
+ * above INTERVAL_MAX_MS.
+ */
 static int64_t
 parse_interval(const char *text)
 {
@@ -195,9 +213,11 @@ refuse_queue(const char *value, struct err *err)
 	char letter = value[value[0] == '!'];
 
 	if (letter == 'Q' || letter == 'G')
-		return err_set(err, ERR_USAGE, "-q%s: this program has neither quarantine nor queue groups", value);
+		return err_set(err, ERR_USAGE,
+		    "-q%s: this program has neither quarantine nor queue groups", value);
 	err_set(err, ERR_USAGE, "-q%s makes no sense", value);
-	return err_hint(err, "-q tries all queued mail once, -q15m keeps running, -qf is -q in the foreground; "
+	return err_hint(err,
+	    "-q tries all queued mail once, -q15m keeps running, -qf is -q in the foreground; "
 	    "-qI, -qR and -qS choose by id, recipient and sender");
 }
 
@@ -210,7 +230,9 @@ add_selector(struct options *options, const char *value, struct err *err)
 
 	if (options->selector_count == SELECTORS_MAX)
 		return err_set(err, ERR_USAGE, "more than %d times -qI, -qR or -qS", SELECTORS_MAX);
-	selector->kind = *letter == 'I' ? SELECT_ID_PART : *letter == 'R' ? SELECT_RECIPIENT : SELECT_SENDER;
+	selector->kind = *letter == 'I' ? SELECT_ID_PART :
+	    *letter == 'R'              ? SELECT_RECIPIENT :
+					  SELECT_SENDER;
 	selector->is_not = value[0] == '!';
 	selector->text = letter[1] != '\0' ? letter + 1 : NULL;
 	options->selector_count++;
@@ -222,7 +244,9 @@ static int
 set_interval(struct options *options, const char *value, struct err *err)
 {
 	const char *time = value + (value[0] == 'f' || value[0] == 'p');
-	int64_t interval_ms = time[0] != '\0' ? parse_interval(time) : value[0] == 'p' ? PERSISTENT_MS : 0;
+	int64_t interval_ms = time[0] != '\0' ? parse_interval(time) :
+	    value[0] == 'p'                   ? PERSISTENT_MS :
+						0;
 
 	if (interval_ms < 0)
 		return refuse_queue(value, err);
@@ -248,8 +272,12 @@ static int
 apply_errors(struct options *options, const char *value, struct err *err)
 {
 	static const struct word words[] = {
-		{ "p", ERRORS_PRINT }, { "q", ERRORS_QUIET }, { "m", ERRORS_MAIL }, { "w", ERRORS_MAIL },
-		{ "e", ERRORS_MAIL_ZERO }, { NULL, 0 },
+		{ "p", ERRORS_PRINT },
+		{ "q", ERRORS_QUIET },
+		{ "m", ERRORS_MAIL },
+		{ "w", ERRORS_MAIL },
+		{ "e", ERRORS_MAIL_ZERO },
+		{ NULL, 0 },
 	};
 	int word = look_up(words, span_of(value), span_is);
 
@@ -264,7 +292,11 @@ static int
 apply_old_option(struct options *options, const char *value, struct err *err)
 {
 	static const struct word words[] = {
-		{ "di", WHEN_NOW }, { "db", WHEN_BACKGROUND }, { "dq", WHEN_QUEUE }, { "dd", WHEN_QUEUE }, { NULL, 0 },
+		{ "di", WHEN_NOW },
+		{ "db", WHEN_BACKGROUND },
+		{ "dq", WHEN_QUEUE },
+		{ "dd", WHEN_QUEUE },
+		{ NULL, 0 },
 	};
 	int when = look_up(words, span_of(value), span_is);
 
@@ -300,29 +332,40 @@ refuse_file(struct options *options, const char *value, struct err *err)
 {
 	(void)options;
 	(void)value;
-	err_set(err, ERR_USAGE, "no option of sendmail's names a file here: -C, -D and -X are refused");
-	return err_hint(err, "another configuration: sendoff -C FILE as first argument, or the environment's SENDOFF_CONFIG");
+	err_set(err, ERR_USAGE,
+	    "no option of sendmail's names a file here: -C, -D and -X are refused");
+	return err_hint(err,
+	    "another configuration: sendoff -C FILE as first argument, or the environment's SENDOFF_CONFIG");
 }
 
 static const struct option_row rows[] = {
-	{ 't', NULL, ARITY_NONE, NULL, "take the recipients from To, Cc and Bcc too", apply_headers },
-	{ 'f', NULL, ARITY_ARGUMENT, "ADDRESS", "envelope sender; '' or '<>' is the null sender", apply_sender },
+	{ 't', NULL, ARITY_NONE, NULL, "take the recipients from To, Cc and Bcc too",
+	    apply_headers },
+	{ 'f', NULL, ARITY_ARGUMENT, "ADDRESS", "envelope sender; '' or '<>' is the null sender",
+	    apply_sender },
 	{ 'r', NULL, ARITY_ARGUMENT, "ADDRESS", "the same as -f", apply_sender },
-	{ 'F', NULL, ARITY_ARGUMENT, "NAME", "full name for a From header that is added", apply_full_name },
+	{ 'F', NULL, ARITY_ARGUMENT, "NAME", "full name for a From header that is added",
+	    apply_full_name },
 	{ 'a', "account", ARITY_ARGUMENT, "NAME", "the account to use", apply_account },
-	{ 'i', NULL, ARITY_NONE, NULL, "a line with only a dot does not end the message on a terminal", apply_dot },
-	{ 'B', NULL, ARITY_ARGUMENT, "TYPE", "7BIT or 8BITMIME: a hint, the message itself decides", apply_body },
-	{ 'N', NULL, ARITY_ARGUMENT, "WHEN", "delivery reports: never, or success,failure,delay", apply_notify },
+	{ 'i', NULL, ARITY_NONE, NULL,
+	    "a line with only a dot does not end the message on a terminal", apply_dot },
+	{ 'B', NULL, ARITY_ARGUMENT, "TYPE", "7BIT or 8BITMIME: a hint, the message itself decides",
+	    apply_body },
+	{ 'N', NULL, ARITY_ARGUMENT, "WHEN", "delivery reports: never, or success,failure,delay",
+	    apply_notify },
 	{ 'R', NULL, ARITY_ARGUMENT, "WHAT", "what a report returns: full or hdrs", apply_return },
 	{ 'V', NULL, ARITY_ARGUMENT, "ENVID", "envelope id for delivery reports", apply_envid },
-	{ 'b', NULL, ARITY_ARGUMENT, "MODE", "m: deliver; v: show where to; p: list queue; i: nothing; s, d: not here",
-	    apply_mode },
-	{ 'q', NULL, ARITY_ATTACHED, "TIME", "try queued mail, once or every TIME; f: foreground; I, R, S TEXT: which",
+	{ 'b', NULL, ARITY_ARGUMENT, "MODE",
+	    "m: deliver; v: show where to; p: list queue; i: nothing; s, d: not here", apply_mode },
+	{ 'q', NULL, ARITY_ATTACHED, "TIME",
+	    "try queued mail, once or every TIME; f: foreground; I, R, S TEXT: which",
 	    apply_queue },
-	{ 'o', NULL, ARITY_ARGUMENT, "OPTION", "i: as -i; di, db, dq: now, in the background, queue; eX: as -e",
-	    apply_old_option },
-	{ 'e', NULL, ARITY_ARGUMENT, "MODE", "errors: p print (default), q exit status only; m, w, e by mail", apply_errors },
-	{ 'v', NULL, ARITY_NONE, NULL, "show the SMTP dialogue on standard error, without secrets", apply_verbose },
+	{ 'o', NULL, ARITY_ARGUMENT, "OPTION",
+	    "i: as -i; di, db, dq: now, in the background, queue; eX: as -e", apply_old_option },
+	{ 'e', NULL, ARITY_ARGUMENT, "MODE",
+	    "errors: p print (default), q exit status only; m, w, e by mail", apply_errors },
+	{ 'v', NULL, ARITY_NONE, NULL, "show the SMTP dialogue on standard error, without secrets",
+	    apply_verbose },
 	{ 0, "help", ARITY_NONE, NULL, "show this help", apply_help },
 	{ 0, "version", ARITY_NONE, NULL, "show the version", apply_version },
 	{ 'C', NULL, ARITY_ARGUMENT, "FILE", NULL, refuse_file },
@@ -396,7 +439,8 @@ parse_long(struct options *options, const char *word, struct words *words, struc
 	if (row == NULL)
 		return err_set(err, ERR_USAGE, "unknown option --%.*s", (int)name.len, name.data);
 	if (row->arity == ARITY_NONE)
-		return has_value ? err_set(err, ERR_USAGE, "--%s takes no value", row->name) : apply(options, row, "", err);
+		return has_value ? err_set(err, ERR_USAGE, "--%s takes no value", row->name) :
+				   apply(options, row, "", err);
 	if (has_value)
 		return apply(options, row, rest.data, err);
 	if (words->next == words->end)
@@ -419,7 +463,10 @@ complete_selector(struct options *options, struct words *words, struct err *err)
 	return 0;
 }
 
-/* "-ti", "-fx", "-f x": letters until one takes what is left of the word, or the next word, as its argument. */
+/*
+ * "-ti", "-fx", "-f x": letters until one takes what is left of the word, or the next word, as its
+ * argument.
+ */
 static int
 parse_cluster(struct options *options, const char *word, struct words *words, struct err *err)
 {
@@ -427,15 +474,19 @@ parse_cluster(struct options *options, const char *word, struct words *words, st
 		const struct option_row *row = find_letter(*p);
 
 		if (row == NULL)
-			return err_set(err, ERR_USAGE, ascii_is_control(*p) || is_8bit(*p) ? "unknown option" :
-			    "unknown option -%c", *p);
+			return err_set(err, ERR_USAGE,
+			    ascii_is_control(*p) || is_8bit(*p) ? "unknown option" :
+								  "unknown option -%c",
+			    *p);
 		if (row->arity == ARITY_NONE) {
 			if (apply(options, row, "", err) < 0)
 				return -1;
 			continue;
 		}
 		if (row->arity == ARITY_ATTACHED || p[1] != '\0')
-			return apply(options, row, p + 1, err) < 0 ? -1 : complete_selector(options, words, err);
+			return apply(options, row, p + 1, err) < 0 ?
+			    -1 :
+			    complete_selector(options, words, err);
 		if (words->next == words->end)
 			return err_set(err, ERR_USAGE, "-%c needs an argument", *p);
 		return apply(options, row, *words->next++, err);
@@ -443,7 +494,10 @@ parse_cluster(struct options *options, const char *word, struct words *words, st
 	return 0;
 }
 
-/* Where the program is called by its own name, its caller is no stranger: the first argument may name a file. */
+/*
+ * Where the program is called by its own name, its caller is no stranger: the first argument may
+ * name a file.
+ */
 static int
 parse_config(struct options *options, struct words *words, struct err *err)
 {
@@ -468,9 +522,12 @@ check_operands(const struct options *options, struct err *err)
 {
 	for (size_t i = 0; i < options->operand_count; i++)
 		if (options->operands[i][0] == '-') {
-			err_set(err, ERR_USAGE, i > 0 ? "the option %s stands behind a recipient" : "%s is no recipient",
+			err_set(err, ERR_USAGE,
+			    i > 0 ? "the option %s stands behind a recipient" :
+				    "%s is no recipient",
 			    options->operands[i]);
-			return err_hint(err, "options come first; if it is a recipient, write -- before the recipients");
+			return err_hint(err,
+			    "options come first; if it is a recipient, write -- before the recipients");
 		}
 	return 0;
 }
@@ -493,7 +550,8 @@ options_parse(struct options *options, int argc, char **argv, bool own_name, str
 		ended = strcmp(word, "--") == 0;
 		if (ended)
 			break;
-		if (word[1] == '-' ? parse_long(options, word, &words, err) < 0 : parse_cluster(options, word, &words, err) < 0)
+		if (word[1] == '-' ? parse_long(options, word, &words, err) < 0 :
+				     parse_cluster(options, word, &words, err) < 0)
 			return -1;
 	}
 	options->operands = words.next;

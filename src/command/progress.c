@@ -9,16 +9,17 @@
 #include "base/text.h"
 
 enum {
-	BAR = 40,		/* characters; fewer where the terminal is narrow */
-	BAR_MIN = 10,		/* a shorter one tells nothing */
-	COLUMNS = 80,		/* where the terminal does not know */
-	PATIENCE_MS = 1000,	/* what is faster needs no line */
+	BAR = 40,           /* characters; fewer where the terminal is narrow */
+	BAR_MIN = 10,       /* a shorter one tells nothing */
+	COLUMNS = 80,       /* where the terminal does not know */
+	PATIENCE_MS = 1000, /* what is faster needs no line */
 	EVERY_MS = 200,
 };
 
 /*
- * The characters that a line can have, asked for each time: windows change.  What wraps stays: a return does not go back over
- * it.  The last column is left alone, for some terminals wrap as soon as it is full.
+ * The characters that a line can have, asked for each time: windows change.  What wraps stays: a
+ * return does not go back over it.  The last column is left alone, for some terminals wrap as soon
+ * as it is full.
  */
 static size_t
 room(const struct progress *p)
@@ -41,7 +42,9 @@ add_bar(struct buf *line, uint64_t done, uint64_t total, size_t len)
 	buf_adds(line, "] ");
 }
 
-/* As much as there is room for: bar, percentage and sizes; without the bar; the percentage alone. */
+/*
+ * As much as there is room for: bar, percentage and sizes; without the bar; the percentage alone.
+ */
 static void
 add_line(struct buf *line, const struct progress *p, size_t columns)
 {

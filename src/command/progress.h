@@ -16,11 +16,11 @@
 #include "net/stream.h"
 
 struct progress {
-	FILE *out;		/* borrowed */
-	uint64_t total, done;	/* octets of content */
-	int64_t began_ms, drawn_ms;	/* on clock_ms()'s scale; 0: not yet */
-	size_t width;		/* characters of the line that stands there */
-	struct stream_watch watch;	/* for smtp_open() */
+	FILE *out;                  /* borrowed */
+	uint64_t total, done;       /* octets of content */
+	int64_t began_ms, drawn_ms; /* on clock_ms()'s scale; 0: not yet */
+	size_t width;               /* characters of the line that stands there */
+	struct stream_watch watch;  /* for smtp_open() */
 };
 
 void progress_init(struct progress *progress, FILE *out, uint64_t total);

@@ -9,7 +9,7 @@
 #include "command/queue_call.h"
 #include "command/view.h"
 #include "command/walk.h"
-#include "queue/breaker.h"
+#include "delivery/breaker.h"
 
 enum { NAME_MAX_LEN = 8192 };
 
@@ -18,7 +18,7 @@ struct numbers {
 	unsigned long messages[VIEW_STATES];
 	unsigned long in_doubt, files;
 	uint64_t octets;
-	int64_t oldest_ms;	/* since 1970; 0: there is no message */
+	int64_t oldest_ms; /* since 1970; 0: there is no message */
 };
 
 static bool
@@ -68,7 +68,10 @@ print_number(FILE *out, const char *name, const char *what, uint64_t number)
 	fprintf(out, "%s %" PRIu64 "\n", name, number);
 }
 
-/* A label's value: backslash, quotation mark and line end are escaped, and all else is printable UTF-8. */
+/*
+ * A label's value: backslash, quotation mark and line end are escaped, and all else is printable
+ * UTF-8.
+ */
 static void
 print_label(FILE *out, const char *name, const char *value)
 {
@@ -92,19 +95,22 @@ print_queue(FILE *out, const struct numbers *n)
 
 	print_head(out, "sendoff_queue_messages", "Messages in the queue.");
 	for (int state = 0; state < VIEW_STATES; state++)
-		fprintf(out, "sendoff_queue_messages{state=\"%s\"} %lu\n", view_state_name((enum view_state)state),
-		    n->messages[state]);
-	print_number(out, "sendoff_queue_octets", "Octets of all messages in the queue.", n->octets);
+		fprintf(out, "sendoff_queue_messages{state=\"%s\"} %lu\n",
+		    view_state_name((enum view_state)state), n->messages[state]);
+	print_number(out, "sendoff_queue_octets", "Octets of all messages in the queue.",
+	    n->octets);
 	print_number(out, "sendoff_queue_oldest_seconds", "Age of the oldest message in the queue.",
 	    age_ms > 0 ? (uint64_t)age_ms / 1000 : 0);
-	print_number(out, "sendoff_queue_in_doubt", "Messages that may have been delivered, and are tried again.",
-	    n->in_doubt);
-	print_number(out, "sendoff_queue_unusable_files", "Files in the queue that are foreign or damaged.", n->files);
+	print_number(out, "sendoff_queue_in_doubt",
+	    "Messages that may have been delivered, and are tried again.", n->in_doubt);
+	print_number(out, "sendoff_queue_unusable_files",
+	    "Files in the queue that are foreign or damaged.", n->files);
 }
 
 /* What all processes leave alone for a while: the breaker of that name. */
 static void
-print_pause(FILE *out, struct queue_call *call, const struct account *account, const char *breaker, const char *server)
+print_pause(FILE *out, struct queue_call *call, const struct account *account, const char *breaker,
+    const char *server)
 {
 	struct breaker b;
 
@@ -114,7 +120,8 @@ print_pause(FILE *out, struct queue_call *call, const struct account *account, c
 	print_label(out, "account", account->name);
 	fputc(',', out);
 	print_label(out, "server", server);
-	fprintf(out, "} %d\n", breaker_is_open(&b, call->now_ms, account->retry_max_s, call->config.stamp));
+	fprintf(out, "} %d\n",
+	    breaker_is_open(&b, call->now_ms, account->retry_max_s, call->config.stamp));
 	breaker_release(&b);
 }
 
@@ -124,7 +131,8 @@ named_before(const struct account *account, size_t server)
 	const struct server *s = &account->servers[server];
 
 	for (size_t i = 0; i < server; i++)
-		if (strcmp(account->servers[i].host, s->host) == 0 && account->servers[i].port == s->port)
+		if (strcmp(account->servers[i].host, s->host) == 0 &&
+		    account->servers[i].port == s->port)
 			return true;
 	return false;
 }
@@ -156,7 +164,8 @@ print_pauses(FILE *out, struct queue_call *call)
 {
 	if (call->missing || call->config.count == 0)
 		return;
-	print_head(out, "sendoff_paused", "1 where a server, or an account's login, failed and is left alone for now.");
+	print_head(out, "sendoff_paused",
+	    "1 where a server, or an account's login, failed and is left alone for now.");
 	for (size_t i = 0; i < call->config.count; i++)
 		print_account(out, call, &call->config.accounts[i]);
 }
@@ -167,7 +176,8 @@ prometheus_print(struct queue_call *call, struct err *err)
 	struct numbers n = { .call = call };
 
 	if (!call->missing &&
-	    (walk_messages(&call->store, step, &n, err) < 0 || walk_foreign(&call->store, count_foreign, &n, err) < 0))
+	    (walk_messages(&call->store, step, &n, err) < 0 ||
+		walk_foreign(&call->store, count_foreign, &n, err) < 0))
 		return -1;
 	print_queue(call->out, &n);
 	print_pauses(call->out, call);

@@ -7,16 +7,19 @@
 #include "command/queue_call.h"
 #include "command/report.h"
 #include "command/view.h"
-#include "queue/open.h"
+#include "store/open.h"
 
 static const struct queue_row rows[] = {
 	{ "list", QUEUE_NONE, QUEUE_JSON | QUEUE_PROMETHEUS, "what waits, and why", queue_list },
-	{ "show", QUEUE_ONE, QUEUE_JSON | QUEUE_MESSAGE, "all that is known of a message", queue_show },
+	{ "show", QUEUE_ONE, QUEUE_JSON | QUEUE_MESSAGE, "all that is known of a message",
+	    queue_show },
 	{ "flush", QUEUE_ANY, QUEUE_VERBOSE, "try messages now", queue_flush },
 	{ "hold", QUEUE_SOME, QUEUE_VERBOSE, "keep messages, and do not try them", queue_hold },
 	{ "release", QUEUE_SOME, QUEUE_VERBOSE, "try them again in their turn", queue_release },
-	{ "retry", QUEUE_SOME, QUEUE_VERBOSE, "forget that messages failed, and try them now", queue_retry },
-	{ "remove", QUEUE_SOME, QUEUE_VERBOSE, "drop messages: nobody gets them, nobody is told", queue_remove },
+	{ "retry", QUEUE_SOME, QUEUE_VERBOSE, "forget that messages failed, and try them now",
+	    queue_retry },
+	{ "remove", QUEUE_SOME, QUEUE_VERBOSE, "drop messages: nobody gets them, nobody is told",
+	    queue_remove },
 };
 
 static const struct queue_option_row options[] = {
@@ -92,14 +95,17 @@ static int
 add_option(struct queue_call *call, const char *text, struct err *err)
 {
 	for (size_t i = 0; queue_option_row(i) != NULL; i++)
-		if (strcmp(queue_option_row(i)->text, text) == 0 && (call->row->options & queue_option_row(i)->option) != 0) {
+		if (strcmp(queue_option_row(i)->text, text) == 0 &&
+		    (call->row->options & queue_option_row(i)->option) != 0) {
 			call->options |= queue_option_row(i)->option;
 			return 0;
 		}
 	return err_set(err, ERR_USAGE, "sendoff queue %s has no option %s", call->row->name, text);
 }
 
-/* Options may stand anywhere, for no id begins with a hyphen.  Ids are moved to the front of argv. */
+/*
+ * Options may stand anywhere, for no id begins with a hyphen.  Ids are moved to the front of argv.
+ */
 static int
 read_words(struct queue_call *call, int argc, char **argv, struct err *err)
 {
@@ -124,13 +130,19 @@ check_words(const struct queue_call *call, struct err *err)
 		return err_set(err, ERR_USAGE, "sendoff queue %s takes one option at a time", name);
 	switch (call->row->operands) {
 	case QUEUE_NONE:
-		return call->id_count == 0 ? 0 : err_set(err, ERR_USAGE, "sendoff queue %s takes no ids", name);
+		return call->id_count == 0 ?
+		    0 :
+		    err_set(err, ERR_USAGE, "sendoff queue %s takes no ids", name);
 	case QUEUE_ONE:
-		return call->id_count == 1 && !call->all ? 0 : err_set(err, ERR_USAGE, "sendoff queue %s takes one id", name);
+		return call->id_count == 1 && !call->all ?
+		    0 :
+		    err_set(err, ERR_USAGE, "sendoff queue %s takes one id", name);
 	case QUEUE_ANY:
 		return 0;
 	default:
-		return call->id_count > 0 ? 0 : err_set(err, ERR_USAGE, "sendoff queue %s needs ids, or ALL", name);
+		return call->id_count > 0 ?
+		    0 :
+		    err_set(err, ERR_USAGE, "sendoff queue %s needs ids, or ALL", name);
 	}
 }
 
@@ -160,7 +172,8 @@ queue_command(const char *config_path, int argc, char **argv, struct err *err)
 	};
 	int result = -1;
 
-	if (find_row(&call, argc, argv, err) < 0 || read_words(&call, argc, argv, err) < 0 || check_words(&call, err) < 0)
+	if (find_row(&call, argc, argv, err) < 0 || read_words(&call, argc, argv, err) < 0 ||
+	    check_words(&call, err) < 0)
 		return -1;
 	/* What sends must not die of a reader that went away. */
 	if (call.row->operands == QUEUE_NONE || call.row->operands == QUEUE_ONE)

@@ -11,21 +11,29 @@
 
 #include "base/err.h"
 
-/* `sendoff [-C FILE] queue COMMAND …`: argv begins with the word behind "queue".  Prints to standard output. */
+/*
+ * `sendoff [-C FILE] queue COMMAND …`: argv begins with the word behind "queue".  Prints to
+ * standard output.
+ */
 int queue_command(const char *config_path, int argc, char **argv, struct err *err);
 
-/* mailq and -bp, in Postfix's format (which scripts read).  Errors: those of config_load() and store_open(). */
+/*
+ * mailq and -bp, in Postfix's format (which scripts read).  Errors: those of config_load() and
+ * store_open().
+ */
 int mailq_print(FILE *out, const char *config_path, struct err *err);
 
-/* The commands and their options: one row each, for --help, the manual's check and the completions. */
+/*
+ * The commands and their options: one row each, for --help, the manual's check and the completions.
+ */
 enum queue_operands {
-	QUEUE_NONE,		/* takes no ids */
-	QUEUE_ONE,		/* one */
-	QUEUE_ANY,		/* any number; none at all means every message that is not held */
-	QUEUE_SOME,		/* at least one, or ALL */
+	QUEUE_NONE, /* takes no ids */
+	QUEUE_ONE,  /* one */
+	QUEUE_ANY,  /* any number; none at all means every message that is not held */
+	QUEUE_SOME, /* at least one, or ALL */
 };
 
-enum queue_option {		/* or'ed */
+enum queue_option { /* or'ed */
 	QUEUE_JSON = 1,
 	QUEUE_PROMETHEUS = 2,
 	QUEUE_MESSAGE = 4,
@@ -38,13 +46,13 @@ struct queue_row {
 	const char *name;
 	enum queue_operands operands;
 	unsigned options;
-	const char *what;	/* one line */
+	const char *what; /* one line */
 	int (*run)(struct queue_call *call, struct err *err);
 };
 
 struct queue_option_row {
 	enum queue_option option;
-	const char *text;	/* as it is written */
+	const char *text; /* as it is written */
 	const char *what;
 };
 

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What people do to messages: hold, release, remove.  Every id is tried; the first failure gives the exit status.
+ * What people do to messages: hold, release, remove.  Every id is tried; the first failure gives
+ * the exit status.
  */
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "command/queue_call.h"
 #include "command/walk.h"
-#include "queue/record.h"
+#include "store/record.h"
 
 /* What is done to each message. */
 struct act {
 	struct queue_call *call;
 	/* To one that is locked by us; 0 or -1. */
 	int (*apply)(struct act *act, struct item *item, struct err *err);
-	const char *done;	/* for -v */
-	unsigned long count;	/* how many it was done to */
-	struct err first;	/* the first failure's kind */
+	const char *done;    /* for -v */
+	unsigned long count; /* how many it was done to */
+	struct err first;    /* the first failure's kind */
 };
 
 static int
@@ -62,7 +63,10 @@ act_on_each(void *arg, const char *id)
 	return true;
 }
 
-/* All that was named; what went wrong has been said, unless err's sentence is filled.  Ids with which it did are dropped. */
+/*
+ * All that was named; what went wrong has been said, unless err's sentence is filled.  Ids with
+ * which it did are dropped.
+ */
 static int
 act_on_all(struct act *act, struct err *err)
 {

@@ -9,26 +9,27 @@
 
 #include "command/queue.h"
 #include "config/account.h"
-#include "queue/item.h"
-#include "queue/store.h"
+#include "store/item.h"
+#include "store/store.h"
 
 struct queue_call {
 	FILE *out;
-	const char *config_path;	/* -C, or NULL */
+	const char *config_path; /* -C, or NULL */
 	const struct queue_row *row;
-	unsigned options;		/* enum queue_option, or'ed */
-	char **ids;			/* as they were given; none of them need be one */
+	unsigned options; /* enum queue_option, or'ed */
+	char **ids;       /* as they were given; none of them need be one */
 	size_t id_count;
-	bool all;			/* ALL is among them */
-	struct config config;		/* empty where there is none */
+	bool all;             /* ALL is among them */
+	struct config config; /* empty where there is none */
 	struct store store;
-	bool missing;			/* there is no queue yet; the store is closed */
-	int64_t now_ms;			/* since 1970 */
+	bool missing;   /* there is no queue yet; the store is closed */
+	int64_t now_ms; /* since 1970 */
 };
 
 /*
- * The commands.  They return 0, or -1 with the error filled; or, where all has been said already, with an error whose
- * sentence is empty and whose kind gives the exit status: that of the first failure.
+ * The commands.  They return 0, or -1 with the error filled; or, where all has been said already,
+ * with an error whose sentence is empty and whose kind gives the exit status: that of the first
+ * failure.
  */
 int queue_list(struct queue_call *call, struct err *err);
 int queue_show(struct queue_call *call, struct err *err);
@@ -43,12 +44,21 @@ int prometheus_print(struct queue_call *call, struct err *err);
 
 struct json;
 
-/* The members of the message's object that list and show share, recipients first; `all`: also those who have it. */
+/*
+ * The members of the message's object that list and show share, recipients first; `all`: also those
+ * who have it.
+ */
 void queue_json_members(struct json *json, const struct item *item, bool all);
 
-/* Fills err for a message that could not be opened or taken: STORE_GONE, STORE_BUSY; the store has filled it else.  -1. */
+/*
+ * Fills err for a message that could not be opened or taken: STORE_GONE, STORE_BUSY; the store has
+ * filled it else.  -1.
+ */
 int queue_cannot(enum store_result result, const char *id, struct err *err);
-/* The same for text that need be no id: false where there can be no such message, and err is filled. */
+/*
+ * The same for text that need be no id: false where there can be no such message, and err is
+ * filled.
+ */
 bool queue_check_id(struct queue_call *call, const char *id, struct err *err);
 
 /* Fills err for a message that is not to be sent yet.  Always -1. */

@@ -8,20 +8,20 @@
 #include "command/report.h"
 #include "command/transcript.h"
 #include "command/view.h"
-#include "queue/run.h"
-#include "queue/runner.h"
+#include "delivery/run.h"
+#include "submission/runner.h"
 
 enum {
-	NAMED_MAX = 3,			/* recipients in one line */
+	NAMED_MAX = 3, /* recipients in one line */
 	TEXT_MAX = 3 * ERR_TEXT_MAX,
 };
 
 struct flush {
 	struct queue_call *call;
-	char **ids;			/* what is to be tried, where ids were given */
+	char **ids; /* what is to be tried, where ids were given */
 	size_t id_count;
-	unsigned long told;		/* lines, as far as this process printed them */
-	struct err first;		/* the first failure's kind */
+	unsigned long told; /* lines, as far as this process printed them */
+	struct err first;   /* the first failure's kind */
 };
 
 int
@@ -54,7 +54,8 @@ queue_start_runner(const struct queue_call *call, struct err *first)
 
 /* Those of that outcome, after the words; the number of them. */
 static size_t
-print_recipients(FILE *out, const char *words, const struct transaction *tx, enum outcome_state state)
+print_recipients(FILE *out, const char *words, const struct transaction *tx,
+    enum outcome_state state)
 {
 	size_t count = 0;
 
@@ -99,7 +100,8 @@ print_outcome(FILE *out, const struct attempt *attempt)
 	const struct err *failure = first_failure(tx);
 
 	if (attempt->notice != NOTICE_NONE)
-		fputs(failure == NULL ? "the sender was told" : "the sender could not be told", out);
+		fputs(failure == NULL ? "the sender was told" : "the sender could not be told",
+		    out);
 	else if (print_recipients(out, "sent to ", tx, OUTCOME_ACCEPTED) > 0)
 		print_recipients(out, "; not sent to ", tx, OUTCOME_FAILED);
 	else
@@ -172,16 +174,18 @@ print_end(struct flush *flush, const struct run_result *result)
 	FILE *out = flush->call->out;
 
 	if (result->waiting > 0)
-		fprintf(out, "%lu message%s not tried: the server cannot be used now\n", result->waiting,
-		    plural(result->waiting));
+		fprintf(out, "%lu message%s not tried: the server cannot be used now\n",
+		    result->waiting, plural(result->waiting));
 	if (result->busy > 0)
-		fprintf(out, "%lu message%s not tried: another process works on %s\n", result->busy, plural(result->busy),
-		    result->busy == 1 ? "it" : "them");
+		fprintf(out, "%lu message%s not tried: another process works on %s\n", result->busy,
+		    plural(result->busy), result->busy == 1 ? "it" : "them");
 	/* Of those that were named; the others, which are held or failed, are meant to stay. */
 	if (flush->id_count > 0 && result->idle > 0 && flush->told == 0)
-		fprintf(out, "%lu message%s not tried: everybody left was refused, and there is no sender to tell\n", result->idle,
-		    plural(result->idle));
-	else if (result->removed + result->tried + result->waiting + result->busy == 0 && flush->told == 0)
+		fprintf(out,
+		    "%lu message%s not tried: everybody left was refused, and there is no sender to tell\n",
+		    result->idle, plural(result->idle));
+	else if (result->removed + result->tried + result->waiting + result->busy == 0 &&
+	    flush->told == 0)
 		fputs("nothing to send\n", out);
 }
 

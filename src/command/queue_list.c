@@ -8,12 +8,12 @@
 #include "command/view.h"
 #include "command/walk.h"
 
-enum { TEXT_MAX = 3 * ERR_TEXT_MAX };	/* octets of a reason */
+enum { TEXT_MAX = 3 * ERR_TEXT_MAX }; /* octets of a reason */
 
 struct list {
 	struct queue_call *call;
 	struct unusable unusable;
-	unsigned long messages, files;	/* files: those that cannot be used */
+	unsigned long messages, files; /* files: those that cannot be used */
 	uint64_t octets;
 	struct buf text;
 };
@@ -80,7 +80,10 @@ json_notify(struct json *json, unsigned notify)
 		unsigned flag;
 		const char *name;
 	} words[] = {
-		{ NOTIFY_NEVER, "never" }, { NOTIFY_SUCCESS, "success" }, { NOTIFY_FAILURE, "failure" }, { NOTIFY_DELAY, "delay" },
+		{ NOTIFY_NEVER, "never" },
+		{ NOTIFY_SUCCESS, "success" },
+		{ NOTIFY_FAILURE, "failure" },
+		{ NOTIFY_DELAY, "delay" },
 	};
 
 	json_begin(json, "notify", '[');
@@ -120,7 +123,8 @@ queue_json_members(struct json *json, const struct item *item, bool all)
 	json_number(json, "arrival_time", item->queued_ms / 1000);
 	json_number(json, "message_size", (int64_t)item->size);
 	json_bool(json, "forced_expire", false);
-	json_text(json, "sender", item->envelope.sender[0] != '\0' ? item->envelope.sender : "MAILER-DAEMON");
+	json_text(json, "sender",
+	    item->envelope.sender[0] != '\0' ? item->envelope.sender : "MAILER-DAEMON");
 	json_recipients(json, item, all);
 	json_text(json, "account", item->account);
 	json_number(json, "uid", (int64_t)item->uid);
@@ -280,11 +284,12 @@ print_sum(struct list *list)
 	} else {
 		buf_clear(&list->text);
 		view_size(list->octets, &list->text);
-		fprintf(out, "\n%lu message%s, %s octets", list->messages, list->messages == 1 ? "" : "s", list->text.data);
+		fprintf(out, "\n%lu message%s, %s octets", list->messages,
+		    list->messages == 1 ? "" : "s", list->text.data);
 	}
 	if (list->files > 0)
-		fprintf(out, "; %lu file%s in %s cannot be used", list->files, list->files == 1 ? "" : "s",
-		    list->call->store.path);
+		fprintf(out, "; %lu file%s in %s cannot be used", list->files,
+		    list->files == 1 ? "" : "s", list->call->store.path);
 	fputc('\n', out);
 }
 

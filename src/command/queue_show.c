@@ -11,7 +11,7 @@
 #include "command/view.h"
 #include "format/header.h"
 
-enum { TEXT_MAX = 3 * ERR_TEXT_MAX };	/* octets of a reason */
+enum { TEXT_MAX = 3 * ERR_TEXT_MAX }; /* octets of a reason */
 
 static struct span
 header_of(const struct item *item)
@@ -62,9 +62,11 @@ print_state(FILE *out, const struct item *item, int64_t now_ms)
 	if (item->failed && item->note.len > 0)
 		print_line(out, "note", item->note.data);
 	if (item->in_doubt)
-		print_line(out, "in doubt", "an attempt ended without an answer: another may deliver it twice");
+		print_line(out, "in doubt",
+		    "an attempt ended without an answer: another may deliver it twice");
 	if (item->notice_in_doubt != NOTICE_NONE)
-		print_line(out, "in doubt", "telling the sender ended without an answer: he may be told twice");
+		print_line(out, "in doubt",
+		    "telling the sender ended without an answer: he may be told twice");
 	buf_release(&text);
 }
 
@@ -135,7 +137,8 @@ print_envelope(FILE *out, const struct item *item, int64_t now_ms)
 	fprintf(out, "%" PRIu64 "\n", item->uid);
 	print_dsn(out, &item->envelope);
 	print_requests(out, &item->envelope.requests);
-	print_line(out, "sender", item->envelope.sender[0] != '\0' ? item->envelope.sender : "<> (the null sender)");
+	print_line(out, "sender",
+	    item->envelope.sender[0] != '\0' ? item->envelope.sender : "<> (the null sender)");
 	buf_release(&id);
 }
 
@@ -163,7 +166,8 @@ print_recipient(FILE *out, const struct item *item, size_t i)
 		fputs(", given as ", out);
 		view_print_text(out, recipient->original);
 	}
-	fprintf(out, ": %s%s\n", view_recipient_state_name(r->state), r->err.in_doubt ? ", in doubt" : "");
+	fprintf(out, ": %s%s\n", view_recipient_state_name(r->state),
+	    r->err.in_doubt ? ", in doubt" : "");
 	if (r->err.kind == ERR_NONE)
 		return;
 	fputs("            ", out);
@@ -266,7 +270,8 @@ queue_show(struct queue_call *call, struct err *err)
 	else if ((call->options & QUEUE_MESSAGE) != 0)
 		status = content_print(call->out, &item.message, err);
 	else
-		status = (call->options & QUEUE_JSON) != 0 ? print_json(call, &item) : print_item(call, &item);
+		status = (call->options & QUEUE_JSON) != 0 ? print_json(call, &item) :
+							     print_item(call, &item);
 	item_release(&item);
 	return status;
 }

@@ -25,7 +25,8 @@ id_behind(struct span reply, const char *words)
 		return id;
 	at += strlen(words);
 	id.data = at;
-	while (at + id.len < reply.data + reply.len && strchr(" \t\r\n<>()[];,", at[id.len]) == NULL && at[id.len] != '\0')
+	while (at + id.len < reply.data + reply.len &&
+	    strchr(" \t\r\n<>()[];,", at[id.len]) == NULL && at[id.len] != '\0')
 		id.len++;
 	return id;
 }
@@ -51,17 +52,18 @@ receipt_server_id(struct span reply)
 		const char *words;
 		bool behind;
 	} forms[] = {
-		{ "queued as ", true },			/* Postfix, OpenSMTPD's filters, GMX */
-		{ " id=", true },			/* Exim, GMX */
-		{ "Message Queued (", true },		/* Haraka */
-		{ " Message accepted for", false },	/* Sendmail, OpenSMTPD */
-		{ " - gsmtp", false },			/* Gmail */
-		{ "250 Ok ", true },			/* Amazon */
+		{ "queued as ", true },             /* Postfix, OpenSMTPD's filters, GMX */
+		{ " id=", true },                   /* Exim, GMX */
+		{ "Message Queued (", true },       /* Haraka */
+		{ " Message accepted for", false }, /* Sendmail, OpenSMTPD */
+		{ " - gsmtp", false },              /* Gmail */
+		{ "250 Ok ", true },                /* Amazon */
 	};
 	struct span id = { "", 0 };
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && id.len == 0; i++)
-		id = forms[i].behind ? id_behind(reply, forms[i].words) : id_before(reply, forms[i].words);
+		id = forms[i].behind ? id_behind(reply, forms[i].words) :
+				       id_before(reply, forms[i].words);
 	while (id.len > 0 && id.data[id.len - 1] == '.')
 		id.len--;
 	return id;
@@ -125,7 +127,8 @@ add_recipient(struct buf *out, const struct submission *s, size_t i)
 		const struct buf *reply = &s->delivery.tx.acceptance;
 
 		add_buf(out, "reply", reply);
-		add_line(out, "server-queue-id", receipt_server_id((struct span){ reply->data, reply->len }));
+		add_line(out, "server-queue-id",
+		    receipt_server_id((struct span){ reply->data, reply->len }));
 	} else {
 		add_buf(out, "error", &outcome->err.what);
 		add_buf(out, "reply", &outcome->err.reply);

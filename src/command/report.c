@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "command/view.h"
 
-enum { NAMED_MAX = 20 };	/* addresses in one line of the log */
+enum { NAMED_MAX = 20 }; /* addresses in one line of the log */
 
 static void
 print_lines(FILE *out, const char *label, const struct buf *text)
@@ -46,9 +46,13 @@ report_error(FILE *out, const char *account, const struct err *err)
 	buf_release(&shown);
 }
 
-/* The addresses of that fate, with the words before them, separated by ", "; nothing where there are none. */
+/*
+ * The addresses of that fate, with the words before them, separated by ", "; nothing where there
+ * are none.
+ */
 static void
-print_addresses(FILE *out, const char *words, const struct delivery *d, enum outcome_state state, bool in_doubt)
+print_addresses(FILE *out, const char *words, const struct delivery *d, enum outcome_state state,
+    bool in_doubt)
 {
 	for (size_t i = 0; i < d->tx.envelope->count; i++) {
 		const struct outcome *outcome = &d->tx.outcomes[i];
@@ -82,11 +86,15 @@ print_fate(FILE *out, const struct delivery *d)
 	if (transaction_count(&d->tx, OUTCOME_ACCEPTED) > 0) {
 		print_addresses(out, "  message: sent to ", d, OUTCOME_ACCEPTED, false);
 		print_addresses(out, "; not sent to ", d, OUTCOME_FAILED, false);
-		print_addresses(out, "; in doubt (no clear answer came after the whole message) for ", d, OUTCOME_FAILED, true);
+		print_addresses(out,
+		    "; in doubt (no clear answer came after the whole message) for ", d,
+		    OUTCOME_FAILED, true);
 		fputc('\n', out);
 	} else if (any_in_doubt(d)) {
-		fputs("  message: in doubt: no clear answer came after the whole message, so that it may have been delivered; "
-		    "sending it again may deliver it twice\n", out);
+		fputs(
+		    "  message: in doubt: no clear answer came after the whole message, so that it may have been delivered; "
+		    "sending it again may deliver it twice\n",
+		    out);
 	} else if (err_is_temporary(delivery_verdict(d)) && !cannot_hold(d)) {
 		fputs("  message: not sent and not queued: send it again later\n", out);
 	} else {
@@ -102,9 +110,11 @@ print_kept(FILE *out, const struct submission *s)
 
 	view_time(s->item.not_before_ms, &when);
 	if (s->hold)
-		fprintf(out, "queued as %s, and held until: sendoff queue release %s\n", s->item.id, s->item.id);
+		fprintf(out, "queued as %s, and held until: sendoff queue release %s\n", s->item.id,
+		    s->item.id);
 	else
-		fprintf(out, "queued as %s, to be sent at %s%s; it needs a run of the queue then: the runner waits for it\n",
+		fprintf(out,
+		    "queued as %s, to be sent at %s%s; it needs a run of the queue then: the runner waits for it\n",
 		    s->item.id, when.data, s->tried ? ": the server cannot hold it" : "");
 	buf_release(&when);
 }
@@ -127,7 +137,8 @@ print_queued(FILE *out, const struct submission *s)
 	}
 	if (s->item.next_ms > 0 && localtime_r(&next, &local) != NULL)
 		strftime(when, sizeof(when), "%H:%M", &local);
-	fprintf(out, "  message: queued as %s (next try %s): sendoff queue show %s\n", s->item.id, when, s->item.id);
+	fprintf(out, "  message: queued as %s (next try %s): sendoff queue show %s\n", s->item.id,
+	    when, s->item.id);
 }
 
 /* Whole sessions fail for everybody in the same words: those are said once. */
@@ -216,7 +227,8 @@ main_error(const struct delivery *d)
 	enum err_kind verdict = delivery_verdict(d);
 
 	for (size_t i = 0; i < d->tx.envelope->count; i++)
-		if (d->tx.outcomes[i].state == OUTCOME_FAILED && d->tx.outcomes[i].err.kind == verdict)
+		if (d->tx.outcomes[i].state == OUTCOME_FAILED &&
+		    d->tx.outcomes[i].err.kind == verdict)
 			return &d->tx.outcomes[i].err;
 	return NULL;
 }
@@ -247,7 +259,8 @@ result_word(const struct delivery *d)
 }
 
 static void
-log_message(struct buf *line, const struct account *account, const struct envelope *envelope, const struct message *message)
+log_message(struct buf *line, const struct account *account, const struct envelope *envelope,
+    const struct message *message)
 {
 	struct buf id = BUF_INIT(1000);
 
@@ -301,7 +314,10 @@ log_line(const struct account *account, int priority, const struct buf *line)
 		return;
 	err_init(&err);
 	if (log_file(account->log_file, line->data, &err) < 0) {
-		/* The message goes its way all the same, and some callers take any octet for a failure. */
+		/*
+		 * The message goes its way all the same, and some callers take any octet for a
+		 * failure.
+		 */
 		report_log_error(&err);
 		if (isatty(STDERR_FILENO))
 			report_error(stderr, NULL, &err);
@@ -316,7 +332,9 @@ submission_word(const struct submission *s)
 	case FATE_SENT:
 		return "sent";
 	case FATE_QUEUED:
-		return s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0 ? "partly" : "queued";
+		return s->tried && transaction_count(&s->delivery.tx, OUTCOME_ACCEPTED) > 0 ?
+		    "partly" :
+		    "queued";
 	default:
 		return s->tried ? result_word(&s->delivery) : "failed";
 	}
@@ -328,7 +346,9 @@ submission_priority(const struct submission *s)
 {
 	if (s->fate == FATE_SENT || !s->tried)
 		return LOG_INFO;
-	return s->fate == FATE_QUEUED && err_is_temporary(delivery_verdict(&s->delivery)) ? LOG_NOTICE : LOG_ERR;
+	return s->fate == FATE_QUEUED && err_is_temporary(delivery_verdict(&s->delivery)) ?
+	    LOG_NOTICE :
+	    LOG_ERR;
 }
 
 void
@@ -351,7 +371,9 @@ report_log_submission(const struct account *account, const struct submission *s)
 static const char *
 notice_word(enum notice notice)
 {
-	return notice == NOTICE_FAILED ? "failed" : notice == NOTICE_DELAYED ? "delayed" : "relayed";
+	return notice == NOTICE_FAILED ? "failed" :
+	    notice == NOTICE_DELAYED   ? "delayed" :
+					 "relayed";
 }
 
 void
@@ -372,7 +394,8 @@ report_attempt(void *arg, const struct attempt *attempt)
 		log_field(&line, "notice", notice_word(attempt->notice));
 	if (attempt->repeats)
 		log_field(&line, "possible_duplicate", "yes");
-	log_message(&line, attempt->account, attempt->delivery->tx.envelope, attempt->delivery->tx.message);
+	log_message(&line, attempt->account, attempt->delivery->tx.envelope,
+	    attempt->delivery->tx.message);
 	log_delivery(&line, attempt->delivery);
 	log_line(attempt->account, well ? LOG_INFO : LOG_NOTICE, &line);
 	buf_release(&line);

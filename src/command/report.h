@@ -9,9 +9,9 @@
 
 #include "base/err.h"
 #include "config/account.h"
+#include "delivery/run.h"
 #include "message/message.h"
-#include "queue/run.h"
-#include "queue/submit.h"
+#include "submission/submit.h"
 
 /*
  * One failure:
@@ -28,8 +28,9 @@ void report_error(FILE *out, const char *account, const struct err *err);
 void report_submission(FILE *out, const struct account *account, const struct submission *s);
 
 /*
- * One line to the log for a new message, for an attempt of a run, for a queue file or runner in trouble, and for a failure
- * before there was a message.  That the log file cannot be written is told in syslog.
+ * One line to the log for a new message, for an attempt of a run, for a queue file or runner in
+ * trouble, and for a failure before there was a message.  That the log file cannot be written is
+ * told in syslog.
  */
 void report_log_submission(const struct account *account, const struct submission *s);
 void report_attempt(void *arg, const struct attempt *attempt);

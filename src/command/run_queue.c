@@ -5,12 +5,13 @@
 
 #include "command/report.h"
 #include "command/transcript.h"
-#include "queue/open.h"
-#include "queue/runner.h"
+#include "store/open.h"
+#include "submission/runner.h"
 
 /* Once, while the caller waits. */
 static int
-run_here(struct store *store, const struct config *config, const struct run_options *options, struct err *err)
+run_here(struct store *store, const struct config *config, const struct run_options *options,
+    struct err *err)
 {
 	struct run_result result;
 
@@ -43,8 +44,11 @@ run_open(const struct options *options, struct store *store, const struct config
 {
 	const struct run_options run = {
 		.now = true,
-		.selection = { .selectors = options->selectors, .selector_count = options->selector_count },
-		.watch = { .attempt = report_attempt, .trouble = report_trouble, .stream = dialogue },
+		.selection = { .selectors = options->selectors,
+		    .selector_count = options->selector_count },
+		.watch = { .attempt = report_attempt,
+		    .trouble = report_trouble,
+		    .stream = dialogue },
 	};
 	const struct runner runner = {
 		.queue_path = config->queue_dir,
@@ -56,7 +60,8 @@ run_open(const struct options *options, struct store *store, const struct config
 		return stay(options, &runner, err);
 	if (store->dir < 0)
 		return 0;
-	return options->foreground || options->verbose ? run_here(store, config, &run, err) : runner_run(&runner, &run, err);
+	return options->foreground || options->verbose ? run_here(store, config, &run, err) :
+							 runner_run(&runner, &run, err);
 }
 
 int
@@ -71,9 +76,11 @@ run_queue(const struct options *options, struct err *err)
 	transcript_init(&transcript, stderr);
 	result = queue_open(&store, options->config, &config, &missing, err);
 	if (result == 0 && config.count == 0)
-		result = err_set(err, ERR_CONFIG, "there is no configuration to run the queue with");
+		result = err_set(err, ERR_CONFIG,
+		    "there is no configuration to run the queue with");
 	if (result == 0)
-		result = run_open(options, &store, &config, options->verbose ? &transcript.watch : NULL, err);
+		result = run_open(options, &store, &config,
+		    options->verbose ? &transcript.watch : NULL, err);
 	transcript_release(&transcript);
 	store_close(&store);
 	config_release(&config);

@@ -9,8 +9,8 @@
 #include "command/option.h"
 
 /*
- * -q once, behind the caller's back; -qf while he waits; -qTIME again and again, in a process of its own, or with -qf in this
- * one.  Errors: those of queue_open(), run_once() and runner_stay().
+ * -q once, behind the caller's back; -qf while he waits; -qTIME again and again, in a process of
+ * its own, or with -qf in this one.  Errors: those of queue_open(), run_once() and runner_stay().
  */
 int run_queue(const struct options *options, struct err *err);
 

@@ -28,7 +28,7 @@ struct send {
 	struct send_draft draft;
 	struct edit edit;
 	struct once once;
-	bool told;		/* what became of it is known */
+	bool told; /* what became of it is known */
 };
 
 /* Nothing is to be sent: what there is shall be seen. */
@@ -88,7 +88,8 @@ take_base_sender(struct send *send, struct err *err)
 	struct err ignored;
 	int result = 0;
 
-	if (send->job.envelope.sender != NULL || !header_find((struct span){ header->data, header->len }, "From", &from))
+	if (send->job.envelope.sender != NULL ||
+	    !header_find((struct span){ header->data, header->len }, "From", &from))
 		return 0;
 	err_init(&ignored);
 	if (address_parse(&list, from.body, 0, &ignored) == 0 && list.count > 0)
@@ -110,7 +111,8 @@ read_base(struct send *send, const struct spool_place *place, struct err *err)
 	if (message_recipients(&send->draft.base, &job->envelope, err) < 0)
 		return -1;
 	if (job->envelope.count == 0 && send->options.output == NULL)
-		return err_set(err, ERR_NO_RECIPIENT, "nobody to send to: no recipient in To, Cc or Bcc");
+		return err_set(err, ERR_NO_RECIPIENT,
+		    "nobody to send to: no recipient in To, Cc or Bcc");
 	return 0;
 }
 
@@ -137,7 +139,8 @@ prompt(const struct send *send)
 {
 	if (!send->draft.reads_stdin || !isatty(STDIN_FILENO) || send->options.quiet)
 		return;
-	fputs("Type the text; Ctrl-D on a line of its own ends it (--edit opens an editor).\n", stderr);
+	fputs("Type the text; Ctrl-D on a line of its own ends it (--edit opens an editor).\n",
+	    stderr);
 }
 
 static void
@@ -217,11 +220,14 @@ repeat(const struct send *send, struct err *err)
 
 	view_time(key->begun_ms, &when);
 	if (key->status != 0) {
-		err_set(err, err_kind_for(key->status), "the key \"%s\" was used at %s, and not everybody got the message: "
-		    "nothing is tried again", send->options.key, when.data);
+		err_set(err, err_kind_for(key->status),
+		    "the key \"%s\" was used at %s, and not everybody got the message: "
+		    "nothing is tried again",
+		    send->options.key, when.data);
 		result = err_hint(err, "the receipt tells why; to try it again, give another key");
 	} else if (isatty(STDERR_FILENO) && !send->options.quiet) {
-		fprintf(stderr, "sent already, at %s, with this key: %s\n", when.data, key->message_id.data);
+		fprintf(stderr, "sent already, at %s, with this key: %s\n", when.data,
+		    key->message_id.data);
 	}
 	buf_release(&when);
 	return result;
@@ -290,7 +296,8 @@ fill_job(struct send *send, const char *config_path)
 	job->verbose = o->verbose;
 	job->quiet = o->quiet;
 	job->tells_success = true;
-	job->shows_progress = !o->quiet && !o->verbose && isatty(STDERR_FILENO) && !terminal_is_dumb();
+	job->shows_progress = !o->quiet && !o->verbose && isatty(STDERR_FILENO) &&
+	    !terminal_is_dumb();
 	job->patient = o->receipt || o->json;
 	job->no_queue = o->no_queue;
 	job->not_before_ms = o->not_before_ms;

@@ -11,12 +11,13 @@
 
 #include "command/send_part.h"
 
-enum { FIELD_MAX = 1024 * 1024 };	/* octets of a header: what is more is no header */
+enum { FIELD_MAX = 1024 * 1024 }; /* octets of a header: what is more is no header */
 
 void
 send_draft_init(struct send_draft *draft, struct send_options *options)
 {
-	*draft = (struct send_draft){ .options = options, .compose = { .text_fd = -1, .html_fd = -1 } };
+	*draft = (struct send_draft){ .options = options,
+		.compose = { .text_fd = -1, .html_fd = -1 } };
 	buf_init(&draft->to, FIELD_MAX);
 	buf_init(&draft->cc, FIELD_MAX);
 	buf_init(&draft->in_reply_to, FIELD_MAX);
@@ -42,8 +43,8 @@ send_draft_release(struct send_draft *draft)
 bool
 send_draft_wants_stdin(const struct send_options *options)
 {
-	if (options->raw || options->body != NULL || options->body_file != NULL || options->html_file != NULL ||
-	    (options->text_file != NULL && !options->html))
+	if (options->raw || options->body != NULL || options->body_file != NULL ||
+	    options->html_file != NULL || (options->text_file != NULL && !options->html))
 		return false;
 	for (size_t i = 0; i < options->part_count; i++)
 		if (send_path_is_stdin(options->parts[i].path))
@@ -51,7 +52,9 @@ send_draft_wants_stdin(const struct send_options *options)
 	return true;
 }
 
-/* Opens a file with text, a FIFO without waiting for its writer; standard input stays what it is. */
+/*
+ * Opens a file with text, a FIFO without waiting for its writer; standard input stays what it is.
+ */
 static int
 open_text(struct send_draft *draft, const char *path, int *fd, struct err *err)
 {
@@ -81,7 +84,8 @@ set_html_dir(struct send_draft *draft, const char *path, struct err *err)
 	if (slash == NULL)
 		draft->html_dir = strdup(".");
 	else
-		draft->html_dir = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+		draft->html_dir = slash == path ? strdup("/") :
+						  strndup(path, (size_t)(slash - path));
 	draft->compose.html_dir = draft->html_dir;
 	return draft->html_dir != NULL ? 0 : err_memory(err);
 }
@@ -107,7 +111,10 @@ open_body(struct send_draft *draft, struct err *err)
 	return 0;
 }
 
-/* All are open: in whichever order their writers come, none waits for another file to be opened first. */
+/*
+ * All are open: in whichever order their writers come, none waits for another file to be opened
+ * first.
+ */
 static int
 wait_for_writers(const struct send_draft *draft, struct err *err)
 {
@@ -118,7 +125,8 @@ wait_for_writers(const struct send_draft *draft, struct err *err)
 		do
 			result = poll(&pollfd, 1, -1);
 		while (result < 0 && errno == EINTR);
-		if (result < 0 || flags < 0 || fcntl(draft->files[i], F_SETFL, flags & ~O_NONBLOCK) < 0)
+		if (result < 0 || flags < 0 ||
+		    fcntl(draft->files[i], F_SETFL, flags & ~O_NONBLOCK) < 0)
 			return err_sys(err, ERR_NO_INPUT, "cannot read %s", draft->paths[i]);
 	}
 	return 0;
@@ -131,10 +139,12 @@ open_texts(struct send_draft *draft, struct err *err)
 
 	if (open_body(draft, err) < 0)
 		return -1;
-	if (o->text_file != NULL && open_text(draft, o->text_file, &draft->compose.text_fd, err) < 0)
+	if (o->text_file != NULL &&
+	    open_text(draft, o->text_file, &draft->compose.text_fd, err) < 0)
 		return -1;
-	if (o->html_file != NULL && (open_text(draft, o->html_file, &draft->compose.html_fd, err) < 0 ||
-	    set_html_dir(draft, o->html_file, err) < 0))
+	if (o->html_file != NULL &&
+	    (open_text(draft, o->html_file, &draft->compose.html_fd, err) < 0 ||
+		set_html_dir(draft, o->html_file, err) < 0))
 		return -1;
 	return wait_for_writers(draft, err);
 }
@@ -151,10 +161,14 @@ add_ids(struct buf *out, const char *option, const char *text, struct err *err)
 
 		if (word.len == 0)
 			continue;
-		if (memchr(word.data + !bare, '<', word.len - !bare) != NULL || span_has_control(word) || span_is(word, "<>") ||
-		    (bare ? memchr(word.data, '>', word.len) != NULL : word.data[word.len - 1] != '>'))
-			return err_set(err, ERR_USAGE, "%s takes Message-IDs, as <1234@example.org>", option);
-		buf_addf(out, "%s%s%.*s%s", out->len > 0 ? " " : "", bare ? "<" : "", (int)word.len, word.data, bare ? ">" : "");
+		if (memchr(word.data + !bare, '<', word.len - !bare) != NULL ||
+		    span_has_control(word) || span_is(word, "<>") ||
+		    (bare ? memchr(word.data, '>', word.len) != NULL :
+			    word.data[word.len - 1] != '>'))
+			return err_set(err, ERR_USAGE,
+			    "%s takes Message-IDs, as <1234@example.org>", option);
+		buf_addf(out, "%s%s%.*s%s", out->len > 0 ? " " : "", bare ? "<" : "", (int)word.len,
+		    word.data, bare ? ">" : "");
 	}
 	return 0;
 }
@@ -165,7 +179,8 @@ set_thread(struct send_draft *draft, struct err *err)
 	const struct send_options *o = draft->options;
 	const char *references = o->references != NULL ? o->references : o->in_reply_to;
 
-	if (o->in_reply_to != NULL && add_ids(&draft->in_reply_to, "--in-reply-to", o->in_reply_to, err) < 0)
+	if (o->in_reply_to != NULL &&
+	    add_ids(&draft->in_reply_to, "--in-reply-to", o->in_reply_to, err) < 0)
 		return -1;
 	/* RFC 5322 section 3.6.4 */
 	if (references != NULL && add_ids(&draft->references, "--references", references, err) < 0)
@@ -234,12 +249,14 @@ is_base_alone(const struct send_draft *draft)
 {
 	const struct compose *c = &draft->compose;
 
-	return c->base != NULL && c->part_count == 0 && c->subject == NULL && c->from == NULL && c->reply_to == NULL &&
-	    c->headers == NULL && c->priority == 0 && draft->in_reply_to.len == 0 && draft->references.len == 0;
+	return c->base != NULL && c->part_count == 0 && c->subject == NULL && c->from == NULL &&
+	    c->reply_to == NULL && c->headers == NULL && c->priority == 0 &&
+	    draft->in_reply_to.len == 0 && draft->references.len == 0;
 }
 
 int
-send_draft_make(struct send_draft *draft, const struct spool_place *place, struct message *message, struct err *err)
+send_draft_make(struct send_draft *draft, const struct spool_place *place, struct message *message,
+    struct err *err)
 {
 	if (!is_base_alone(draft))
 		return compose_message(&draft->compose, place, message, err);

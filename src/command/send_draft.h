@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From what was asked for to the message: files are opened, standard input is read, the message is made.
+ * From what was asked for to the message: files are opened, standard input is read, the message is
+ * made.
  *
- * Lifetime: send_draft_init(), send_draft_open(), send_draft_read_base(), send_draft_make(); send_draft_release(), which may
- * follow any of them.
+ * Lifetime: send_draft_init(), send_draft_open(), send_draft_read_base(), send_draft_make();
+ * send_draft_release(), which may follow any of them.
  */
 #ifndef SENDOFF_COMMAND_SEND_DRAFT_H
 #define SENDOFF_COMMAND_SEND_DRAFT_H
@@ -11,22 +12,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "command/send_option.h"
-#include "message/compose.h"
+#include "compose/compose.h"
 #include "message/message.h"
 
-enum { DRAFT_FILES = 3 };	/* text, HTML, and the text beside it */
+enum { DRAFT_FILES = 3 }; /* text, HTML, and the text beside it */
 
 struct send_draft {
-	struct send_options *options;	/* borrowed; its parts are opened */
+	struct send_options *options; /* borrowed; its parts are opened */
 	struct compose compose;
-	int files[DRAFT_FILES];		/* -1: none, or standard input */
-	const char *paths[DRAFT_FILES];	/* theirs; borrowed */
+	int files[DRAFT_FILES];         /* -1: none, or standard input */
+	const char *paths[DRAFT_FILES]; /* theirs; borrowed */
 	size_t file_count;
-	struct buf to, cc;		/* the lists as one */
+	struct buf to, cc; /* the lists as one */
 	struct buf in_reply_to, references;
 	char *html_dir;
 	struct message base;
-	bool reads_stdin;		/* the text is what a person may be typing */
+	bool reads_stdin; /* the text is what a person may be typing */
 };
 
 void send_draft_init(struct send_draft *draft, struct send_options *options);
@@ -42,12 +43,15 @@ bool send_draft_wants_stdin(const struct send_options *options);
 int send_draft_open(struct send_draft *draft, struct err *err);
 
 /* Reads the message that is the base.  Errors: those of message_read(). */
-int send_draft_read_base(struct send_draft *draft, const struct spool_place *place, struct err *err);
+int send_draft_read_base(struct send_draft *draft, const struct spool_place *place,
+    struct err *err);
 
 /*
- * Makes the message (message_init()ed): without Date and Message-ID, and without From where none was given.
+ * Makes the message (message_init()ed): without Date and Message-ID, and without From where none
+ * was given.
  * Errors: those of compose_message().
  */
-int send_draft_make(struct send_draft *draft, const struct spool_place *place, struct message *message, struct err *err);
+int send_draft_make(struct send_draft *draft, const struct spool_place *place,
+    struct message *message, struct err *err);
 
 #endif

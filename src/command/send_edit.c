@@ -19,10 +19,10 @@
 #include "format/header.h"
 
 enum {
-	TEXT_MAX = 64 * 1024 * 1024,	/* octets of the text */
-	FIELDS_MAX = 1024 * 1024,	/* … of headers */
+	TEXT_MAX = 64 * 1024 * 1024, /* octets of the text */
+	FIELDS_MAX = 1024 * 1024,    /* … of headers */
 	PIECE = 64 * 1024,
-	LINE_SHOWN = 100,		/* octets of a line that is no header */
+	LINE_SHOWN = 100, /* octets of a line that is no header */
 };
 
 void
@@ -141,14 +141,20 @@ write_file(struct edit *edit, const struct buf *content, struct err *err)
 
 /* The editor. */
 
-/* Where it can, the shell makes way for the editor: Ctrl-C would end a shell that waits, amid the editing. */
+/*
+ * Where it can, the shell makes way for the editor: Ctrl-C would end a shell that waits, amid the
+ * editing.
+ */
 static const char *
 way(const char *command)
 {
 	return strpbrk(command, "|&;<>()$`\\\"'*?[#~=%!{}\n") == NULL ? "exec " : "";
 }
 
-/* In the child: the shell, for the command may have arguments; its terminal is ours, also where our input is a pipe. */
+/*
+ * In the child: the shell, for the command may have arguments; its terminal is ours, also where our
+ * input is a pipe.
+ */
 static void
 become_editor(const char *path)
 {
@@ -187,7 +193,8 @@ run_editor(const char *path, struct err *err)
 		return err_sys(err, ERR_SYSTEM, "cannot start the editor");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return err_set(err, ERR_SYSTEM, "the editor (%s) failed: nothing is sent", editor_command());
+	return err_set(err, ERR_SYSTEM, "the editor (%s) failed: nothing is sent",
+	    editor_command());
 }
 
 static int
@@ -268,8 +275,8 @@ is_blank(struct span text)
 }
 
 /*
- * An empty line ends the headers.  Another one that is none is a slip: what stands below it, such as a Bcc, is not meant to be
- * read by all.
+ * An empty line ends the headers.  Another one that is none is a slip: what stands below it, such
+ * as a Bcc, is not meant to be read by all.
  */
 static int
 end_header(size_t len, struct span *body, struct err *err)
@@ -279,7 +286,8 @@ end_header(size_t len, struct span *body, struct err *err)
 	if (is_blank(line))
 		*body = rest;
 	else if (len > 0)
-		return err_set(err, ERR_USAGE, "\"%.*s\" is not a header: a name, a colon and a value are wanted",
+		return err_set(err, ERR_USAGE,
+		    "\"%.*s\" is not a header: a name, a colon and a value are wanted",
 		    (int)(line.len < LINE_SHOWN ? line.len : LINE_SHOWN), line.data);
 	return 0;
 }
@@ -292,7 +300,8 @@ take_all(struct edit *edit, struct span text, struct send_options *o, struct err
 
 	if (memchr(text.data, '\0', text.len) != NULL)
 		return err_set(err, ERR_MESSAGE, "the text has a NUL");
-	if (end_header(len, &body, err) < 0 || take_fields(edit, (struct span){ text.data, len }, o, err) < 0)
+	if (end_header(len, &body, err) < 0 ||
+	    take_fields(edit, (struct span){ text.data, len }, o, err) < 0)
 		return -1;
 	buf_add(&edit->text, body.data, body.len);
 	o->body = edit->text.data;
@@ -305,7 +314,8 @@ take_all(struct edit *edit, struct span text, struct send_options *o, struct err
 int
 edit_run(struct edit *edit, struct send_options *options, struct err *err)
 {
-	struct buf before = BUF_INIT(TEXT_MAX + FIELDS_MAX), after = BUF_INIT(TEXT_MAX + FIELDS_MAX);
+	struct buf before = BUF_INIT(TEXT_MAX + FIELDS_MAX),
+		   after = BUF_INIT(TEXT_MAX + FIELDS_MAX);
 	size_t fields_len;
 	bool has_text, unchanged;
 	int result = -1;
@@ -314,12 +324,15 @@ edit_run(struct edit *edit, struct send_options *options, struct err *err)
 	fields_len = before.len;
 	if (read_text(&before, options, err) == 0 && write_file(edit, &before, err) == 0 &&
 	    run_editor(edit->path, err) == 0 && read_back(edit, &after, err) == 0) {
-		has_text = !is_blank((struct span){ before.data + fields_len, before.len - fields_len });
-		unchanged = after.len == before.len && memcmp(after.data, before.data, after.len) == 0;
+		has_text = !is_blank((struct span){
+		    before.data + fields_len, before.len - fields_len });
+		unchanged = after.len == before.len &&
+		    memcmp(after.data, before.data, after.len) == 0;
 		if (is_blank((struct span){ after.data, after.len }) || (unchanged && !has_text))
 			result = 1;
 		else
-			result = take_all(edit, (struct span){ after.data, after.len }, options, err);
+			result = take_all(edit, (struct span){ after.data, after.len }, options,
+			    err);
 	}
 	buf_release(&before);
 	buf_release(&after);

@@ -8,7 +8,7 @@
 #include "command/report.h"
 #include "command/view.h"
 
-enum { CHUNK = 64 * 1024 };	/* octets of the body that are read at once */
+enum { CHUNK = 64 * 1024 }; /* octets of the body that are read at once */
 
 static void
 add_text(struct digest *d, const char *text)
@@ -26,8 +26,9 @@ add_envelope(struct digest *d, const struct job *job)
 	add_text(d, e->sender);
 	for (size_t i = 0; i < e->count; i++)
 		add_text(d, e->recipients[i].address);
-	buf_addf(&text, "%u %d %lld %d %d %d %d", e->notify, e->requests.require_tls, e->requests.deliver_by_s,
-	    e->requests.deliver_by_return, e->requests.has_priority, e->requests.priority, job->hold);
+	buf_addf(&text, "%u %d %lld %d %d %d %d", e->notify, e->requests.require_tls,
+	    e->requests.deliver_by_s, e->requests.deliver_by_return, e->requests.has_priority,
+	    e->requests.priority, job->hold);
 	add_text(d, text.data);
 	add_text(d, job->account->name);
 	buf_release(&text);
@@ -90,10 +91,13 @@ refuse_doubt(const struct once *once, const char *key, struct err *err)
 	struct buf when = BUF_INIT(64);
 
 	view_time(once->key.begun_ms, &when);
-	err_set(err, ERR_TEMPORARY, "the key \"%s\" is in doubt: it was used at %s for the message %s, and what became of it is "
-	    "not known", key, when.data, once->key.message_id.data);
+	err_set(err, ERR_TEMPORARY,
+	    "the key \"%s\" is in doubt: it was used at %s for the message %s, and what became of it is "
+	    "not known",
+	    key, when.data, once->key.message_id.data);
 	err->in_doubt = true;
-	err_hint(err, "look for it in the log and with: sendoff queue list; to send it again, though it may arrive twice, "
+	err_hint(err,
+	    "look for it in the log and with: sendoff queue list; to send it again, though it may arrive twice, "
 	    "give another key");
 	buf_release(&when);
 	return -1;
@@ -110,9 +114,11 @@ use(struct once *once, enum key_result result, const char *key, struct err *err)
 	case KEY_DONE:
 		return 1;
 	case KEY_BUSY:
-		return err_set(err, ERR_TEMPORARY, "the key \"%s\" is in use: another process is sending with it", key);
+		return err_set(err, ERR_TEMPORARY,
+		    "the key \"%s\" is in use: another process is sending with it", key);
 	case KEY_OTHER:
-		return err_set(err, ERR_USAGE, "the key \"%s\" was used for another message less than a day ago", key);
+		return err_set(err, ERR_USAGE,
+		    "the key \"%s\" was used for another message less than a day ago", key);
 	case KEY_DOUBT:
 		return refuse_doubt(once, key, err);
 	default:
@@ -128,12 +134,14 @@ once_take(struct once *once, struct job *job, const struct send_options *options
 	int result;
 
 	if (job->config.queue_dir == NULL)
-		return err_set(err, ERR_CONFIG, "an idempotency key is kept with the queue, and there is none (queue_dir)");
+		return err_set(err, ERR_CONFIG,
+		    "an idempotency key is kept with the queue, and there is none (queue_dir)");
 	if (job->store.dir < 0 && store_open(&job->store, job->config.queue_dir, true, err) < 0)
 		return -1;
 	message_id(&job->message, &id);
 	once->met = true;
-	found = key_take(&once->key, &job->store, once->name, once->content, id.data, clock_wall_ms(), err);
+	found = key_take(&once->key, &job->store, once->name, once->content, id.data,
+	    clock_wall_ms(), err);
 	result = use(once, found, options->key, err);
 	buf_release(&id);
 	return result;
@@ -149,7 +157,8 @@ static bool
 any(const struct submission *s, enum outcome_state state, bool in_doubt)
 {
 	for (size_t i = 0; s->tried && i < s->envelope->count; i++)
-		if (s->delivery.tx.outcomes[i].state == state && (!in_doubt || s->delivery.tx.outcomes[i].err.in_doubt))
+		if (s->delivery.tx.outcomes[i].state == state &&
+		    (!in_doubt || s->delivery.tx.outcomes[i].err.in_doubt))
 			return true;
 	return false;
 }
@@ -175,7 +184,10 @@ once_told(struct once *once, const struct submission *s, int status, const struc
 void
 once_release(struct once *once)
 {
-	/* The parent has told what the key stands for: the child, in whose memory it is still to be told, lets it be. */
+	/*
+	 * The parent has told what the key stands for: the child, in whose memory it is still to be
+	 * told, lets it be.
+	 */
 	if (once->taken && once->owner == getpid())
 		key_forget(&once->key);
 	if (once->met)

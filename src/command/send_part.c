@@ -31,14 +31,17 @@ set_detail(const char *option, const char *detail, struct compose_part *part, st
 		if (strncmp(detail, names[i], len) != 0)
 			continue;
 		if (detail[len] == '\0')
-			return err_set(err, ERR_USAGE, "%s: nothing stands behind \"%s\"", option, names[i]);
+			return err_set(err, ERR_USAGE, "%s: nothing stands behind \"%s\"", option,
+			    names[i]);
 		if (members[i] == &part->content_id && part->role != PART_INLINE)
 			break;
 		*members[i] = detail + len;
 		return 0;
 	}
 	err_set(err, ERR_USAGE, "%s knows no \"%s\"", option, detail);
-	return err_hint(err, part->role == PART_INLINE ? "FILE;cid=ID;name=NAME;type=TYPE" : "FILE;name=NAME;type=TYPE");
+	return err_hint(err,
+	    part->role == PART_INLINE ? "FILE;cid=ID;name=NAME;type=TYPE" :
+					"FILE;name=NAME;type=TYPE");
 }
 
 static int
@@ -60,8 +63,8 @@ split(const char *option, char *word, struct compose_part *part, struct err *err
 }
 
 int
-send_part_parse(const char *option, const char *value, enum part_role role, struct compose_part *part, char **word,
-    struct err *err)
+send_part_parse(const char *option, const char *value, enum part_role role,
+    struct compose_part *part, char **word, struct err *err)
 {
 	*part = (struct compose_part){ .role = role, .fd = -1 };
 	*word = strdup(value);

@@ -11,7 +11,7 @@
 #include "command/content.h"
 #include "command/json.h"
 #include "command/view.h"
-#include "queue/delivery.h"
+#include "delivery/delivery.h"
 
 enum { TEXT_MAX = 8192 };
 
@@ -39,7 +39,8 @@ print_envelope(const struct envelope *envelope)
 {
 	struct buf text = BUF_INIT(TEXT_MAX);
 
-	print_line("sender", envelope->sender[0] != '\0' ? envelope->sender : "<> (the null sender)");
+	print_line("sender",
+	    envelope->sender[0] != '\0' ? envelope->sender : "<> (the null sender)");
 	for (size_t i = 0; i < envelope->count; i++) {
 		const struct recipient *r = &envelope->recipients[i];
 
@@ -121,7 +122,10 @@ fail_to_write(const char *path, int number, struct err *err)
 	return err_sys(err, ERR_CANT_CREATE, "cannot write %s", path);
 }
 
-/* A part of a message must not be taken for all of it: a file that was not there before does not stay. */
+/*
+ * A part of a message must not be taken for all of it: a file that was not there before does not
+ * stay.
+ */
 static int
 write_file(const char *path, const struct message *message, struct err *err)
 {

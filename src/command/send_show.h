@@ -10,8 +10,10 @@
 #include "command/send_option.h"
 
 /*
- * Prints what the options want to see of a job whose message is complete; the sender policy is applied to it.
- * Errors: ERR_MESSAGE (larger than the account allows), ERR_CANT_CREATE (the file), ERR_IO, ERR_SYSTEM.
+ * Prints what the options want to see of a job whose message is complete; the sender policy is
+ * applied to it.
+ * Errors: ERR_MESSAGE (larger than the account allows), ERR_CANT_CREATE (the file), ERR_IO,
+ * ERR_SYSTEM.
  */
 int send_show(const struct job *job, const struct send_options *options, struct err *err);
 

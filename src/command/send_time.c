@@ -34,16 +34,19 @@ take_char(const char **text, char c)
 static bool
 take_clock(const char **text, bool seconds, struct tm *tm)
 {
-	if (!take_number(text, 2, 23, &tm->tm_hour) || !take_char(text, ':') || !take_number(text, 2, 59, &tm->tm_min))
+	if (!take_number(text, 2, 23, &tm->tm_hour) || !take_char(text, ':') ||
+	    !take_number(text, 2, 59, &tm->tm_min))
 		return false;
-	return !seconds || **text != ':' || (take_char(text, ':') && take_number(text, 2, 59, &tm->tm_sec));
+	return !seconds || **text != ':' ||
+	    (take_char(text, ':') && take_number(text, 2, 59, &tm->tm_sec));
 }
 
 static bool
 take_date(const char **text, struct tm *tm)
 {
-	if (!take_number(text, 4, 9999, &tm->tm_year) || !take_char(text, '-') || !take_number(text, 2, 12, &tm->tm_mon) ||
-	    !take_char(text, '-') || !take_number(text, 2, 31, &tm->tm_mday))
+	if (!take_number(text, 4, 9999, &tm->tm_year) || !take_char(text, '-') ||
+	    !take_number(text, 2, 12, &tm->tm_mon) || !take_char(text, '-') ||
+	    !take_number(text, 2, 31, &tm->tm_mday))
 		return false;
 	tm->tm_year -= 1900;
 	tm->tm_mon--;
@@ -73,8 +76,9 @@ take_zone(const char **text, bool *local, int *east_s)
 }
 
 /*
- * The seconds since 1970 of a local time, normalized into *tm.  An hour that comes twice is the first of them that is later
- * than after_s, where there is one; one that does not come at all is an hour later.
+ * The seconds since 1970 of a local time, normalized into *tm.  An hour that comes twice is the
+ * first of them that is later than after_s, where there is one; one that does not come at all is an
+ * hour later.
  */
 static int64_t
 local_seconds(struct tm *tm, int64_t after_s)
@@ -85,10 +89,14 @@ local_seconds(struct tm *tm, int64_t after_s)
 		struct tm guess = given;
 		int64_t seconds;
 
-		/* Taken for summer time in winter, or the other way round, the hour becomes another. */
+		/*
+		 * Taken for summer time in winter, or the other way round, the hour becomes
+		 * another.
+		 */
 		guess.tm_isdst = summer;
 		seconds = mktime(&guess);
-		if (guess.tm_hour != given.tm_hour || guess.tm_min != given.tm_min || seconds <= after_s)
+		if (guess.tm_hour != given.tm_hour || guess.tm_min != given.tm_min ||
+		    seconds <= after_s)
 			continue;
 		*tm = guess;
 		return seconds;
@@ -140,8 +148,9 @@ send_time_parse(const char *text, int64_t now_ms, int64_t *ms)
 	if (parse_clock(text, now_ms, ms))
 		return true;
 	memset(&tm, 0, sizeof(tm));
-	if (!take_date(&text, &tm) || (!take_char(&text, 'T') && !take_char(&text, ' ')) || !take_clock(&text, true, &tm) ||
-	    !take_zone(&text, &local, &east_s) || !to_seconds(&tm, local, east_s, now_ms / 1000, &seconds))
+	if (!take_date(&text, &tm) || (!take_char(&text, 'T') && !take_char(&text, ' ')) ||
+	    !take_clock(&text, true, &tm) || !take_zone(&text, &local, &east_s) ||
+	    !to_seconds(&tm, local, east_s, now_ms / 1000, &seconds))
 		return false;
 	*ms = seconds * 1000;
 	return true;

@@ -13,7 +13,7 @@
 #include "format/codec.h"
 #include "message/message.h"
 
-enum { TEXT_MAX = 1024 };	/* octets of names */
+enum { TEXT_MAX = 1024 }; /* octets of names */
 
 /* The modes that take no message. */
 static int
@@ -21,7 +21,8 @@ other_mode(const struct options *options, struct err *err)
 {
 	switch (options->mode) {
 	case MODE_SMTP:
-		return err_set(err, ERR_UNAVAILABLE, "-bs (SMTP on standard input) is not in this version");
+		return err_set(err, ERR_UNAVAILABLE,
+		    "-bs (SMTP on standard input) is not in this version");
 	case MODE_LIST_QUEUE:
 		return mailq_print(stdout, options->config, err);
 	case MODE_DAEMON:
@@ -50,7 +51,10 @@ set_envid(struct envelope *envelope, const char *text, struct err *err)
 	return envelope->envid != NULL ? 0 : err_memory(err);
 }
 
-/* The envelope as far as the command line tells it: all of it is checked before standard input is read. */
+/*
+ * The envelope as far as the command line tells it: all of it is checked before standard input is
+ * read.
+ */
 static int
 read_command_line(struct job *job, const struct options *options, struct err *err)
 {
@@ -90,7 +94,8 @@ read_message(struct job *job, const struct options *options, struct err *err)
 		return 0;
 	if (message_recipients(&job->message, &job->envelope, err) < 0)
 		return -1;
-	return job->envelope.count > 0 ? 0 :
+	return job->envelope.count > 0 ?
+	    0 :
 	    err_set(err, ERR_NO_RECIPIENT, "nobody to send to: no recipient in To, Cc or Bcc");
 }
 
@@ -137,8 +142,8 @@ run(struct job *job, const struct options *options, struct err *err)
 }
 
 /*
- * Without a configuration there is no way for the message: it is read all the same, and kept where its sender will find it,
- * for cron and many others look at no exit status.
+ * Without a configuration there is no way for the message: it is read all the same, and kept where
+ * its sender will find it, for cron and many others look at no exit status.
  */
 static void
 rescue(struct job *job)

@@ -11,8 +11,9 @@
 #include "command/option.h"
 
 /*
- * Does what the options say, and logs it.  Returns 0, or -1 with the error filled for main() to print; or, where all has
- * been said already or nothing shall be, -1 with an error whose sentence is empty and whose kind gives the exit status.
+ * Does what the options say, and logs it.  Returns 0, or -1 with the error filled for main() to
+ * print; or, where all has been said already or nothing shall be, -1 with an error whose sentence
+ * is empty and whose kind gives the exit status.
  */
 int sendmail_run(const struct options *options, struct err *err);
 

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-enum { LINE_MAX_SHOWN = 4096 };	/* octets of a line that are shown */
+enum { LINE_MAX_SHOWN = 4096 }; /* octets of a line that are shown */
 
 static void
 print_line(struct transcript *t, const char *who, struct span line)

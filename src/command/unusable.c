@@ -53,7 +53,10 @@ kind_of_file(mode_t mode)
 	}
 }
 
-/* The file is asked for in its folder, and not opened: opening alone can block, or do things to a device. */
+/*
+ * The file is asked for in its folder, and not opened: opening alone can block, or do things to a
+ * device.
+ */
 static void
 show_file(const struct showing *showing, const char *name, const char *why)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files in the queue's folder that cannot be used: foreign ones, and messages that are damaged.  They are told of, and left
- * as they are.
+ * Files in the queue's folder that cannot be used: foreign ones, and messages that are damaged.
+ * They are told of, and left as they are.
  */
 #ifndef SENDOFF_COMMAND_UNUSABLE_H
 #define SENDOFF_COMMAND_UNUSABLE_H
@@ -10,13 +10,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "queue/store.h"
+#include "store/store.h"
 
-enum { UNUSABLE_KEPT_MAX = 10000 };	/* damaged messages whose names are kept; more are counted */
+enum { UNUSABLE_KEPT_MAX = 10000 }; /* damaged messages whose names are kept; more are counted */
 
 struct unusable {
-	struct buf ids;		/* of damaged messages */
-	unsigned long more;	/* … whose names were not kept */
+	struct buf ids;     /* of damaged messages */
+	unsigned long more; /* … whose names were not kept */
 };
 
 void unusable_init(struct unusable *u);
@@ -26,10 +26,10 @@ void unusable_release(struct unusable *u);
 void unusable_add(struct unusable *u, const char *id);
 
 struct unusable_file {
-	const char *name;	/* foreign text */
-	uint64_t size;		/* octets, and … */
-	int64_t changed_ms;	/* … since 1970, as its folder tells; 0: it does not */
-	const char *why;	/* foreign text */
+	const char *name;   /* foreign text */
+	uint64_t size;      /* octets, and … */
+	int64_t changed_ms; /* … since 1970, as its folder tells; 0: it does not */
+	const char *why;    /* foreign text */
 };
 
 /* Calls show() for each: damaged messages first.  Errors: those of walk_foreign(). */

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-enum { OUTPUT_SIZE = 64 * 1024 };	/* octets that are written at once */
+enum { OUTPUT_SIZE = 64 * 1024 }; /* octets that are written at once */
 
 enum view_state
 view_state(const struct item *item)
@@ -109,7 +109,8 @@ view_reason(const struct item *item, size_t recipient, struct buf *out)
 	if (r->state == ITEM_REFUSED && item->notice_in_doubt != NOTICE_NONE)
 		buf_addf(out, "%sthe sender may be told twice", out->len > begin ? "; " : "");
 	if (r->state == ITEM_WAITING && (item->in_doubt || r->err.in_doubt))
-		buf_addf(out, "%spossible duplicate: an attempt ended without an answer", out->len > begin ? "; " : "");
+		buf_addf(out, "%spossible duplicate: an attempt ended without an answer",
+		    out->len > begin ? "; " : "");
 }
 
 /* "90s", "2h": all of it, other than view_age(). */
@@ -145,7 +146,8 @@ view_requests(const struct requests *r, struct buf *out)
 	if (r->deliver_by_s > 0) {
 		add_request(out, begin, "delivery within ");
 		add_duration(r->deliver_by_s, out);
-		buf_adds(out, r->deliver_by_return ? ", else it comes back" : ", else its sender is told");
+		buf_adds(out,
+		    r->deliver_by_return ? ", else it comes back" : ", else its sender is told");
 	}
 	if (r->has_priority) {
 		add_request(out, begin, "priority ");
@@ -189,7 +191,8 @@ view_size(uint64_t octets, struct buf *out)
 	for (; units[i + 1] != '\0' && octets / unit >= 1000; i++)
 		unit *= 1024;
 	if (octets / unit < 10)
-		buf_addf(out, "%" PRIu64 ".%" PRIu64 "%c", octets / unit, octets % unit / (unit / 10 + 1), units[i]);
+		buf_addf(out, "%" PRIu64 ".%" PRIu64 "%c", octets / unit,
+		    octets % unit / (unit / 10 + 1), units[i]);
 	else
 		buf_addf(out, "%" PRIu64 "%c", octets / unit, units[i]);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A queued message in words and numbers for people.  What comes from messages, senders and servers may hold any octet: it is
- * printed by view_print() alone.
+ * A queued message in words and numbers for people.  What comes from messages, senders and servers
+ * may hold any octet: it is printed by view_print() alone.
  */
 #ifndef SENDOFF_COMMAND_VIEW_H
 #define SENDOFF_COMMAND_VIEW_H
@@ -11,14 +11,14 @@
 
 #include "base/buf.h"
 #include "base/span.h"
-#include "queue/item.h"
+#include "store/item.h"
 
 enum view_state {
-	VIEW_INCOMING,		/* not tried yet */
-	VIEW_ACTIVE,		/* a process works on it now */
-	VIEW_DEFERRED,		/* tried, and to be tried again */
-	VIEW_HOLD,		/* a person holds it back */
-	VIEW_FAILED,		/* needs a person */
+	VIEW_INCOMING, /* not tried yet */
+	VIEW_ACTIVE,   /* a process works on it now */
+	VIEW_DEFERRED, /* tried, and to be tried again */
+	VIEW_HOLD,     /* a person holds it back */
+	VIEW_FAILED,   /* needs a person */
 	VIEW_STATES
 };
 
@@ -30,15 +30,21 @@ const char *view_state_name(enum view_state state);
 bool view_is_pending(const struct item_recipient *recipient);
 const char *view_recipient_state_name(enum item_state state);
 
-/* Since 1970, when the message is tried next, at the earliest; -1: it is not to be tried.  A time that is past: now. */
+/*
+ * Since 1970, when the message is tried next, at the earliest; -1: it is not to be tried.  A time
+ * that is past: now.
+ */
 int64_t view_next_ms(const struct item *item);
 
-/* What keeps the message from the recipient, on one line, as Postfix words it; nothing where nothing did. */
+/*
+ * What keeps the message from the recipient, on one line, as Postfix words it; nothing where
+ * nothing did.
+ */
 void view_reason(const struct item *item, size_t recipient, struct buf *out);
 
 /*
- * What the message asks of servers: "verified TLS on the whole way; delivery within 2h, else it comes back".  Nothing where it
- * asks for nothing.
+ * What the message asks of servers: "verified TLS on the whole way; delivery within 2h, else it
+ * comes back".  Nothing where it asks for nothing.
  */
 void view_requests(const struct requests *requests, struct buf *out);
 

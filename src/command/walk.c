@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Adds the next names to the group, up to its bound.  False where the folder ended or reading failed (err tells). */
+/*
+ * Adds the next names to the group, up to its bound.  False where the folder ended or reading
+ * failed (err tells).
+ */
 static bool
 read_group(struct store_scan *scan, struct buf *group, struct err *err)
 {

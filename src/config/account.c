@@ -110,7 +110,8 @@ string_list_release(struct string_list *list)
 int
 config_add(struct config *config, struct account *account, struct err *err)
 {
-	struct account *accounts = reallocarray(config->accounts, config->count + 1, sizeof(*accounts));
+	struct account *accounts = reallocarray(config->accounts, config->count + 1,
+	    sizeof(*accounts));
 
 	if (accounts == NULL) {
 		account_release(account);
@@ -191,20 +192,25 @@ no_account(const struct config *config, const char *name, struct err *err)
 	add_names(config, &names);
 	text_printable(&shown, span_of(name != NULL ? name : ""), false);
 	if (name != NULL)
-		err_set(err, ERR_CONFIG, "%s has no account \"%s\", only: %s", config->path, shown.data, names.data);
+		err_set(err, ERR_CONFIG, "%s has no account \"%s\", only: %s", config->path,
+		    shown.data, names.data);
 	else
-		err_set(err, ERR_CONFIG, "%s has no account \"default\", and none for this sender, only: %s",
+		err_set(err, ERR_CONFIG,
+		    "%s has no account \"default\", and none for this sender, only: %s",
 		    config->path, names.data);
 	buf_release(&names);
 	buf_release(&shown);
-	return name != NULL ? -1 : err_hint(err, "choose one with -a NAME, or add: account default : NAME");
+	return name != NULL ?
+	    -1 :
+	    err_hint(err, "choose one with -a NAME, or add: account default : NAME");
 }
 
 int
-config_account(const struct config *config, const char *name, const char *sender, const struct account **account,
-    struct err *err)
+config_account(const struct config *config, const char *name, const char *sender,
+    const struct account **account, struct err *err)
 {
-	const struct account *found = name != NULL ? config_find(config, name) : find_fitting(config, sender);
+	const struct account *found = name != NULL ? config_find(config, name) :
+						     find_fitting(config, sender);
 
 	if (found == NULL)
 		return no_account(config, name, err);
@@ -224,7 +230,8 @@ is_address(const char *text)
 
 	err_init(&err);
 	if (address_parse(&list, span_of(text), ADDRESS_ONE, &err) == 0)
-		is = list.count == 1 && list.items[0].qualified && strcmp(list.items[0].mailbox, text) == 0;
+		is = list.count == 1 && list.items[0].qualified &&
+		    strcmp(list.items[0].mailbox, text) == 0;
 	address_list_release(&list);
 	err_release(&err);
 	return is;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The file is kept as lines "name: list"; lists are read when they are needed, so that an entry for another program (a
- * command) does no harm as long as nobody writes to its name.
+ * The file is kept as lines "name: list"; lists are read when they are needed, so that an entry for
+ * another program (a command) does no harm as long as nobody writes to its name.
  */
 #include "config/aliases.h"
 
@@ -13,9 +13,9 @@
 #include "config/owned.h"
 
 struct alias {
-	char *name;		/* unquoted */
+	char *name; /* unquoted */
 	char *list;
-	unsigned line;		/* where it begins */
+	unsigned line; /* where it begins */
 };
 
 struct aliases {
@@ -28,9 +28,9 @@ struct aliases {
 /* One expansion. */
 struct expansion {
 	const struct aliases *aliases;
-	enum gone { GONE_NOT, GONE_INTO, GONE_THROUGH } *gone;	/* one for each alias */
+	enum gone { GONE_NOT, GONE_INTO, GONE_THROUGH } * gone; /* one for each alias */
 	unsigned depth;
-	bool too_deep;		/* an error that need not be told of each alias and file on the way to it */
+	bool too_deep; /* an error that need not be told of each alias and file on the way to it */
 	alias_is_local *is_local;
 	const void *arg;
 	struct address_list *out;
@@ -53,7 +53,10 @@ aliases_free(struct aliases *aliases)
 	free(aliases);
 }
 
-/* The end of a quoted string that begins at text, behind its second quotation mark; NULL where it has none. */
+/*
+ * The end of a quoted string that begins at text, behind its second quotation mark; NULL where it
+ * has none.
+ */
 static const char *
 quoted_end(struct span text)
 {
@@ -87,7 +90,8 @@ cut_name(struct span *line, struct span *name)
 }
 
 static int
-add_alias(struct aliases *aliases, struct span name, struct span list, unsigned line, struct err *err)
+add_alias(struct aliases *aliases, struct span name, struct span list, unsigned line,
+    struct err *err)
 {
 	struct buf unquoted = BUF_INIT(ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX);
 	struct alias *alias;
@@ -123,8 +127,8 @@ take_line(struct span *rest)
 }
 
 /*
- * Takes the next entry off the text: a line and those that continue it, the latter's ends as spaces.  A comment stands between
- * such lines, too.
+ * Takes the next entry off the text: a line and those that continue it, the latter's ends as
+ * spaces.  A comment stands between such lines, too.
  */
 static void
 take_entry(struct span *rest, unsigned *line, struct buf *entry)
@@ -146,7 +150,8 @@ parse_entry(struct aliases *aliases, struct span text, unsigned line, struct err
 	if (text.len == 0)
 		return 0;
 	if (memchr(text.data, '\0', text.len) != NULL || !cut_name(&text, &name))
-		return err_set(err, ERR_CONFIG, "%s:%u: expected a name, a colon and addresses", aliases->file, line);
+		return err_set(err, ERR_CONFIG, "%s:%u: expected a name, a colon and addresses",
+		    aliases->file, line);
 	return add_alias(aliases, name, text, line, err);
 }
 
@@ -163,14 +168,17 @@ parse(struct aliases *aliases, struct span rest, struct err *err)
 		buf_clear(&entry);
 		take_entry(&rest, &line, &entry);
 		result = buf_ok(&entry) ?
-		    parse_entry(aliases, span_trim((struct span){ entry.data, entry.len }), begin, err) : err_memory(err);
+		    parse_entry(aliases, span_trim((struct span){ entry.data, entry.len }), begin,
+			err) :
+		    err_memory(err);
 	}
 	buf_release(&entry);
 	return result;
 }
 
 static int
-make(const char *name, struct span text, bool may_include, struct aliases **aliases, struct err *err)
+make(const char *name, struct span text, bool may_include, struct aliases **aliases,
+    struct err *err)
 {
 	struct aliases *made = calloc(1, sizeof(*made));
 
@@ -206,7 +214,9 @@ read_whole(const char *path, struct buf *text, struct err *err)
 	close(fd);
 	if (result < 0)
 		return err_wrap(err, "%s", path);
-	return text->len < text->max ? 0 : err_set(err, ERR_CONFIG, "%s: larger than %d octets", path, ALIAS_FILE_MAX);
+	return text->len < text->max ?
+	    0 :
+	    err_set(err, ERR_CONFIG, "%s: larger than %d octets", path, ALIAS_FILE_MAX);
 }
 
 int
@@ -222,7 +232,9 @@ aliases_read(const char *path, struct aliases **aliases, struct err *err)
 	return result;
 }
 
-/* Takes the next element off a list: up to a comma that stands in no quotes, comment or brackets. */
+/*
+ * Takes the next element off a list: up to a comma that stands in no quotes, comment or brackets.
+ */
 static struct span
 take_element(struct span *list)
 {
@@ -258,7 +270,8 @@ static int
 add_address(struct expansion *x, struct span text)
 {
 	if (x->out->count >= ALIASES_MAX)
-		return err_set(x->err, ERR_CONFIG, "%s: an alias comes to more than %d addresses", x->aliases->file, ALIASES_MAX);
+		return err_set(x->err, ERR_CONFIG, "%s: an alias comes to more than %d addresses",
+		    x->aliases->file, ALIASES_MAX);
 	return address_parse(x->out, text, ADDRESS_ONE, x->err);
 }
 
@@ -270,7 +283,8 @@ expand_address(struct expansion *x, struct span text)
 	int result = address_parse(&list, text, ADDRESS_ONE, x->err);
 
 	if (result == 0 && x->is_local(list.items[0].mailbox, x->arg))
-		result = expand_name(x, (struct span){ list.items[0].mailbox, list.items[0].local_len });
+		result = expand_name(x,
+		    (struct span){ list.items[0].mailbox, list.items[0].local_len });
 	else if (result == 0)
 		result = add_address(x, text);
 	address_list_release(&list);
@@ -290,7 +304,8 @@ expand_file(struct expansion *x, struct span path)
 
 	address_unquote(path, &name);
 	if (!x->aliases->may_include || name.data[0] != '/' || !buf_ok(&name))
-		result = err_set(x->err, ERR_CONFIG, ":include: wants a path that begins with \"/\"");
+		result = err_set(x->err, ERR_CONFIG,
+		    ":include: wants a path that begins with \"/\"");
 	else
 		result = read_whole(name.data, &text, x->err);
 	rest = (struct span){ text.data, text.len };
@@ -313,7 +328,8 @@ expand_element(struct expansion *x, struct span element)
 	if (bare.data[0] == '"' && bare.len > 1)
 		bare = (struct span){ bare.data + 1, bare.len - 1 };
 	if (bare.data[0] == '|' || bare.data[0] == '/')
-		return err_set(x->err, ERR_CONFIG, "%c… is a command or a file, and mail is delivered to addresses alone",
+		return err_set(x->err, ERR_CONFIG,
+		    "%c… is a command or a file, and mail is delivered to addresses alone",
 		    bare.data[0]);
 	if (span_starts_nocase(bare, ":include:"))
 		return expand_file(x, span_trim((struct span){ bare.data + 9, bare.len - 9 }));
@@ -329,7 +345,8 @@ expand_list(struct expansion *x, struct span list)
 
 	if (x->depth == ALIAS_DEPTH_MAX) {
 		x->too_deep = true;
-		return err_set(x->err, ERR_CONFIG, "a chain of more than %d aliases", ALIAS_DEPTH_MAX);
+		return err_set(x->err, ERR_CONFIG, "a chain of more than %d aliases",
+		    ALIAS_DEPTH_MAX);
 	}
 	x->depth++;
 	while (result == 0 && list.len > 0) {
@@ -351,7 +368,8 @@ find(const struct aliases *aliases, struct span name)
 
 	address_unquote(name, &unquoted);
 	for (i = 0; i < aliases->count; i++)
-		if (span_is_nocase((struct span){ unquoted.data, unquoted.len }, aliases->items[i].name))
+		if (span_is_nocase((struct span){ unquoted.data, unquoted.len },
+			aliases->items[i].name))
 			break;
 	buf_release(&unquoted);
 	return i;
@@ -363,7 +381,10 @@ expand_name(struct expansion *x, struct span name)
 	size_t i = find(x->aliases, name);
 	const struct alias *alias;
 
-	/* Back where it came from: it stands for itself.  On another way to what is there already: that is enough. */
+	/*
+	 * Back where it came from: it stands for itself.  On another way to what is there already:
+	 * that is enough.
+	 */
 	if (i == x->aliases->count || x->gone[i] == GONE_INTO)
 		return add_address(x, name);
 	if (x->gone[i] == GONE_THROUGH)
@@ -373,7 +394,8 @@ expand_name(struct expansion *x, struct span name)
 	if (expand_list(x, span_of(alias->list)) < 0) {
 		if (x->too_deep && x->depth > 0)
 			return -1;
-		return err_wrap(x->err, "%s:%u: the alias %s", x->aliases->file, alias->line, alias->name);
+		return err_wrap(x->err, "%s:%u: the alias %s", x->aliases->file, alias->line,
+		    alias->name);
 	}
 	x->gone[i] = GONE_THROUGH;
 	return 0;
@@ -388,10 +410,12 @@ shorten(struct address_list *list, size_t count)
 }
 
 int
-aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *is_local, const void *arg,
-    struct address_list *out, bool *found, struct err *err)
+aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *is_local,
+    const void *arg, struct address_list *out, bool *found, struct err *err)
 {
-	struct expansion x = { .aliases = aliases, .is_local = is_local, .arg = arg, .out = out, .err = err };
+	struct expansion x = {
+		.aliases = aliases, .is_local = is_local, .arg = arg, .out = out, .err = err
+	};
 	size_t count = out->count;
 	int result;
 
@@ -405,7 +429,9 @@ aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *
 	free(x.gone);
 	if (result < 0) {
 		shorten(out, count);
-		/* What stands in the file is the administrator's, whatever the address in it lacks. */
+		/*
+		 * What stands in the file is the administrator's, whatever the address in it lacks.
+		 */
 		err->kind = err->kind == ERR_ADDRESS ? ERR_CONFIG : err->kind;
 	}
 	/* Mail to nobody would be lost without a word. */

@@ -9,7 +9,7 @@
 
 /* Whose manners hold: they differ in what quotes, empty values and repeated keys mean. */
 enum manner {
-	MANNER_OPEN,	/* neither server nor host: a parent */
+	MANNER_OPEN, /* neither server nor host: a parent */
 	MANNER_OURS,
 	MANNER_MSMTP,
 };
@@ -93,10 +93,12 @@ count_field(const struct block *block, enum field field)
 static bool
 is_other_secret(const struct entry *old, const struct entry *new)
 {
-	return new->key->field == FIELD_SECRET && new->key != old->key;
+	return new->key->field == FIELD_SECRET &&new->key != old->key;
 }
 
-/* Two lines that give the password in different ways: which one would be right is anybody's guess. */
+/*
+ * Two lines that give the password in different ways: which one would be right is anybody's guess.
+ */
 static bool
 is_second_secret(const struct entry *old, const struct entry *new)
 {
@@ -109,8 +111,8 @@ second_secret(const struct entry *old, const struct entry *new, struct err *err)
 	struct buf place = BUF_INIT(ERR_TEXT_MAX);
 
 	origin_add_short(&place, old->line.at, new->line.at);
-	origin_err(new->line.at, err, "\"%s\" is one password too many: there is \"%s\" (%s)", new->key->doc.name,
-	    old->key->doc.name, place.data);
+	origin_err(new->line.at, err, "\"%s\" is one password too many: there is \"%s\" (%s)",
+	    new->key->doc.name, old->key->doc.name, place.data);
 	buf_release(&place);
 	return -1;
 }
@@ -126,17 +128,17 @@ add_again(struct block *block, struct entry *old, struct entry *new, struct err 
 			*old = *new;
 		return 0;
 	}
-	if ((new->key->flags & KEY_REPEATS) == 0) {
+	if ((new->key->flags &KEY_REPEATS) == 0) {
 		new->first = old->first.line != 0 ? old->first : old->line.at;
 		*old = *new;
 		return 0;
 	}
 	/* An empty one takes back those before it. */
-	if (new->line.value.len == 0 && (new->key->flags & KEY_UNSETS) != 0)
+	if (new->line.value.len == 0 && (new->key->flags &KEY_UNSETS) != 0)
 		drop(block, new->key->field);
 	if (count_field(block, new->key->field) == BLOCK_REPEATS_MAX)
-		return origin_err(new->line.at, err, "more than %d lines of \"%s\"", BLOCK_REPEATS_MAX,
-		    new->key->doc.name);
+		return origin_err(new->line.at, err, "more than %d lines of \"%s\"",
+		    BLOCK_REPEATS_MAX, new->key->doc.name);
 	return append(block, new, err);
 }
 
@@ -182,7 +184,8 @@ manner_of(const struct block *block)
 }
 
 static int
-check_repeated(const struct entry *entry, enum manner manner, struct string_list *warnings, struct err *err)
+check_repeated(const struct entry *entry, enum manner manner, struct string_list *warnings,
+    struct err *err)
 {
 	struct buf text = BUF_INIT(ERR_TEXT_MAX);
 	int result;
@@ -191,7 +194,8 @@ check_repeated(const struct entry *entry, enum manner manner, struct string_list
 		return 0;
 	if (manner == MANNER_OURS) {
 		origin_add_short(&text, entry->first, entry->line.at);
-		err_set(err, ERR_CONFIG, "repeated key \"%s\" (%s)", entry->key->doc.name, text.data);
+		err_set(err, ERR_CONFIG, "repeated key \"%s\" (%s)", entry->key->doc.name,
+		    text.data);
 		buf_release(&text);
 		return -1;
 	}
@@ -203,7 +207,10 @@ check_repeated(const struct entry *entry, enum manner manner, struct string_list
 	return result;
 }
 
-/* An empty value takes a setting back; in our manner it has to be written as "", so that it is no oversight. */
+/*
+ * An empty value takes a setting back; in our manner it has to be written as "", so that it is no
+ * oversight.
+ */
 static bool
 means_default(const struct entry *entry, enum manner manner)
 {
@@ -220,7 +227,8 @@ check_form(const struct entry *entry, struct err *err)
 	if ((key->flags & KEY_NO_VALUE) != 0)
 		return empty ? 0 : err_set(err, ERR_CONFIG, "\"%s\" takes no value", key->doc.name);
 	if (empty && (key->flags & KEY_BARE_IS_ON) == 0)
-		return err_set(err, ERR_CONFIG, "\"%s\" needs a value: %s", key->doc.name, key->expected);
+		return err_set(err, ERR_CONFIG, "\"%s\" needs a value: %s", key->doc.name,
+		    key->expected);
 	return 0;
 }
 
@@ -251,19 +259,21 @@ apply(struct draft *draft, const struct entry *entry, enum manner manner, struct
 	if (!entry->line.quoted || manner == MANNER_MSMTP)
 		return set(draft, entry, entry->line.value, err);
 	grammar_unescape(&plain, entry->line.value);
-	result = buf_ok(&plain) ? set(draft, entry, (struct span){ plain.data, plain.len }, err) : err_memory(err);
+	result = buf_ok(&plain) ? set(draft, entry, (struct span){ plain.data, plain.len }, err) :
+				  err_memory(err);
 	buf_release(&plain);
 	return result;
 }
 
 static int
-fill(struct draft *draft, const struct block *block, enum manner manner, struct string_list *warnings,
-    struct err *err)
+fill(struct draft *draft, const struct block *block, enum manner manner,
+    struct string_list *warnings, struct err *err)
 {
 	for (size_t i = 0; i < block->count; i++) {
 		const struct entry *entry = &block->entries[i];
 
-		if (check_repeated(entry, manner, warnings, err) == -1 || apply(draft, entry, manner, err) == -1)
+		if (check_repeated(entry, manner, warnings, err) == -1 ||
+		    apply(draft, entry, manner, err) == -1)
 			return origin_wrap(entry->line.at, err);
 	}
 	return 0;
@@ -281,11 +291,13 @@ set_origin(struct account *account, struct origin at, struct err *err)
 }
 
 int
-block_build(const struct block *block, struct string_list *warnings, struct account *account, struct err *err)
+block_build(const struct block *block, struct string_list *warnings, struct account *account,
+    struct err *err)
 {
 	struct draft draft;
 
-	if (draft_init(&draft, block->name, err) == -1 || set_origin(&draft.account, block->at, err) == -1 ||
+	if (draft_init(&draft, block->name, err) == -1 ||
+	    set_origin(&draft.account, block->at, err) == -1 ||
 	    fill(&draft, block, manner_of(block), warnings, err) == -1 ||
 	    draft_finish(&draft, block->at, err) == -1) {
 		draft_release(&draft);
@@ -304,7 +316,8 @@ block_settle(const struct block *block, struct config *config, struct err *err)
 	if (result == 0)
 		result = fill(&draft, block, MANNER_OURS, &config->warnings, err);
 	if (result == 0) {
-		config->queue_dir = draft_has(&draft, FIELD_QUEUE_DIR) ? draft.queue_dir : queue_dir_usual();
+		config->queue_dir = draft_has(&draft, FIELD_QUEUE_DIR) ? draft.queue_dir :
+									 queue_dir_usual();
 		draft.queue_dir = NULL;
 	}
 	draft_release(&draft);

@@ -36,7 +36,8 @@ draft_take(struct draft *draft, struct account *account)
 }
 
 int
-draft_add_server(struct draft *draft, enum server_scheme scheme, struct span host, uint16_t port, struct err *err)
+draft_add_server(struct draft *draft, enum server_scheme scheme, struct span host, uint16_t port,
+    struct err *err)
 {
 	struct account *a = &draft->account;
 	struct server *servers = reallocarray(a->servers, a->server_count + 1, sizeof(*servers));
@@ -53,7 +54,8 @@ draft_add_server(struct draft *draft, enum server_scheme scheme, struct span hos
 
 /* Two lines that cannot both hold; the later one is to blame. */
 static int
-disagree(const struct draft *draft, enum field a, enum field b, struct err *err, const char *sentence)
+disagree(const struct draft *draft, enum field a, enum field b, struct err *err,
+    const char *sentence)
 {
 	struct origin first = draft->origins[a], last = draft->origins[b];
 	struct buf other = BUF_INIT(ERR_TEXT_MAX);
@@ -115,10 +117,12 @@ finish_host(struct draft *draft, struct err *err)
 	if (draft->socket != NULL && a->tls != TLS_NONE)
 		return disagree(draft, FIELD_TLS, FIELD_SOCKET, err, "a \"socket\" has no TLS");
 	if (draft->socket != NULL)
-		return draft_add_server(draft, draft->lmtp ? SERVER_LMTP_UNIX : SERVER_UNIX, span_of(draft->socket), 0, err);
+		return draft_add_server(draft, draft->lmtp ? SERVER_LMTP_UNIX : SERVER_UNIX,
+		    span_of(draft->socket), 0, err);
 	scheme = draft->lmtp ? SERVER_LMTP : a->tls == TLS_IMPLICIT ? SERVER_SMTPS : SERVER_SMTP;
 	if (draft->lmtp && port == 0)
-		return origin_err(draft->origins[FIELD_HOST], err, "LMTP has no port of its own: \"port\" is missing");
+		return origin_err(draft->origins[FIELD_HOST], err,
+		    "LMTP has no port of its own: \"port\" is missing");
 	if (port == 0)
 		port = scheme == SERVER_SMTPS ? 465 : 25;
 	return draft_add_server(draft, scheme, span_of(draft->host), port, err);
@@ -134,11 +138,17 @@ static const struct agreement agreements[] = {
 	[SERVER_SMTPS] = { "smtps:// has TLS from the start: another word behind \"tls\" contradicts it",
 	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_ON] = true, [TLS_WORD_IMPLICIT] = true } },
 	[SERVER_SMTP] = { "smtp:// has STARTTLS: write smtps:// for implicit TLS",
-	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_ON] = true, [TLS_WORD_STARTTLS] = true, [TLS_WORD_OFF] = true,
-	    [TLS_WORD_NONE] = true } },
+	    { [TLS_WORD_DEFAULT] = true,
+		[TLS_WORD_ON] = true,
+		[TLS_WORD_STARTTLS] = true,
+		[TLS_WORD_OFF] = true,
+		[TLS_WORD_NONE] = true } },
 	[SERVER_LMTP] = { "lmtp:// does not say which TLS is on: write tls starttls or tls implicit",
-	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_IMPLICIT] = true, [TLS_WORD_STARTTLS] = true, [TLS_WORD_OFF] = true,
-	    [TLS_WORD_NONE] = true } },
+	    { [TLS_WORD_DEFAULT] = true,
+		[TLS_WORD_IMPLICIT] = true,
+		[TLS_WORD_STARTTLS] = true,
+		[TLS_WORD_OFF] = true,
+		[TLS_WORD_NONE] = true } },
 	[SERVER_UNIX] = { "unix: has no TLS",
 	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_OFF] = true, [TLS_WORD_NONE] = true } },
 	[SERVER_LMTP_UNIX] = { "lmtp:/PATH has no TLS",
@@ -165,9 +175,12 @@ static const struct misplaced {
 	enum field field;
 	const char *sentence;
 } misplaced[] = {
-	{ FIELD_PORT, "\"port\" belongs to msmtp's \"host\": with \"server\", the port stands in the URL" },
-	{ FIELD_PROTOCOL, "\"protocol\" belongs to msmtp's \"host\": with \"server\", write lmtp://HOST:PORT" },
-	{ FIELD_SOCKET, "\"socket\" belongs to msmtp's \"host\": with \"server\", write unix:/PATH or lmtp:/PATH" },
+	{ FIELD_PORT,
+	    "\"port\" belongs to msmtp's \"host\": with \"server\", the port stands in the URL" },
+	{ FIELD_PROTOCOL,
+	    "\"protocol\" belongs to msmtp's \"host\": with \"server\", write lmtp://HOST:PORT" },
+	{ FIELD_SOCKET,
+	    "\"socket\" belongs to msmtp's \"host\": with \"server\", write unix:/PATH or lmtp:/PATH" },
 	{ FIELD_TLS_STARTTLS,
 	    "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS" },
 };
@@ -177,7 +190,8 @@ finish_server(struct draft *draft, struct err *err)
 {
 	for (size_t i = 0; i < sizeof(misplaced) / sizeof(misplaced[0]); i++)
 		if (draft_has(draft, misplaced[i].field))
-			return disagree(draft, misplaced[i].field, FIELD_SERVER, err, misplaced[i].sentence);
+			return disagree(draft, misplaced[i].field, FIELD_SERVER, err,
+			    misplaced[i].sentence);
 	for (size_t i = 0; i < draft->account.server_count; i++) {
 		const struct agreement *agreement = &agreements[draft->account.servers[i].scheme];
 
@@ -241,19 +255,24 @@ set_login_problem(struct draft *draft, struct err *err)
 
 	switch (proof_of(&draft->account, 0)) {
 	case PROOF_TOKEN:
-		return set_problem(draft, at, err, "has no \"token_command\", which its \"auth\" wants");
+		return set_problem(draft, at, err,
+		    "has no \"token_command\", which its \"auth\" wants");
 	case PROOF_CERTIFICATE:
-		return set_problem(draft, at, err, "has no \"tls_cert_file\", which its \"auth\" wants");
+		return set_problem(draft, at, err,
+		    "has no \"tls_cert_file\", which its \"auth\" wants");
 	case PROOF_PASSWORD:
 	case PROOF_TICKET:
 		break;
 	}
 	if (draft->account.secret_source == SECRET_TOKEN)
-		return set_problem(draft, at, err, "has a token, and its \"auth\" wants a password");
+		return set_problem(draft, at, err,
+		    "has a token, and its \"auth\" wants a password");
 	return set_problem(draft, at, err, "has no password, which its \"auth\" wants");
 }
 
-/* Parents may lack what their children add, so that these are told only when the account is used. */
+/*
+ * Parents may lack what their children add, so that these are told only when the account is used.
+ */
 static int
 find_problem(struct draft *draft, struct origin at, struct err *err)
 {
@@ -262,7 +281,8 @@ find_problem(struct draft *draft, struct origin at, struct err *err)
 	if (a->server_count == 0)
 		return set_problem(draft, at, err, "has no server");
 	if (draft_has(draft, FIELD_AUTH) && !a->auth_off && a->user == NULL)
-		return set_problem(draft, draft->origins[FIELD_AUTH], err, "has \"auth\" but no \"user\"");
+		return set_problem(draft, draft->origins[FIELD_AUTH], err,
+		    "has \"auth\" but no \"user\"");
 	if (!a->auth_off && !can_log_in(a))
 		return set_login_problem(draft, err);
 	if (a->tls_key_file != NULL && a->tls_cert_file == NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An account while its lines are put together: the account itself, and what only makes sense once all lines are known.
+ * An account while its lines are put together: the account itself, and what only makes sense once
+ * all lines are known.
  */
 #ifndef SENDOFF_CONFIG_DRAFT_H
 #define SENDOFF_CONFIG_DRAFT_H
@@ -71,8 +72,8 @@ enum field {
 
 enum tls_word {
 	TLS_WORD_DEFAULT,
-	TLS_WORD_ON,		/* msmtp's */
-	TLS_WORD_OFF,		/* msmtp's */
+	TLS_WORD_ON,  /* msmtp's */
+	TLS_WORD_OFF, /* msmtp's */
 	TLS_WORD_IMPLICIT,
 	TLS_WORD_STARTTLS,
 	TLS_WORD_NONE,
@@ -80,16 +81,17 @@ enum tls_word {
 
 struct draft {
 	struct account account;
-	char *host;			/* msmtp's host, without brackets, or NULL */
-	uint16_t port;			/* msmtp's port, or 0 */
-	bool lmtp;			/* msmtp's protocol lmtp */
-	char *socket;			/* msmtp's socket, or NULL */
-	uint16_t proxy_port;		/* msmtp's proxy_port, or 0 */
-	bool proxy_is_url;		/* `proxy`, not msmtp's proxy_host */
+	char *host;          /* msmtp's host, without brackets, or NULL */
+	uint16_t port;       /* msmtp's port, or 0 */
+	bool lmtp;           /* msmtp's protocol lmtp */
+	char *socket;        /* msmtp's socket, or NULL */
+	uint16_t proxy_port; /* msmtp's proxy_port, or 0 */
+	bool proxy_is_url;   /* `proxy`, not msmtp's proxy_host */
 	enum tls_word tls;
-	bool starttls;			/* msmtp's tls_starttls: true */
-	char *queue_dir;		/* the whole configuration's; NULL: none */
-	struct origin origins[FIELDS];	/* where the value of a field stands; line 0: it has its default */
+	bool starttls;                 /* msmtp's tls_starttls: true */
+	char *queue_dir;               /* the whole configuration's; NULL: none */
+	struct origin origins[FIELDS]; /* where the value of a field stands; line 0: it has its
+					  default */
 };
 
 /* A draft of the account `name`, with all defaults.  Errors: ERR_SYSTEM. */
@@ -103,8 +105,9 @@ draft_has(const struct draft *draft, enum field field)
 }
 
 /*
- * Works out the servers and TLS from what msmtp's keys say together, and checks that the values agree with each other.
- * `at` is where the account begins.  An account that can only be a parent of others gets its `problem`.
+ * Works out the servers and TLS from what msmtp's keys say together, and checks that the values
+ * agree with each other. `at` is where the account begins.  An account that can only be a parent of
+ * others gets its `problem`.
  * Errors: ERR_CONFIG (with place), ERR_SYSTEM.
  */
 int draft_finish(struct draft *draft, struct origin at, struct err *err);
@@ -113,12 +116,15 @@ int draft_finish(struct draft *draft, struct origin at, struct err *err);
 void draft_take(struct draft *draft, struct account *account);
 
 /* Adds a server at the end of the account's.  Errors: ERR_SYSTEM. */
-int draft_add_server(struct draft *draft, enum server_scheme scheme, struct span host, uint16_t port, struct err *err);
+int draft_add_server(struct draft *draft, enum server_scheme scheme, struct span host,
+    uint16_t port, struct err *err);
 
 /* Account and list life, for account.c and for those who build them. */
 void account_init(struct account *account);
 void account_release(struct account *account);
-/* Moves the account into config, behind the others; on failure it is released.  Errors: ERR_SYSTEM. */
+/*
+ * Moves the account into config, behind the others; on failure it is released.  Errors: ERR_SYSTEM.
+ */
 int config_add(struct config *config, struct account *account, struct err *err);
 int string_list_add(struct string_list *list, struct span item, struct err *err);
 void string_list_release(struct string_list *list);

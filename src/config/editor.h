@@ -7,7 +7,10 @@
 
 #include <stdbool.h>
 
-/* The command of the editor, for the shell: $VISUAL, else $EDITOR, else "vi".  Not in a set-id process: "vi". */
+/*
+ * The command of the editor, for the shell: $VISUAL, else $EDITOR, else "vi".  Not in a set-id
+ * process: "vi".
+ */
 const char *editor_command(void);
 
 /* True where nothing on the terminal can be written over: TERM is "dumb" or not set. */

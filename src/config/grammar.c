@@ -175,7 +175,8 @@ void
 grammar_unescape(struct buf *out, struct span value)
 {
 	for (size_t i = 0; i < value.len; i++) {
-		if (value.data[i] == '\\' && i + 1 < value.len && strchr("\"\\", value.data[i + 1]) != NULL)
+		if (value.data[i] == '\\' && i + 1 < value.len &&
+		    strchr("\"\\", value.data[i + 1]) != NULL)
 			i++;
 		buf_addc(out, value.data[i]);
 	}

@@ -26,9 +26,11 @@ in_home(struct span below, char **path, struct err *err)
 	int n;
 
 	if (home == NULL)
-		return err_set(err, ERR_CONFIG, "\"~\" means nothing here: HOME is not set, and user %ld has no home",
+		return err_set(err, ERR_CONFIG,
+		    "\"~\" means nothing here: HOME is not set, and user %ld has no home",
 		    (long)geteuid());
-	n = asprintf(path, "%s/%.*s", strcmp(home, "/") == 0 ? "" : home, (int)below.len, below.data);
+	n = asprintf(path, "%s/%.*s", strcmp(home, "/") == 0 ? "" : home, (int)below.len,
+	    below.data);
 	free(home);
 	return n == -1 ? err_memory(err) : 0;
 }

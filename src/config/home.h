@@ -9,8 +9,8 @@
 #include "base/span.h"
 
 /*
- * $HOME where it is an absolute path (and this is no set-id process), else what the password database says; NULL where
- * that knows nothing either.  The caller frees it.
+ * $HOME where it is an absolute path (and this is no set-id process), else what the password
+ * database says; NULL where that knows nothing either.  The caller frees it.
  */
 char *home_dir(void);
 

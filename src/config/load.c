@@ -15,7 +15,7 @@
 #include "config/parse.h"
 
 #define SYSTEM_FILE SYSCONFDIR "/sendoff.conf"
-#define SYSTEM_ALIASES "/etc/aliases"		/* as every mailer has it, whatever our own prefix is */
+#define SYSTEM_ALIASES "/etc/aliases" /* as every mailer has it, whatever our own prefix is */
 #define SYSTEM_QUEUE LOCALSTATEDIR "/spool/sendoff"
 
 static int
@@ -52,7 +52,10 @@ read_source(const char *path, struct source **source, struct err *err)
 	return 0;
 }
 
-/* `file` in the folder `base`, else in the home's folder `usual`; NULL where no home is known or memory is out. */
+/*
+ * `file` in the folder `base`, else in the home's folder `usual`; NULL where no home is known or
+ * memory is out.
+ */
 static char *
 own_path(const char *base, const char *usual, const char *file)
 {
@@ -62,7 +65,8 @@ own_path(const char *base, const char *usual, const char *file)
 	if (base != NULL && base[0] == '/')
 		return asprintf(&path, "%s/%s", base, file) == -1 ? NULL : path;
 	home = home_dir();
-	if (home != NULL && asprintf(&path, "%s/%s/%s", strcmp(home, "/") == 0 ? "" : home, usual, file) == -1)
+	if (home != NULL &&
+	    asprintf(&path, "%s/%s/%s", strcmp(home, "/") == 0 ? "" : home, usual, file) == -1)
 		path = NULL;
 	free(home);
 	return path;
@@ -84,8 +88,8 @@ queue_dir_usual(void)
 }
 
 /*
- * Daemons that give up root often keep HOME=/root, where they may not look: that is not a file of theirs that cannot be
- * read, and what they call must work all the same.
+ * Daemons that give up root often keep HOME=/root, where they may not look: that is not a file of
+ * theirs that cannot be read, and what they call must work all the same.
  */
 static bool
 home_is_foreign(void)
@@ -111,8 +115,8 @@ none_found(const char *user, struct err *err)
 
 	if (user != NULL)
 		text_printable(&shown, span_of(user), false);
-	err_set(err, ERR_CONFIG, "there is no configuration: no %s%s%s", shown.data, user != NULL ? ", and no " : "",
-	    SYSTEM_FILE);
+	err_set(err, ERR_CONFIG, "there is no configuration: no %s%s%s", shown.data,
+	    user != NULL ? ", and no " : "", SYSTEM_FILE);
 	err->sys_errno = ENOENT;
 	buf_release(&shown);
 	return err_hint(err, "write one of them; sendoff.conf(5) begins with an example");
@@ -129,7 +133,8 @@ read_usual(const char *user, struct source **source, struct err *err)
 	err_init(&failure);
 	if (user != NULL) {
 		result = read_source(user, source, &failure);
-		next = result == -1 && (is_missing(&failure) || (failure.sys_errno == EACCES && home_is_foreign()));
+		next = result == -1 &&
+		    (is_missing(&failure) || (failure.sys_errno == EACCES && home_is_foreign()));
 	}
 	if (next)
 		result = read_source(SYSTEM_FILE, source, &failure);
@@ -173,7 +178,10 @@ use_system_aliases(struct config *config, struct err *err)
 	return 0;
 }
 
-/* A process that goes on behind its caller's back leaves this folder, and reads the configuration anew. */
+/*
+ * A process that goes on behind its caller's back leaves this folder, and reads the configuration
+ * anew.
+ */
 static int
 remember(struct config *config, const char *path, struct err *err)
 {
@@ -211,7 +219,9 @@ config_load(struct config *config, const char *path, struct err *err)
 	if (result == -1)
 		return -1;
 	if (parse_source(config, source, read_source, err) == -1) {
-		/* A file that is included and missing does not mean that there is no configuration. */
+		/*
+		 * A file that is included and missing does not mean that there is no configuration.
+		 */
 		err->sys_errno = 0;
 		return -1;
 	}

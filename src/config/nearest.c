@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WORD_MAX = 32 };		/* octets; longer words are near to nothing */
+enum { WORD_MAX = 32 }; /* octets; longer words are near to nothing */
 
 static unsigned
 least(unsigned a, unsigned b)
@@ -11,7 +11,10 @@ least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* The optimal string alignment distance, row by row; case counts for half a letter that is wrong: not at all. */
+/*
+ * The optimal string alignment distance, row by row; case counts for half a letter that is wrong:
+ * not at all.
+ */
 static unsigned
 distance(struct span a, struct span b)
 {
@@ -25,8 +28,10 @@ distance(struct span a, struct span b)
 		for (unsigned k = 1; k <= b.len; k++) {
 			char x = ascii_lower(a.data[i - 1]), y = ascii_lower(b.data[k - 1]);
 
-			now[k] = least(least(last[k] + 1, now[k - 1] + 1), last[k - 1] + (x == y ? 0 : 1));
-			if (i > 1 && k > 1 && x == ascii_lower(b.data[k - 2]) && ascii_lower(a.data[i - 2]) == y)
+			now[k] = least(least(last[k] + 1, now[k - 1] + 1),
+			    last[k - 1] + (x == y ? 0 : 1));
+			if (i > 1 && k > 1 && x == ascii_lower(b.data[k - 2]) &&
+			    ascii_lower(a.data[i - 2]) == y)
 				now[k] = least(now[k], before[k - 2] + 1);
 		}
 		free_row = before;

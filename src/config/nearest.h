@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The word that was meant: the nearest among known ones, by letters changed, added, left out or swapped.
+ * The word that was meant: the nearest among known ones, by letters changed, added, left out or
+ * swapped.
  */
 #ifndef SENDOFF_CONFIG_NEAREST_H
 #define SENDOFF_CONFIG_NEAREST_H
@@ -8,9 +9,9 @@
 #include "base/span.h"
 
 struct nearest {
-	struct span word;	/* as it was written */
-	const char *name;	/* the nearest so far, or NULL where none is near enough */
-	unsigned distance;	/* of name; before: the first that is too far */
+	struct span word;  /* as it was written */
+	const char *name;  /* the nearest so far, or NULL where none is near enough */
+	unsigned distance; /* of name; before: the first that is too far */
 };
 
 void nearest_begin(struct nearest *nearest, struct span word);

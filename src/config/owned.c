@@ -14,7 +14,8 @@ enum { READ_SIZE = 16 << 10 };
 void
 shell_word(struct buf *out, const char *word)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+,:@%-";
+	static const char
+	    plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+,:@%-";
 
 	if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
 		buf_adds(out, word);
@@ -50,20 +51,22 @@ cannot_open(const char *shown, struct err *err)
 		err->sys_errno = reason;
 		return -1;
 	}
-	return err_sys(err, reason == EMFILE || reason == ENFILE || reason == ENOMEM ? ERR_SYSTEM : ERR_CONFIG,
+	return err_sys(err,
+	    reason == EMFILE || reason == ENFILE || reason == ENOMEM ? ERR_SYSTEM : ERR_CONFIG,
 	    "cannot open %s", shown);
 }
 
 static int
 wrong_owner(const char *path, const char *shown, uid_t owner, struct err *err)
 {
-	struct buf who = BUF_INIT(ERR_TEXT_MAX / 4), me = BUF_INIT(ERR_TEXT_MAX / 4), word = BUF_INIT(ERR_TEXT_MAX / 2);
+	struct buf who = BUF_INIT(ERR_TEXT_MAX / 4), me = BUF_INIT(ERR_TEXT_MAX / 4),
+		   word = BUF_INIT(ERR_TEXT_MAX / 2);
 
 	add_user(&who, owner);
 	add_user(&me, geteuid());
 	shell_word(&word, path);
-	err_set(err, ERR_CONFIG, "%s belongs to %s, not to root%s%s", shown, who.data, geteuid() != 0 ? " or " : "",
-	    geteuid() != 0 ? me.data : "");
+	err_set(err, ERR_CONFIG, "%s belongs to %s, not to root%s%s", shown, who.data,
+	    geteuid() != 0 ? " or " : "", geteuid() != 0 ? me.data : "");
 	err_hint(err, "chown %ld %s", (long)geteuid(), word.data);
 	buf_release(&who);
 	buf_release(&me);
@@ -142,9 +145,13 @@ uint64_t
 owned_stamp(uint64_t before, const struct stat *status)
 {
 	const uint64_t parts[] = {
-		status->st_dev, status->st_ino, (uint64_t)status->st_size,
-		(uint64_t)status->st_mtim.tv_sec, (uint64_t)status->st_mtim.tv_nsec,
-		(uint64_t)status->st_ctim.tv_sec, (uint64_t)status->st_ctim.tv_nsec,
+		status->st_dev,
+		status->st_ino,
+		(uint64_t)status->st_size,
+		(uint64_t)status->st_mtim.tv_sec,
+		(uint64_t)status->st_mtim.tv_nsec,
+		(uint64_t)status->st_ctim.tv_sec,
+		(uint64_t)status->st_ctim.tv_nsec,
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -152,12 +159,16 @@ owned_stamp(uint64_t before, const struct stat *status)
 	return before != 0 ? before : 1;
 }
 
-/* So much that a small file takes little memory (all of it is wiped), one octet more than it has, to see its end. */
+/*
+ * So much that a small file takes little memory (all of it is wiped), one octet more than it has,
+ * to see its end.
+ */
 static size_t
 to_read(const struct stat *status, const struct buf *out)
 {
 	uint64_t size = (uint64_t)status->st_size + 1;
-	size_t n = size > out->len && size - out->len < READ_SIZE ? (size_t)(size - out->len) : READ_SIZE;
+	size_t n = size > out->len && size - out->len < READ_SIZE ? (size_t)(size - out->len) :
+								    READ_SIZE;
 
 	return out->max - out->len < n ? out->max - out->len : n;
 }

@@ -14,21 +14,23 @@
 #include "config/owned.h"
 #include "config/value.h"
 
-enum { KEY_SHOWN_MAX = 40 };	/* octets of an unknown key that errors show */
+enum { KEY_SHOWN_MAX = 40 }; /* octets of an unknown key that errors show */
 
 struct parser {
 	struct config *config;
 	source_reader *read;
-	struct source *sources;		/* all that were read, the newest first */
+	struct source *sources; /* all that were read, the newest first */
 	size_t source_count;
 	unsigned depth;
 	struct block defaults;
-	struct block whole;		/* what holds for the whole configuration */
-	struct block *blocks;		/* one an account, in the order of config->accounts; the last may be open */
+	struct block whole;   /* what holds for the whole configuration */
+	struct block *blocks; /* one an account, in the order of config->accounts; the last may be
+				 open */
 	size_t block_count;
-	struct block *open;		/* where settings go; NULL: before the first account or defaults line */
-	size_t begun;			/* account and defaults lines so far */
-	struct origin included;		/* an include line that began blocks of its own and ended; line 0: none since */
+	struct block *open; /* where settings go; NULL: before the first account or defaults line */
+	size_t begun;       /* account and defaults lines so far */
+	struct origin included; /* an include line that began blocks of its own and ended; line 0:
+				   none since */
 };
 
 typedef int directive_handler(struct parser *, const struct line *, struct err *);
@@ -68,7 +70,10 @@ build_account(struct parser *p, struct err *err)
 	return config_add(p->config, &account, err);
 }
 
-/* Builds the defaults into nothing, so that what is wrong in them is told even where no account uses them. */
+/*
+ * Builds the defaults into nothing, so that what is wrong in them is told even where no account
+ * uses them.
+ */
 static int
 check_defaults(struct parser *p, struct err *err)
 {
@@ -143,7 +148,8 @@ check_name(struct parser *p, struct span name, struct origin at, struct err *err
 	if (name.len == 0)
 		return origin_err(at, err, "\"account\" needs a value: a name");
 	if (word.len != name.len || !value_is_text(name))
-		return origin_err(at, err, "the name of an account is one word of UTF-8, without commas");
+		return origin_err(at, err,
+		    "the name of an account is one word of UTF-8, without commas");
 	if (same == NULL)
 		return 0;
 	buf_adds(&place, " is there already (");
@@ -216,7 +222,8 @@ include_path(const struct line *line, char **path, struct err *err)
 		buf_add(&plain, line->value.data, line->value.len);
 	if (plain.data[0] == '/' || plain.data[0] == '~')
 		result = home_expand((struct span){ plain.data, plain.len }, path, err);
-	else if (asprintf(path, "%.*s%s", slash != NULL ? (int)(slash - name) + 1 : 0, name, plain.data) == -1)
+	else if (asprintf(path, "%.*s%s", slash != NULL ? (int)(slash - name) + 1 : 0, name,
+		     plain.data) == -1)
 		result = err_memory(err);
 	buf_release(&plain);
 	return result;
@@ -230,7 +237,8 @@ check_include(const struct parser *p, const struct line *line, struct err *err)
 	if (p->read == NULL)
 		return err_set(err, ERR_CONFIG, "\"include\" is not possible here");
 	if (p->depth == INCLUDE_DEPTH_MAX)
-		return err_set(err, ERR_CONFIG, "files include each other more than %d deep: does one include itself?",
+		return err_set(err, ERR_CONFIG,
+		    "files include each other more than %d deep: does one include itself?",
 		    INCLUDE_DEPTH_MAX);
 	if (p->source_count == INCLUDE_FILES_MAX)
 		return err_set(err, ERR_CONFIG, "more than %d files", INCLUDE_FILES_MAX);
@@ -260,8 +268,9 @@ keep_source(struct parser *p, struct source *source)
 }
 
 /*
- * The file's lines count as if they stood here.  Where they begin blocks of their own, the lines behind the include
- * would silently join the last of these: then a line that says where they belong has to come first.
+ * The file's lines count as if they stood here.  Where they begin blocks of their own, the lines
+ * behind the include would silently join the last of these: then a line that says where they belong
+ * has to come first.
  */
 static int
 include(struct parser *p, const struct line *line, struct err *err)
@@ -283,7 +292,10 @@ include(struct parser *p, const struct line *line, struct err *err)
 	return result;
 }
 
-/* A key that cannot have been meant as such is a word too many, or perhaps a password: it is not shown. */
+/*
+ * A key that cannot have been meant as such is a word too many, or perhaps a password: it is not
+ * shown.
+ */
 static bool
 is_key_like(struct span key)
 {
@@ -321,7 +333,8 @@ unknown_key(const struct line *line, struct err *err)
 	const char *name;
 
 	if (before.len < line->key.len && is_key_like(before))
-		return word_err(line->at, err, "there must be a space, not \"=\", behind", before, "");
+		return word_err(line->at, err, "there must be a space, not \"=\", behind", before,
+		    "");
 	if (!is_key_like(line->key))
 		return origin_err(line->at, err, "the line does not begin with a key");
 	name = nearest_key(line->key);
@@ -343,7 +356,8 @@ open_block(struct parser *p, struct origin at, struct err *err)
 	if (p->included.line == 0)
 		return add_block(p, span_of("default"), at, err);
 	origin_add_short(&place, p->included, at);
-	origin_err(at, err, "an \"account\" or \"defaults\" line must come first: the file included (%s) has some",
+	origin_err(at, err,
+	    "an \"account\" or \"defaults\" line must come first: the file included (%s) has some",
 	    place.data);
 	buf_release(&place);
 	return -1;
@@ -364,8 +378,10 @@ static int
 add_for_whole(struct parser *p, const struct key *key, const struct line *line, struct err *err)
 {
 	if (p->begun > 0 && p->open != &p->defaults)
-		return origin_err(line->at, err, "\"%s\" holds for all accounts: it stands before the first "
-		    "\"account\" line, or below a \"defaults\" line", key->doc.name);
+		return origin_err(line->at, err,
+		    "\"%s\" holds for all accounts: it stands before the first "
+		    "\"account\" line, or below a \"defaults\" line",
+		    key->doc.name);
 	return block_add(&p->whole, key, line, err);
 }
 
@@ -385,8 +401,8 @@ add_setting(struct parser *p, const struct line *line, struct err *err)
 		return unknown_key(line, err);
 	if (other->harmless(line->value))
 		return 0;
-	return origin_err(line->at, err, "this version cannot do \"%s\", and without it %s", other->name,
-	    other->reason);
+	return origin_err(line->at, err, "this version cannot do \"%s\", and without it %s",
+	    other->name, other->reason);
 }
 
 static int
@@ -398,10 +414,11 @@ parse_lines(struct parser *p, const struct source *source, struct err *err)
 
 	grammar_begin(&grammar, source);
 	for (result = grammar_next(&grammar, &line, err); result == 0 && line.key.len > 0;
-	    result = grammar_next(&grammar, &line, err)) {
+	     result = grammar_next(&grammar, &line, err)) {
 		const struct directive *directive = find_directive(line.key);
 
-		result = directive != NULL ? directive->handle(p, &line, err) : add_setting(p, &line, err);
+		result = directive != NULL ? directive->handle(p, &line, err) :
+					     add_setting(p, &line, err);
 		if (result == -1)
 			return -1;
 	}
@@ -414,7 +431,10 @@ origin_of(const struct parser *p, size_t account, enum field field)
 	return block_origin(&p->blocks[account], field);
 }
 
-/* next[i] becomes the number of the account that number i falls back to; the count of accounts: to none. */
+/*
+ * next[i] becomes the number of the account that number i falls back to; the count of accounts: to
+ * none.
+ */
 static int
 find_fallbacks(const struct parser *p, size_t *next, struct err *err)
 {
@@ -426,11 +446,13 @@ find_fallbacks(const struct parser *p, size_t *next, struct err *err)
 
 		next[i] = found != NULL ? (size_t)(found - config->accounts) : config->count;
 		if (name != NULL && found == NULL)
-			return word_err(origin_of(p, i, FIELD_FALLBACK), err, "there is no account", span_of(name),
-			    " to fall back to");
+			return word_err(origin_of(p, i, FIELD_FALLBACK), err, "there is no account",
+			    span_of(name), " to fall back to");
 		if (found != NULL && found->problem != NULL)
-			return origin_err(origin_of(p, i, FIELD_FALLBACK), err, "an account to fall back to must be one "
-			    "that can be used: %s", found->problem);
+			return origin_err(origin_of(p, i, FIELD_FALLBACK), err,
+			    "an account to fall back to must be one "
+			    "that can be used: %s",
+			    found->problem);
 	}
 	return 0;
 }
@@ -497,8 +519,10 @@ check_deliveries(const struct parser *p, struct err *err)
 		if (p->config->accounts[i].delivery == DELIVERY_NOW)
 			continue;
 		origin_add_short(&place, none, at);
-		result = origin_err(at, err, "\"delivery\" wants a queue, and \"queue_dir\" says that there is none "
-		    "(%s)", place.data);
+		result = origin_err(at, err,
+		    "\"delivery\" wants a queue, and \"queue_dir\" says that there is none "
+		    "(%s)",
+		    place.data);
 	}
 	buf_release(&place);
 	return result;
@@ -508,7 +532,8 @@ check_deliveries(const struct parser *p, struct err *err)
 static int
 finish(struct parser *p, struct err *err)
 {
-	if (close_block(p, err) == -1 || block_settle(&p->whole, p->config, err) == -1 || check_fallbacks(p, err) == -1)
+	if (close_block(p, err) == -1 || block_settle(&p->whole, p->config, err) == -1 ||
+	    check_fallbacks(p, err) == -1)
 		return -1;
 	return check_deliveries(p, err);
 }
@@ -535,9 +560,11 @@ parse_source(struct config *config, struct source *first, source_reader *read, s
 	if (config->path == NULL)
 		result = err_memory(err);
 	else
-		result = block_init(&p.defaults, span_of("defaults"), (struct origin){ first, 1 }, err);
+		result = block_init(&p.defaults, span_of("defaults"), (struct origin){ first, 1 },
+		    err);
 	if (result == 0)
-		result = block_init(&p.whole, span_of("all accounts"), (struct origin){ first, 1 }, err);
+		result = block_init(&p.whole, span_of("all accounts"), (struct origin){ first, 1 },
+		    err);
 	if (result == 0)
 		result = parse_lines(&p, first, err);
 	if (result == 0)

@@ -19,8 +19,8 @@ enum {
 typedef int source_reader(const char *path, struct source **source, struct err *err);
 
 /*
- * Reads the accounts out of `first`, which it frees, into config, which is empty before and after a failure.  `read`
- * opens included files; NULL: include is refused.
+ * Reads the accounts out of `first`, which it frees, into config, which is empty before and after a
+ * failure.  `read` opens included files; NULL: include is refused.
  * Errors: ERR_CONFIG (with place), ERR_SYSTEM.
  */
 int parse_source(struct config *config, struct source *first, source_reader *read, struct err *err);

@@ -16,9 +16,11 @@
 #include "config/owned.h"
 
 enum {
-	LINE_END_MAX = 2,	/* octets: CR LF */
-	NAP_MIN_MS = 1,		/* between two looks at a command that has closed its output: has it ended? */
-	NAP_MAX_MS = 50,	/* and while its output is open, which a program that it left behind may hold */
+	LINE_END_MAX = 2, /* octets: CR LF */
+	NAP_MIN_MS = 1,  /* between two looks at a command that has closed its output: has it ended?
+			  */
+	NAP_MAX_MS = 50, /* and while its output is open, which a program that it left behind may
+			    hold */
 };
 
 /* One line end goes; what is left is the password. */
@@ -32,13 +34,16 @@ take_line(struct buf *text, struct buf *secret, struct err *err)
 	if (len < text->len && len > 0 && text->data[len - 1] == '\r')
 		len--;
 	if (len == 0)
-		return err_set(err, ERR_CONFIG, "there is no password, only an empty line or nothing");
+		return err_set(err, ERR_CONFIG,
+		    "there is no password, only an empty line or nothing");
 	if (len > SECRET_MAX)
-		return err_set(err, ERR_CONFIG, "the password is longer than %d octets", SECRET_MAX);
+		return err_set(err, ERR_CONFIG, "the password is longer than %d octets",
+		    SECRET_MAX);
 	if (memchr(text->data, '\0', len) != NULL)
 		return err_set(err, ERR_CONFIG, "there is a NUL in the password");
 	if (memchr(text->data, '\n', len) != NULL || memchr(text->data, '\r', len) != NULL)
-		return err_set(err, ERR_CONFIG, "there is more than one line, the password must be the only one");
+		return err_set(err, ERR_CONFIG,
+		    "there is more than one line, the password must be the only one");
 	buf_clear(secret);
 	buf_add(secret, text->data, len);
 	return buf_ok(secret) ? 0 : err_memory(err);
@@ -85,7 +90,10 @@ secret_file(const char *path, struct buf *secret, struct err *err)
 	return result;
 }
 
-/* At a terminal the command may ask its user for something, which a process group in the background cannot. */
+/*
+ * At a terminal the command may ask its user for something, which a process group in the background
+ * cannot.
+ */
 static bool
 has_terminal(void)
 {
@@ -97,8 +105,8 @@ has_terminal(void)
 }
 
 /*
- * The command gets a process group of its own, if that may be, so that all of it can be killed, and the signals as they
- * are at login: callers of sendmail often ignore SIGPIPE.
+ * The command gets a process group of its own, if that may be, so that all of it can be killed, and
+ * the signals as they are at login: callers of sendmail often ignore SIGPIPE.
  */
 static int
 prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int output, bool group)
@@ -109,7 +117,8 @@ prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int 
 	sigemptyset(&none);
 	sigfillset(&all);
 	failed = posix_spawnattr_setflags(attributes,
-	    (short)((group ? POSIX_SPAWN_SETPGROUP : 0) | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+	    (short)((group ? POSIX_SPAWN_SETPGROUP : 0) | POSIX_SPAWN_SETSIGMASK |
+		POSIX_SPAWN_SETSIGDEF));
 	if (failed == 0)
 		failed = posix_spawnattr_setsigmask(attributes, &none);
 	if (failed == 0)
@@ -118,7 +127,8 @@ prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions, int 
 	if (failed == 0)
 		failed = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
 	if (failed == 0)
-		failed = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+		failed = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
+		    O_RDONLY, 0);
 	return failed;
 }
 
@@ -148,11 +158,11 @@ spawn_shell(const char *command, int output, bool group, pid_t *pid)
 
 struct child {
 	pid_t pid;
-	bool group;		/* it leads a process group of its own */
-	int output;		/* our end of the pipe, -1 behind its end */
+	bool group; /* it leads a process group of its own */
+	int output; /* our end of the pipe, -1 behind its end */
 	int nap_ms;
 	bool ended;
-	int status;		/* as waitpid(2) gives it */
+	int status; /* as waitpid(2) gives it */
 };
 
 static void
@@ -170,7 +180,9 @@ start(const char *command, struct child *child, struct err *err)
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return err_sys(err, ERR_SYSTEM, "cannot make a pipe");
-	*child = (struct child){ .output = ends[0], .nap_ms = NAP_MAX_MS, .group = !has_terminal() };
+	*child = (struct child){
+		.output = ends[0], .nap_ms = NAP_MAX_MS, .group = !has_terminal()
+	};
 	fcntl(child->output, F_SETFL, O_NONBLOCK);
 	failed = spawn_shell(command, ends[1], child->group, &child->pid);
 	close(ends[1]);
@@ -208,7 +220,8 @@ drain(struct child *child, struct buf *text, struct err *err)
 		if (n > 0)
 			buf_commit(text, (size_t)n);
 		if (text->len == text->max)
-			return err_set(err, ERR_CONFIG, "it prints more than %d octets", SECRET_MAX);
+			return err_set(err, ERR_CONFIG, "it prints more than %d octets",
+			    SECRET_MAX);
 	}
 	if (n == 0) {
 		close_output(child);
@@ -267,7 +280,8 @@ check_status(int status, struct err *err)
 	if (WEXITSTATUS(status) == 127)
 		return err_set(err, ERR_CONFIG, "it was not found (exit status 127)");
 	if (WEXITSTATUS(status) != 0)
-		return err_set(err, ERR_CONFIG, "it failed with exit status %d", WEXITSTATUS(status));
+		return err_set(err, ERR_CONFIG, "it failed with exit status %d",
+		    WEXITSTATUS(status));
 	return 0;
 }
 
@@ -325,8 +339,10 @@ account_secret(const struct account *account, struct buf *secret, struct err *er
 		break;
 	}
 	buf_clear(secret);
-	err_set(err, ERR_CONFIG, "%s: account \"%s\" has no password", account->origin, account->name);
-	return err_hint(err, "add password_command, password_file or password; sendoff.conf(5) tells how");
+	err_set(err, ERR_CONFIG, "%s: account \"%s\" has no password", account->origin,
+	    account->name);
+	return err_hint(err,
+	    "add password_command, password_file or password; sendoff.conf(5) tells how");
 }
 
 int
@@ -335,8 +351,12 @@ account_new_token(const struct account *account, struct buf *token, struct err *
 	struct buf command = BUF_INIT_SECRET(SECRET_SETTING_MAX + 64);
 	int result;
 
-	buf_addf(&command, "SENDOFF_TOKEN_REFUSED=1; export SENDOFF_TOKEN_REFUSED; %s", account->secret.data);
-	result = buf_ok(&command) ? secret_command(command.data, SECRET_COMMAND_LIMIT_MS, token, err) : err_memory(err);
+	buf_addf(&command, "SENDOFF_TOKEN_REFUSED=1; export SENDOFF_TOKEN_REFUSED; %s",
+	    account->secret.data);
+	result = buf_ok(&command) ?
+	    secret_command(command.data, SECRET_COMMAND_LIMIT_MS, token, err) :
+	    err_memory(err);
 	buf_release(&command);
-	return result == 0 ? 0 : err_wrap(err, "%s: the command for the token", account->secret_origin);
+	return result == 0 ? 0 :
+			     err_wrap(err, "%s: the command for the token", account->secret_origin);
 }

@@ -12,16 +12,18 @@
 #include "base/err.h"
 
 enum {
-	SECRET_MAX = 8192,		/* octets of a password */
-	SECRET_SETTING_MAX = 64 << 10,	/* octets of a password, or of the command or path that leads to one */
+	SECRET_MAX = 8192,             /* octets of a password */
+	SECRET_SETTING_MAX = 64 << 10, /* octets of a password, or of the command or path that leads
+					  to one */
 	SECRET_COMMAND_LIMIT_MS = 60000,
 };
 
 /*
- * Puts the output of `/bin/sh -c command` into secret, which is empty on failure.  The command, with all it started in
- * its process group, is killed after limit_ms.  What it leaves running in other process groups is not waited for.
- * SIGCHLD must not be ignored.
- * Errors: as account_secret(), without place; the command is not shown, for a password may stand in it.
+ * Puts the output of `/bin/sh -c command` into secret, which is empty on failure.  The command,
+ * with all it started in its process group, is killed after limit_ms.  What it leaves running in
+ * other process groups is not waited for. SIGCHLD must not be ignored.
+ * Errors: as account_secret(), without place; the command is not shown, for a password may stand in
+ * it.
  */
 int secret_command(const char *command, int64_t limit_ms, struct buf *secret, struct err *err);
 

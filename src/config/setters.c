@@ -15,15 +15,15 @@
 #include "net/tls.h"
 
 enum {
-	SHOWN_MAX = 80,		/* octets of a wrong value that errors show */
-	FROM_MAX = 256,		/* addresses and patterns an account can have */
-	PINS_MAX = 64,		/* … and fingerprints */
+	SHOWN_MAX = 80, /* octets of a wrong value that errors show */
+	FROM_MAX = 256, /* addresses and patterns an account can have */
+	PINS_MAX = 64,  /* … and fingerprints */
 	SOCKS_PORT = 1080,
 	EXPIRE_MIN_MS = 60000,
 	RETRY_MAX_S = 7 * 86400,
 	CONNECTIONS_MAX = 20,
 	WINDOW_MAX = 8,
-	RATE_MAX = 1000000,	/* messages a minute */
+	RATE_MAX = 1000000, /* messages a minute */
 };
 
 static void *
@@ -41,10 +41,11 @@ expected(const struct key *key, struct span shown, struct err *err)
 		shown.len = SHOWN_MAX;
 	text_printable(&text, shown, false);
 	if ((key->flags & KEY_NO_ECHO) != 0)
-		err_set(err, ERR_CONFIG, "bad value for \"%s\": expected %s", key->doc.name, key->expected);
-	else
-		err_set(err, ERR_CONFIG, "bad value \"%s\" for \"%s\": expected %s", text.data, key->doc.name,
+		err_set(err, ERR_CONFIG, "bad value for \"%s\": expected %s", key->doc.name,
 		    key->expected);
+	else
+		err_set(err, ERR_CONFIG, "bad value \"%s\" for \"%s\": expected %s", text.data,
+		    key->doc.name, key->expected);
 	buf_release(&text);
 	return -1;
 }
@@ -109,7 +110,8 @@ check_private(const struct value *value, struct err *err)
 }
 
 static int
-set_secret(struct draft *draft, enum secret_source source, struct span text, struct origin at, struct err *err)
+set_secret(struct draft *draft, enum secret_source source, struct span text, struct origin at,
+    struct err *err)
 {
 	struct account *a = &draft->account;
 	struct buf place = BUF_INIT(ERR_TEXT_MAX);
@@ -132,12 +134,14 @@ set_password(struct draft *draft, const struct key *key, const struct value *val
 	if (check_private(value, err) == -1)
 		return -1;
 	if (value->text.len > SECRET_MAX)
-		return err_set(err, ERR_CONFIG, "the %s is longer than %d octets", key->doc.name, SECRET_MAX);
+		return err_set(err, ERR_CONFIG, "the %s is longer than %d octets", key->doc.name,
+		    SECRET_MAX);
 	return set_secret(draft, SECRET_LITERAL, value->text, value->at, err);
 }
 
 int
-set_password_file(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_password_file(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	char *path;
 	int result;
@@ -150,7 +154,8 @@ set_password_file(struct draft *draft, const struct key *key, const struct value
 }
 
 int
-set_password_command(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_password_command(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	(void)key;
 	return set_secret(draft, SECRET_COMMAND, value->text, value->at, err);
@@ -171,7 +176,8 @@ add_mechanism(struct draft *draft, const struct key *key, struct span word, stru
 }
 
 int
-set_token_command(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_token_command(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	(void)key;
 	return set_secret(draft, SECRET_TOKEN, value->text, value->at, err);
@@ -212,7 +218,8 @@ parse_mailbox(struct span text, char **mailbox, struct err *err)
 
 	err_init(&ignored);
 	*mailbox = NULL;
-	if (address_parse(&list, text, ADDRESS_ONE, &ignored) == 0 && list.count == 1 && list.items[0].qualified) {
+	if (address_parse(&list, text, ADDRESS_ONE, &ignored) == 0 && list.count == 1 &&
+	    list.items[0].qualified) {
 		*mailbox = strdup(list.items[0].mailbox);
 		result = *mailbox == NULL ? err_memory(err) : 0;
 	}
@@ -245,7 +252,8 @@ is_pattern(struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.data[i] == '@')
 			ats++;
-		if (ascii_is_control(text.data[i]) || strchr(" \"(),:;<>[\\]", text.data[i]) != NULL)
+		if (ascii_is_control(text.data[i]) ||
+		    strchr(" \"(),:;<>[\\]", text.data[i]) != NULL)
 			return false;
 	}
 	return utf8_valid(text) && (ats == 1 || span_is(text, "*"));
@@ -269,12 +277,15 @@ add_from(struct draft *draft, const struct key *key, struct span word, struct er
 	int result;
 
 	if (from->count == FROM_MAX)
-		return err_set(err, ERR_CONFIG, "an account has at most %d addresses and patterns", FROM_MAX);
+		return err_set(err, ERR_CONFIG, "an account has at most %d addresses and patterns",
+		    FROM_MAX);
 	if (has_substitution(word))
-		return err_set(err, ERR_CONFIG, "this version cannot put names for %%U, %%H, %%C and %%M in \"%s\"",
+		return err_set(err, ERR_CONFIG,
+		    "this version cannot put names for %%U, %%H, %%C and %%M in \"%s\"",
 		    key->doc.name);
 	if (memchr(word.data, '*', word.len) != NULL)
-		return is_pattern(word) ? string_list_add(from, word, err) : expected(key, word, err);
+		return is_pattern(word) ? string_list_add(from, word, err) :
+					  expected(key, word, err);
 	if (parse_mailbox(word, &mailbox, err) == -1)
 		return -1;
 	if (mailbox == NULL)
@@ -343,7 +354,8 @@ set_path(struct draft *draft, const struct key *key, const struct value *value, 
 
 /* A file, or a name in a token (RFC 7512). */
 int
-set_path_or_url(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_path_or_url(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	if (span_starts_nocase(value->text, "pkcs11:"))
 		return set_text(draft, key, value, err);
@@ -360,7 +372,8 @@ set_tls_min(struct draft *draft, const struct key *key, const struct value *valu
 }
 
 int
-set_fingerprint(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_fingerprint(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	struct string_list *pins = &draft->account.tls_fingerprints;
 	char *text = span_dup(value->text);
@@ -375,7 +388,8 @@ set_fingerprint(struct draft *draft, const struct key *key, const struct value *
 }
 
 int
-set_trust_file(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_trust_file(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	if (span_is(value->text, "system"))
 		return 0;
@@ -385,7 +399,8 @@ set_trust_file(struct draft *draft, const struct key *key, const struct value *v
 int
 set_duration(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
-	return value_duration(value->text, target(draft, key)) ? 0 : expected(key, value->text, err);
+	return value_duration(value->text, target(draft, key)) ? 0 :
+								 expected(key, value->text, err);
 }
 
 int
@@ -401,14 +416,16 @@ set_feature(struct draft *draft, const struct key *key, const struct value *valu
 
 /* "30m", or "30m return": late mail comes back (the default), or its sender is only told. */
 int
-set_deliver_by(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_deliver_by(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	struct span rest = value->text;
 	struct span time = value_word(&rest);
 	int64_t ms;
 
 	rest = span_trim(rest);
-	if (!value_duration(time, &ms) || ms < 0 || (rest.len > 0 && !span_is(rest, "return") && !span_is(rest, "notify")))
+	if (!value_duration(time, &ms) || ms < 0 ||
+	    (rest.len > 0 && !span_is(rest, "return") && !span_is(rest, "notify")))
 		return expected(key, value->text, err);
 	draft->account.deliver_by_s = ms / 1000;
 	draft->account.deliver_by_return = !span_is(rest, "notify");
@@ -452,7 +469,8 @@ replace_unescaped(char **at, struct span text, const struct key *key, struct err
 	if (!value_unescape(text, &plain))
 		result = expected(key, text, err);
 	else
-		result = buf_ok(&plain) ? replace(at, (struct span){ plain.data, plain.len }, err) : err_memory(err);
+		result = buf_ok(&plain) ? replace(at, (struct span){ plain.data, plain.len }, err) :
+					  err_memory(err);
 	buf_release(&plain);
 	return result;
 }
@@ -474,13 +492,15 @@ set_proxy(struct draft *draft, const struct key *key, const struct value *value,
 		return -1;
 	if (url.user.len == 0)
 		return 0;
-	return replace_unescaped(&a->proxy_user, url.user, key, err) == -1 ? -1 :
+	return replace_unescaped(&a->proxy_user, url.user, key, err) == -1 ?
+	    -1 :
 	    replace_unescaped(&a->proxy_password, url.password, key, err);
 }
 
 /* msmtp's proxies are SOCKS5. */
 int
-set_proxy_host(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_proxy_host(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	struct account *a = &draft->account;
 
@@ -520,7 +540,8 @@ set_size(struct draft *draft, const struct key *key, const struct value *value, 
 }
 
 int
-set_queue_dir(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_queue_dir(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	return span_is(value->text, "none") ? 0 : set_path(draft, key, value, err);
 }
@@ -543,7 +564,8 @@ set_delivery(struct draft *draft, const struct key *key, const struct value *val
 }
 
 int
-set_rewrite_from(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_rewrite_from(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	static const char *const words[] = {
 		[REWRITE_AUTO] = "auto",
@@ -565,7 +587,8 @@ set_wait(struct draft *draft, const struct key *key, const struct value *value, 
 	if (set_duration(draft, key, value, err) == 0)
 		return 0;
 	/* Somebody who does not want to wait at all, most likely. */
-	return value->text.data[0] == '0' ? err_hint(err, "without waiting: delivery background") : -1;
+	return value->text.data[0] == '0' ? err_hint(err, "without waiting: delivery background") :
+					    -1;
 }
 
 int
@@ -592,7 +615,8 @@ set_retry(struct draft *draft, const struct key *key, const struct value *value,
 }
 
 int
-set_connections(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
+set_connections(struct draft *draft, const struct key *key, const struct value *value,
+    struct err *err)
 {
 	unsigned *at = &draft->account.connections;
 
@@ -602,7 +626,9 @@ set_connections(struct draft *draft, const struct key *key, const struct value *
 int
 set_window(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
-	return value_count(value->text, WINDOW_MAX, &draft->account.window) ? 0 : expected(key, value->text, err);
+	return value_count(value->text, WINDOW_MAX, &draft->account.window) ?
+	    0 :
+	    expected(key, value->text, err);
 }
 
 /* "30/min", "30" or "off". */
@@ -618,7 +644,9 @@ set_rate(struct draft *draft, const struct key *key, const struct value *value, 
 	}
 	if (number.len < value->text.len && !span_is_nocase(unit, "min"))
 		return expected(key, value->text, err);
-	return value_count(number, RATE_MAX, &draft->account.rate) ? 0 : expected(key, value->text, err);
+	return value_count(number, RATE_MAX, &draft->account.rate) ?
+	    0 :
+	    expected(key, value->text, err);
 }
 
 int
@@ -626,7 +654,8 @@ set_log_file(struct draft *draft, const struct key *key, const struct value *val
 {
 	/* Callers take any octet on standard output for a failure, or for their own data. */
 	if (span_is(value->text, "-"))
-		return err_set(err, ERR_CONFIG, "\"%s -\": nothing is logged to standard output", key->doc.name);
+		return err_set(err, ERR_CONFIG, "\"%s -\": nothing is logged to standard output",
+		    key->doc.name);
 	return set_path(draft, key, value, err);
 }
 
@@ -643,8 +672,16 @@ int
 set_syslog(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
 {
 	static const char *const facilities[] = {
-		"LOG_MAIL", "LOG_USER", "LOG_LOCAL0", "LOG_LOCAL1", "LOG_LOCAL2", "LOG_LOCAL3", "LOG_LOCAL4",
-		"LOG_LOCAL5", "LOG_LOCAL6", "LOG_LOCAL7",
+		"LOG_MAIL",
+		"LOG_USER",
+		"LOG_LOCAL0",
+		"LOG_LOCAL1",
+		"LOG_LOCAL2",
+		"LOG_LOCAL3",
+		"LOG_LOCAL4",
+		"LOG_LOCAL5",
+		"LOG_LOCAL6",
+		"LOG_LOCAL7",
 	};
 
 	for (size_t i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++)

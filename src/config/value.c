@@ -68,7 +68,12 @@ bool
 value_duration(struct span text, int64_t *ms)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { NULL, 0 },
+		{ "", 1 },
+		{ "s", 1 },
+		{ "m", 60 },
+		{ "h", 3600 },
+		{ "d", 86400 },
+		{ NULL, 0 },
 	};
 	uint64_t seconds;
 
@@ -86,7 +91,11 @@ bool
 value_size(struct span text, uint64_t *octets)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "k", 1 << 10 }, { "m", 1 << 20 }, { "g", 1 << 30 }, { NULL, 0 },
+		{ "", 1 },
+		{ "k", 1 << 10 },
+		{ "m", 1 << 20 },
+		{ "g", 1 << 30 },
+		{ NULL, 0 },
 	};
 
 	if (span_is_nocase(text, "off")) {
@@ -118,7 +127,8 @@ value_range(struct span text, int64_t *min_s, int64_t *max_s)
 		first.len = (size_t)(dots - text.data);
 		last = (struct span){ dots + 2, text.len - first.len - 2 };
 	}
-	if (!value_duration(first, &min_ms) || !value_duration(last, &max_ms) || min_ms < 0 || max_ms < min_ms)
+	if (!value_duration(first, &min_ms) || !value_duration(last, &max_ms) || min_ms < 0 ||
+	    max_ms < min_ms)
 		return false;
 	*min_s = min_ms / 1000;
 	*max_s = max_ms / 1000;
@@ -148,13 +158,17 @@ has_only(struct span text, const char *punctuation)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
-		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && (c == '\0' || strchr(punctuation, c) == NULL))
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) &&
+		    (c == '\0' || strchr(punctuation, c) == NULL))
 			return false;
 	}
 	return text.len > 0;
 }
 
-/* Letters beyond ASCII are left to the IDNA conversion, which knows which of them may stand in a name. */
+/*
+ * Letters beyond ASCII are left to the IDNA conversion, which knows which of them may stand in a
+ * name.
+ */
 static bool
 is_name(struct span text)
 {
@@ -241,9 +255,9 @@ value_word(struct span *rest)
 struct scheme {
 	const char *prefix;
 	enum server_scheme scheme;
-	uint16_t port;		/* 0: has to be given */
-	bool path;		/* what follows is the path of a socket */
-	bool later;		/* not in this version */
+	uint16_t port; /* 0: has to be given */
+	bool path;     /* what follows is the path of a socket */
+	bool later;    /* not in this version */
 };
 
 /* The longer prefix of two that begin alike comes first. */
@@ -270,9 +284,11 @@ static int
 unix_path(struct span path, const struct scheme *scheme, struct server_url *url, struct err *err)
 {
 	if (path.len == 0 || path.data[0] != '/')
-		return err_set(err, ERR_CONFIG, "expected a path that begins with \"/\" behind \"%s\"", scheme->prefix);
+		return err_set(err, ERR_CONFIG,
+		    "expected a path that begins with \"/\" behind \"%s\"", scheme->prefix);
 	if (path.len > UNIX_PATH_MAX)
-		return err_set(err, ERR_CONFIG, "the path of a socket has at most %d octets", UNIX_PATH_MAX);
+		return err_set(err, ERR_CONFIG, "the path of a socket has at most %d octets",
+		    UNIX_PATH_MAX);
 	*url = (struct server_url){ scheme->scheme, path, 0 };
 	return 0;
 }
@@ -300,20 +316,23 @@ split_authority(struct span *authority, struct span *port)
 }
 
 static int
-authority_url(struct span authority, const struct scheme *scheme, struct server_url *url, struct err *err)
+authority_url(struct span authority, const struct scheme *scheme, struct server_url *url,
+    struct err *err)
 {
 	struct server_url result = { scheme->scheme, authority, scheme->port };
 	struct span port;
 
 	if (memchr(authority.data, '@', authority.len) != NULL) {
 		err_set(err, ERR_CONFIG, "the URL holds a user");
-		return err_hint(err, "write the name behind \"user\"; sendoff.conf(5) tells where passwords stand");
+		return err_hint(err,
+		    "write the name behind \"user\"; sendoff.conf(5) tells where passwords stand");
 	}
 	if (authority.len > 0 && authority.data[authority.len - 1] == '/')
 		result.host.len--;
 	if (!split_authority(&result.host, &port))
-		return err_set(err, ERR_CONFIG, "expected %sHOST or %sHOST:PORT, an IPv6 address in brackets",
-		    scheme->prefix, scheme->prefix);
+		return err_set(err, ERR_CONFIG,
+		    "expected %sHOST or %sHOST:PORT, an IPv6 address in brackets", scheme->prefix,
+		    scheme->prefix);
 	if (port.len > 0 && !value_port(port, &result.port))
 		return err_set(err, ERR_CONFIG, "a port is a number from 1 to 65535");
 	if (result.port == 0)
@@ -328,13 +347,16 @@ value_server(struct span text, struct server_url *url, struct err *err)
 	const struct scheme *scheme = find_scheme(text);
 
 	if (scheme == NULL)
-		return err_set(err, ERR_CONFIG, "expected smtps://HOST[:PORT], smtp://HOST[:PORT], unix:/PATH, "
+		return err_set(err, ERR_CONFIG,
+		    "expected smtps://HOST[:PORT], smtp://HOST[:PORT], unix:/PATH, "
 		    "lmtp://HOST:PORT or lmtp:/PATH");
 	text.data += strlen(scheme->prefix);
 	text.len -= strlen(scheme->prefix);
 	if (scheme->later)
-		return err_set(err, ERR_CONFIG, "this version cannot deliver to %s", scheme->prefix);
-	return scheme->path ? unix_path(text, scheme, url, err) : authority_url(text, scheme, url, err);
+		return err_set(err, ERR_CONFIG, "this version cannot deliver to %s",
+		    scheme->prefix);
+	return scheme->path ? unix_path(text, scheme, url, err) :
+			      authority_url(text, scheme, url, err);
 }
 
 bool
@@ -345,7 +367,8 @@ value_proxy(struct span text, struct proxy_url *url)
 		enum proxy_kind kind;
 		uint16_t port;
 	} kinds[] = {
-		{ "socks5://", PROXY_SOCKS5, 1080 }, { "http://", PROXY_HTTP, 8080 },
+		{ "socks5://", PROXY_SOCKS5, 1080 },
+		{ "http://", PROXY_HTTP, 8080 },
 	};
 	struct proxy_url result = { .kind = PROXY_NONE };
 	struct span port;
@@ -368,7 +391,8 @@ value_proxy(struct span text, struct proxy_url *url)
 	if (text.len > 0 && text.data[text.len - 1] == '/')
 		text.len--;
 	result.host = text;
-	if (result.kind == PROXY_NONE || (at != NULL && result.user.len == 0) || !split_authority(&result.host, &port) ||
+	if (result.kind == PROXY_NONE || (at != NULL && result.user.len == 0) ||
+	    !split_authority(&result.host, &port) ||
 	    (port.len > 0 && !value_port(port, &result.port)))
 		return false;
 	*url = result;

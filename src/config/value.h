@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The forms that values have.  A function that answers false, or leaves an err that says why, has changed nothing.
+ * The forms that values have.  A function that answers false, or leaves an err that says why, has
+ * changed nothing.
  */
 #ifndef SENDOFF_CONFIG_VALUE_H
 #define SENDOFF_CONFIG_VALUE_H
@@ -12,7 +13,7 @@
 #include "base/span.h"
 #include "config/account.h"
 
-enum { UNIX_PATH_MAX = 107 };	/* octets that sockaddr_un has room for (unix(7)) */
+enum { UNIX_PATH_MAX = 107 }; /* octets that sockaddr_un has room for (unix(7)) */
 
 /* "on" or "yes", "off" or "no". */
 bool value_switch(struct span text, bool *on);
@@ -33,10 +34,16 @@ bool value_is_text(struct span text);
 bool value_is_host(struct span text);
 /* An IPv4 or IPv6 address, without brackets. */
 bool value_is_ip(struct span text);
-/* What may stand behind EHLO: a name in ASCII, or an address literal in brackets (RFC 5321 section 4.1.3). */
+/*
+ * What may stand behind EHLO: a name in ASCII, or an address literal in brackets (RFC 5321 section
+ * 4.1.3).
+ */
 bool value_is_ehlo(struct span text);
 
-/* Cuts the next word off the front of *rest; between words stand spaces and commas, but not inside of double quotes. */
+/*
+ * Cuts the next word off the front of *rest; between words stand spaces and commas, but not inside
+ * of double quotes.
+ */
 struct span value_word(struct span *rest);
 
 /* Takes off the brackets of an address literal, where there are some. */
@@ -50,15 +57,15 @@ struct server_url {
 };
 
 /*
- * smtps://HOST[:PORT], smtp://HOST[:PORT], lmtp://HOST:PORT, unix:/PATH or lmtp:/PATH; a slash behind HOST or PORT is
- * allowed.
+ * smtps://HOST[:PORT], smtp://HOST[:PORT], lmtp://HOST:PORT, unix:/PATH or lmtp:/PATH; a slash
+ * behind HOST or PORT is allowed.
  * Errors: ERR_CONFIG; the sentence never shows the text, for a password may stand in it.
  */
 int value_server(struct span text, struct server_url *url, struct err *err);
 
 /*
- * A proxy's URL in parts: socks5://[USER:PASSWORD@]HOST[:PORT], or http://….  user is empty where there is none; user
- * and password may still have %XX in them.
+ * A proxy's URL in parts: socks5://[USER:PASSWORD@]HOST[:PORT], or http://….  user is empty where
+ * there is none; user and password may still have %XX in them.
  */
 struct proxy_url {
 	enum proxy_kind kind;
@@ -68,7 +75,10 @@ struct proxy_url {
 
 bool value_proxy(struct span text, struct proxy_url *url);
 
-/* Appends the text with the octets that %XX stand for (RFC 3986 section 2.1); false where a '%' is none, or a NUL. */
+/*
+ * Appends the text with the octets that %XX stand for (RFC 3986 section 2.1); false where a '%' is
+ * none, or a NUL.
+ */
 bool value_unescape(struct span text, struct buf *out);
 
 #endif

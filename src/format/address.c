@@ -12,16 +12,17 @@
 
 struct parser {
 	struct cursor in;
-	const char *group;	/* where the group being read begins; NULL outside groups */
-	unsigned flags;		/* enum address_flags */
+	const char *group; /* where the group being read begins; NULL outside groups */
+	unsigned flags;    /* enum address_flags */
 	struct address_list *list;
-	struct buf local;	/* the local part, unquoted; scratch else */
-	struct buf mailbox;	/* the mailbox as it will be kept */
+	struct buf local;   /* the local part, unquoted; scratch else */
+	struct buf mailbox; /* the mailbox as it will be kept */
 };
 
 static const char dot_in_local[] = "a dot in the wrong place of the local part (missing quotes?)";
 static const char dot_in_domain[] = "a dot in the wrong place of the domain";
-static const char bad_literal[] = "what is in brackets is no IP address ([192.0.2.1], [IPv6:2001:db8::1])";
+static const char
+    bad_literal[] = "what is in brackets is no IP address ([192.0.2.1], [IPv6:2001:db8::1])";
 static const char not_a_list[] = "one address is wanted here, not a list";
 static const char text_behind[] = "text behind the address (missing comma?)";
 
@@ -65,7 +66,8 @@ add_label(struct parser *ps, struct span label)
 
 		/* '_' is in no host name, and in many real ones all the same. */
 		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && !is_8bit(c) && c != '-' && c != '_')
-			return cursor_refuse(&ps->in, "a character in the domain that is no letter, digit or hyphen");
+			return cursor_refuse(&ps->in,
+			    "a character in the domain that is no letter, digit or hyphen");
 	}
 	buf_add(&ps->mailbox, label.data, label.len);
 	return 0;
@@ -121,7 +123,10 @@ refuse_local(struct parser *ps, bool first)
 	return cursor_refuse_stray(&ps->in);
 }
 
-/* Reads word *("." word), with space and comments around them, to ps->local; passes the space behind it. */
+/*
+ * Reads word *("." word), with space and comments around them, to ps->local; passes the space
+ * behind it.
+ */
 static int
 read_local(struct parser *ps)
 {
@@ -274,13 +279,14 @@ refuse_behind(struct parser *ps, const struct address *a)
 	if (!cursor_is_atext(cursor_peek(&ps->in)))
 		return cursor_refuse_stray(&ps->in);
 	if (!a->qualified && cursor_is_white((unsigned char)ps->in.at[-1]))
-		return cursor_refuse(&ps->in, "a space in the local part (missing quotes or comma?)");
+		return cursor_refuse(&ps->in,
+		    "a space in the local part (missing quotes or comma?)");
 	return cursor_refuse(&ps->in, text_behind);
 }
 
 /*
- * "@a,@b:" at the begin of an angle address: obsolete, checked and dropped (RFC 5321 appendix C).  What it leaves in
- * ps->mailbox is cleared by read_addr_spec().
+ * "@a,@b:" at the begin of an angle address: obsolete, checked and dropped (RFC 5321 appendix C).
+ * What it leaves in ps->mailbox is cleared by read_addr_spec().
  */
 static int
 skip_route(struct parser *ps)
@@ -480,7 +486,10 @@ dot_atom_len(struct span text, const char *others)
 	return i > 0 && !dot ? i : 0;
 }
 
-/* Takes text that is "local@domain" in ASCII and nothing else, which needs none of what follows: mostly it is. */
+/*
+ * Takes text that is "local@domain" in ASCII and nothing else, which needs none of what follows:
+ * mostly it is.
+ */
 static bool
 take_plain(struct parser *ps, struct span text, int *result)
 {
@@ -493,7 +502,8 @@ take_plain(struct parser *ps, struct span text, int *result)
 	    dot_atom_len((struct span){ text.data + local + 1, domain }, "") != domain)
 		return false;
 	buf_add(&ps->mailbox, text.data, text.len);
-	*result = buf_ok(&ps->mailbox) ? append(ps, (struct address){ .local_len = local, .qualified = true }) :
+	*result = buf_ok(&ps->mailbox) ?
+	    append(ps, (struct address){ .local_len = local, .qualified = true }) :
 	    err_memory(ps->in.err);
 	return true;
 }
@@ -580,14 +590,15 @@ address_equal(const struct address *a, const struct address *b)
 bool
 address_matches(struct span mailbox, const char *pattern)
 {
-	const char *star = NULL;	/* behind the last '*' met */
-	size_t at = 0, resume = 0;	/* and where in mailbox it may end next */
+	const char *star = NULL;   /* behind the last '*' met */
+	size_t at = 0, resume = 0; /* and where in mailbox it may end next */
 
 	while (at < mailbox.len) {
 		if (*pattern == '*') {
 			star = ++pattern;
 			resume = at;
-		} else if (*pattern != '\0' && ascii_lower(*pattern) == ascii_lower(mailbox.data[at])) {
+		} else if (*pattern != '\0' &&
+		    ascii_lower(*pattern) == ascii_lower(mailbox.data[at])) {
 			pattern++;
 			at++;
 		} else if (star != NULL) {
@@ -618,7 +629,8 @@ mailbox_local(const char *mailbox)
 {
 	const char *domain = mailbox_domain(mailbox);
 
-	return (struct span){ mailbox, domain != NULL ? (size_t)(domain - mailbox) - 1 : strlen(mailbox) };
+	return (struct span){ mailbox,
+		domain != NULL ? (size_t)(domain - mailbox) - 1 : strlen(mailbox) };
 }
 
 void

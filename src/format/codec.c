@@ -6,28 +6,87 @@
 #include <string.h>
 
 /*
- * Two digits for each twelve bits: half the steps of one digit for six, and still small enough for the fastest cache.
- * A row a first digit.
+ * Two digits for each twelve bits: half the steps of one digit for six, and still small enough for
+ * the fastest cache. A row a first digit.
  */
-#define PAIR(a, b) { (a), (b) }
+#define PAIR(a, b) \
+	{ \
+		(a), (b) \
+	}
 #define FOUR(a, b, c, d, e) PAIR(a, b), PAIR(a, c), PAIR(a, d), PAIR(a, e)
 #define ROW(a) \
 	FOUR(a, 'A', 'B', 'C', 'D'), FOUR(a, 'E', 'F', 'G', 'H'), FOUR(a, 'I', 'J', 'K', 'L'), \
-	FOUR(a, 'M', 'N', 'O', 'P'), FOUR(a, 'Q', 'R', 'S', 'T'), FOUR(a, 'U', 'V', 'W', 'X'), \
-	FOUR(a, 'Y', 'Z', 'a', 'b'), FOUR(a, 'c', 'd', 'e', 'f'), FOUR(a, 'g', 'h', 'i', 'j'), \
-	FOUR(a, 'k', 'l', 'm', 'n'), FOUR(a, 'o', 'p', 'q', 'r'), FOUR(a, 's', 't', 'u', 'v'), \
-	FOUR(a, 'w', 'x', 'y', 'z'), FOUR(a, '0', '1', '2', '3'), FOUR(a, '4', '5', '6', '7'), \
-	FOUR(a, '8', '9', '+', '/')
+	    FOUR(a, 'M', 'N', 'O', 'P'), FOUR(a, 'Q', 'R', 'S', 'T'), FOUR(a, 'U', 'V', 'W', 'X'), \
+	    FOUR(a, 'Y', 'Z', 'a', 'b'), FOUR(a, 'c', 'd', 'e', 'f'), FOUR(a, 'g', 'h', 'i', 'j'), \
+	    FOUR(a, 'k', 'l', 'm', 'n'), FOUR(a, 'o', 'p', 'q', 'r'), FOUR(a, 's', 't', 'u', 'v'), \
+	    FOUR(a, 'w', 'x', 'y', 'z'), FOUR(a, '0', '1', '2', '3'), FOUR(a, '4', '5', '6', '7'), \
+	    FOUR(a, '8', '9', '+', '/')
 
 static const char pairs[64 * 64][2] = {
-	ROW('A'), ROW('B'), ROW('C'), ROW('D'), ROW('E'), ROW('F'), ROW('G'), ROW('H'),
-	ROW('I'), ROW('J'), ROW('K'), ROW('L'), ROW('M'), ROW('N'), ROW('O'), ROW('P'),
-	ROW('Q'), ROW('R'), ROW('S'), ROW('T'), ROW('U'), ROW('V'), ROW('W'), ROW('X'),
-	ROW('Y'), ROW('Z'), ROW('a'), ROW('b'), ROW('c'), ROW('d'), ROW('e'), ROW('f'),
-	ROW('g'), ROW('h'), ROW('i'), ROW('j'), ROW('k'), ROW('l'), ROW('m'), ROW('n'),
-	ROW('o'), ROW('p'), ROW('q'), ROW('r'), ROW('s'), ROW('t'), ROW('u'), ROW('v'),
-	ROW('w'), ROW('x'), ROW('y'), ROW('z'), ROW('0'), ROW('1'), ROW('2'), ROW('3'),
-	ROW('4'), ROW('5'), ROW('6'), ROW('7'), ROW('8'), ROW('9'), ROW('+'), ROW('/'),
+	ROW('A'),
+	ROW('B'),
+	ROW('C'),
+	ROW('D'),
+	ROW('E'),
+	ROW('F'),
+	ROW('G'),
+	ROW('H'),
+	ROW('I'),
+	ROW('J'),
+	ROW('K'),
+	ROW('L'),
+	ROW('M'),
+	ROW('N'),
+	ROW('O'),
+	ROW('P'),
+	ROW('Q'),
+	ROW('R'),
+	ROW('S'),
+	ROW('T'),
+	ROW('U'),
+	ROW('V'),
+	ROW('W'),
+	ROW('X'),
+	ROW('Y'),
+	ROW('Z'),
+	ROW('a'),
+	ROW('b'),
+	ROW('c'),
+	ROW('d'),
+	ROW('e'),
+	ROW('f'),
+	ROW('g'),
+	ROW('h'),
+	ROW('i'),
+	ROW('j'),
+	ROW('k'),
+	ROW('l'),
+	ROW('m'),
+	ROW('n'),
+	ROW('o'),
+	ROW('p'),
+	ROW('q'),
+	ROW('r'),
+	ROW('s'),
+	ROW('t'),
+	ROW('u'),
+	ROW('v'),
+	ROW('w'),
+	ROW('x'),
+	ROW('y'),
+	ROW('z'),
+	ROW('0'),
+	ROW('1'),
+	ROW('2'),
+	ROW('3'),
+	ROW('4'),
+	ROW('5'),
+	ROW('6'),
+	ROW('7'),
+	ROW('8'),
+	ROW('9'),
+	ROW('+'),
+	ROW('/'),
 };
 
 /* Writes the four digits of 24 bits. */

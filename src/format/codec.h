@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Octets in the clothes of others: base64 as SASL wants it (RFC 4648 section 4), xtext (RFC 3461 section 4).
+ * Octets in the clothes of others: base64 as SASL wants it (RFC 4648 section 4), xtext (RFC 3461
+ * section 4).
  */
 #ifndef SENDOFF_FORMAT_CODEC_H
 #define SENDOFF_FORMAT_CODEC_H
@@ -23,13 +24,16 @@ void base64_add(struct buf *out, struct span data);
 char *base64_put(char *to, struct span data);
 
 /*
- * Appends what text stands for.  Strict (RFC 4954 section 4): octets outside the alphabet, padding in the wrong
- * place, left-over bits and a length that is no multiple of four are refused.  False then, and out is as it was;
- * false too where the octets do not fit out (!buf_ok(out)).
+ * Appends what text stands for.  Strict (RFC 4954 section 4): octets outside the alphabet, padding
+ * in the wrong place, left-over bits and a length that is no multiple of four are refused.  False
+ * then, and out is as it was; false too where the octets do not fit out (!buf_ok(out)).
  */
 bool base64_decode(struct buf *out, struct span text);
 
-/* Appends data as xtext: octets 33 to 126 but '+' and '=' stand for themselves, all others become +HH. */
+/*
+ * Appends data as xtext: octets 33 to 126 but '+' and '=' stand for themselves, all others become
+ * +HH.
+ */
 void xtext_add(struct buf *out, struct span data);
 
 /* True where text is xtext already (as -V and ORCPT give it); the empty text is. */

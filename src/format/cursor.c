@@ -8,9 +8,9 @@
 #include "format/address.h"
 
 enum {
-	QUOTE_MAX = 80,		/* octets of foreign text in an error */
-	QUOTE_LEAD = 60,	/* of which before the place of the error at most */
-	SHOWN_MAX = 320		/* the same as \xHH */
+	QUOTE_MAX = 80,  /* octets of foreign text in an error */
+	QUOTE_LEAD = 60, /* of which before the place of the error at most */
+	SHOWN_MAX = 320  /* the same as \xHH */
 };
 
 static const char open_quote[] = "a quotation mark without its partner";
@@ -82,8 +82,8 @@ sequence_start(const char *p, const char *begin)
 }
 
 /*
- * The text to show for an error: from where the element begins to the comma behind the error, or QUOTE_MAX octets of it
- * around the error.
+ * The text to show for an error: from where the element begins to the comma behind the error, or
+ * QUOTE_MAX octets of it around the error.
  */
 static struct span
 offending_text(const struct cursor *in)
@@ -112,7 +112,8 @@ add_unfolded(struct buf *out, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		bool line_end = text.data[i] == '\r' || text.data[i] == '\n';
 
-		if (!line_end || i + 1 == text.len || !cursor_is_white((unsigned char)text.data[i + 1]))
+		if (!line_end || i + 1 == text.len ||
+		    !cursor_is_white((unsigned char)text.data[i + 1]))
 			buf_addc(&line, text.data[i]);
 	}
 	text_printable(out, (struct span){ line.data, line.len }, false);
@@ -227,10 +228,14 @@ cursor_is_literal(int c)
 {
 	if (c == CURSOR_END)
 		return false;
-	return ascii_is_alpha((char)c) || ascii_is_digit((char)c) || c == '.' || c == ':' || cursor_is_white(c);
+	return ascii_is_alpha((char)c) || ascii_is_digit((char)c) || c == '.' || c == ':' ||
+	    cursor_is_white(c);
 }
 
-/* The colons of "[IPv6:…]" must not be taken for a group's; any other bracket is an ordinary character of a phrase. */
+/*
+ * The colons of "[IPv6:…]" must not be taken for a group's; any other bracket is an ordinary
+ * character of a phrase.
+ */
 static void
 skip_bracket(struct cursor *in)
 {
@@ -247,7 +252,12 @@ cursor_skip_words(struct cursor *in)
 {
 	for (;;) {
 		switch (cursor_peek(in)) {
-		case CURSOR_END: case ',': case ':': case ';': case '<': case '>':
+		case CURSOR_END:
+		case ',':
+		case ':':
+		case ';':
+		case '<':
+		case '>':
 			return 0;
 		case ')':
 			return cursor_refuse_stray(in);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading a list of addresses word by word: the lexical tokens of RFC 5322 section 3.2 and their obsolete forms
- * (section 4.1).  For address.c and mailboxes.c alone.
+ * Reading a list of addresses word by word: the lexical tokens of RFC 5322 section 3.2 and their
+ * obsolete forms (section 4.1).  For address.c and mailboxes.c alone.
  *
- * Invariants: begin <= element <= at <= end.  After cursor_check_octets() the text is free of control
- * characters but tab, and CR and LF stand in it only where folding has them: all four of space, tab, CR and LF are
- * white space then.  Each octet is looked at a bounded number of times, whatever the text.
+ * Invariants: begin <= element <= at <= end.  After cursor_check_octets() the text is free of
+ * control characters but tab, and CR and LF stand in it only where folding has them: all four of
+ * space, tab, CR and LF are white space then.  Each octet is looked at a bounded number of times,
+ * whatever the text.
  *
  * Functions that can fail return 0, or -1 with the error filled: ERR_ADDRESS.
  */
@@ -19,22 +20,23 @@
 #include "base/span.h"
 
 enum {
-	CURSOR_END = -1		/* what stands behind the last octet */
+	CURSOR_END = -1 /* what stands behind the last octet */
 };
 
 struct cursor {
-	const char *at;			/* the next octet */
-	const char *end;		/* behind the last one */
-	const char *begin;		/* of the whole text */
-	const char *element;		/* where the address being read begins: errors quote from there */
+	const char *at;      /* the next octet */
+	const char *end;     /* behind the last one */
+	const char *begin;   /* of the whole text */
+	const char *element; /* where the address being read begins: errors quote from there */
 	struct err *err;
 };
 
 struct cursor cursor_init(struct span text, struct err *err);
 
 /*
- * Refuses what may stand nowhere: control characters, line ends that are no folding.  Names beside the address may be in
- * any old character set: only the mailbox itself must be UTF-8, which address.c sees to.
+ * Refuses what may stand nowhere: control characters, line ends that are no folding.  Names beside
+ * the address may be in any old character set: only the mailbox itself must be UTF-8, which
+ * address.c sees to.
  */
 int cursor_check_octets(struct cursor *in);
 
@@ -60,12 +62,15 @@ struct span cursor_take_atom(struct cursor *in);
 int cursor_read_quoted(struct cursor *in, struct buf *out);
 
 /*
- * Passes all words up to the octet that tells what they are: '<' a phrase, ':' the name of a group, ',' ';' and the
- * end an address; or '>', which is always wrong.
+ * Passes all words up to the octet that tells what they are: '<' a phrase, ':' the name of a group,
+ * ',' ';' and the end an address; or '>', which is always wrong.
  */
 int cursor_skip_words(struct cursor *in);
 
-/* Fills the error with the text of the element, printable and cut to 80 octets, and the reason.  Always -1. */
+/*
+ * Fills the error with the text of the element, printable and cut to 80 octets, and the reason.
+ * Always -1.
+ */
 int cursor_refuse(struct cursor *in, const char *reason);
 /* The same, the reason being the next octet, which has no place here. */
 int cursor_refuse_stray(struct cursor *in);

@@ -5,18 +5,17 @@
 #include <string.h>
 
 static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-static const char months[12][4] = {
-	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-};
+static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+	"Oct", "Nov", "Dec" };
 
 void
 date_add(struct buf *out, const struct tm *tm)
 {
 	long zone_min = labs(tm->tm_gmtoff) / 60;
 
-	buf_addf(out, "%s, %02d %s %04d %02d:%02d:%02d %c%02ld%02ld", days[tm->tm_wday], tm->tm_mday,
-	    months[tm->tm_mon], tm->tm_year + 1900, tm->tm_hour, tm->tm_min, tm->tm_sec,
-	    tm->tm_gmtoff < 0 ? '-' : '+', zone_min / 60, zone_min % 60);
+	buf_addf(out, "%s, %02d %s %04d %02d:%02d:%02d %c%02ld%02ld", days[tm->tm_wday],
+	    tm->tm_mday, months[tm->tm_mon], tm->tm_year + 1900, tm->tm_hour, tm->tm_min,
+	    tm->tm_sec, tm->tm_gmtoff < 0 ? '-' : '+', zone_min / 60, zone_min % 60);
 }
 
 void
@@ -26,8 +25,8 @@ date_add_utc(struct buf *out, int64_t seconds)
 	struct tm tm;
 
 	if (gmtime_r(&when, &tm) != NULL)
-		buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		    tm.tm_min, tm.tm_sec);
+		buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 /* Exactly so many digits off the front, for a number from min to max. */
@@ -95,7 +94,8 @@ take_zone(struct span *text, int *east_s)
 		return false;
 	if (sign == 'Z')
 		return text->len == 0;
-	if (!take_number(text, 2, 0, 23, &hours) || !take_char(text, ":", &c) || !take_number(text, 2, 0, 59, &minutes))
+	if (!take_number(text, 2, 0, 23, &hours) || !take_char(text, ":", &c) ||
+	    !take_number(text, 2, 0, 59, &minutes))
 		return false;
 	*east_s = (sign == '-' ? -60 : 60) * (60 * hours + minutes);
 	return text->len == 0;

@@ -13,8 +13,8 @@
 #include "base/span.h"
 
 /*
- * Appends "Sat, 21 Nov 2026 21:11:05 +0100" (RFC 5322 section 3.3): English in any locale, in tm's own zone.  The
- * fields of tm are in their ranges, as localtime_r(3) leaves them.
+ * Appends "Sat, 21 Nov 2026 21:11:05 +0100" (RFC 5322 section 3.3): English in any locale, in tm's
+ * own zone.  The fields of tm are in their ranges, as localtime_r(3) leaves them.
  */
 void date_add(struct buf *out, const struct tm *tm);
 
@@ -25,8 +25,8 @@ void date_add(struct buf *out, const struct tm *tm);
 void date_add_utc(struct buf *out, int64_t seconds);
 
 /*
- * Reads such a time, in any zone ("...+01:00"), to seconds since 1970; what is less than a second is dropped.  False for text
- * that is no date-time of RFC 3339 section 5.6, or one before 1970.
+ * Reads such a time, in any zone ("...+01:00"), to seconds since 1970; what is less than a second
+ * is dropped.  False for text that is no date-time of RFC 3339 section 5.6, or one before 1970.
  */
 bool date_read_utc(struct span text, int64_t *seconds);
 

@@ -27,7 +27,10 @@ skip(struct span *rest, size_t len)
 	return true;
 }
 
-/* A name: labels, ended by an empty one or by a pointer to the rest of it elsewhere, which need not be followed. */
+/*
+ * A name: labels, ended by an empty one or by a pointer to the rest of it elsewhere, which need not
+ * be followed.
+ */
 static bool
 skip_name(struct span *rest)
 {

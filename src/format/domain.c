@@ -7,10 +7,16 @@
 #include "base/late.h"
 #include "base/span.h"
 
-enum { DOMAIN_MAX = 253 };	/* octets of a name (RFC 1035 section 2.3.4, without the root's length octet) */
+enum {
+	DOMAIN_MAX = 253
+}; /* octets of a name (RFC 1035 section 2.3.4, without the root's length octet) */
 
-/* Few have names beyond ASCII: libidn2 is loaded with the first.  idn2.free() is idn2_free(), and so on. */
-#define IDN2_FUNCTIONS(FUNCTION) FUNCTION(idn2_, free) FUNCTION(idn2_, strerror) FUNCTION(idn2_, to_ascii_8z)
+/*
+ * Few have names beyond ASCII: libidn2 is loaded with the first.  idn2.free() is idn2_free(), and
+ * so on.
+ */
+#define IDN2_FUNCTIONS(FUNCTION) \
+	FUNCTION(idn2_, free) FUNCTION(idn2_, strerror) FUNCTION(idn2_, to_ascii_8z)
 
 static struct {
 	IDN2_FUNCTIONS(LATE_POINTER)
@@ -27,7 +33,8 @@ domain_is_host_name(const char *name)
 	for (const char *p = name; *p != '\0'; p++) {
 		if (*p == '.' && label == 0)
 			return false;
-		if (*p != '.' && !ascii_is_alpha(*p) && !ascii_is_digit(*p) && *p != '-' && *p != '_')
+		if (*p != '.' && !ascii_is_alpha(*p) && !ascii_is_digit(*p) && *p != '-' &&
+		    *p != '_')
 			return false;
 		label = *p == '.' ? 0 : label + 1;
 	}
@@ -49,8 +56,11 @@ domain_to_ascii(const char *domain, struct buf *out, struct err *err)
 	/* Never with IDN2_USE_STD3_ASCII_RULES: it deletes what it should refuse (libidn2 2.3). */
 	code = idn2.to_ascii_8z(domain, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
 	if (code != IDN2_OK)
-		return err_set(err, ERR_ADDRESS, "%s is no domain name: %s", domain, idn2.strerror(code));
-	/* libidn2 maps some characters to ASCII: what comes out must be a host name all the same. */
+		return err_set(err, ERR_ADDRESS, "%s is no domain name: %s", domain,
+		    idn2.strerror(code));
+	/*
+	 * libidn2 maps some characters to ASCII: what comes out must be a host name all the same.
+	 */
 	if (domain_is_host_name(ascii))
 		buf_adds(out, ascii);
 	else

@@ -10,11 +10,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* True for letters, digits, hyphens and underscores in labels that are not empty, of 253 octets at most. */
+/*
+ * True for letters, digits, hyphens and underscores in labels that are not empty, of 253 octets at
+ * most.
+ */
 bool domain_is_host_name(const char *name);
 
 /*
- * Appends the domain with A-labels ("xn--…") for labels in UTF-8; one in ASCII is appended as it is.
+ * Appends the domain with A-labels ("xn--…") for labels in UTF-8; one in ASCII is appended as it
+ * is.
  * Errors: ERR_ADDRESS (no valid name; the sentence quotes it), ERR_SYSTEM.
  */
 int domain_to_ascii(const char *domain, struct buf *out, struct err *err);

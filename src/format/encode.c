@@ -7,8 +7,8 @@
 #include "format/codec.h"
 
 enum {
-	BASE64_LINE_LEN = ENCODE_COLUMNS + 2,	/* with its CRLF */
-	QP_LOOK_AHEAD = 5,			/* octets that tell how the first of them is written: "From " */
+	BASE64_LINE_LEN = ENCODE_COLUMNS + 2, /* with its CRLF */
+	QP_LOOK_AHEAD = 5, /* octets that tell how the first of them is written: "From " */
 };
 
 uint64_t
@@ -16,7 +16,8 @@ base64_lines_length(uint64_t len)
 {
 	uint64_t rest = len % BASE64_LINE;
 
-	return len / BASE64_LINE * BASE64_LINE_LEN + (rest > 0 ? base64_length((size_t)rest) + 2 : 0);
+	return len / BASE64_LINE * BASE64_LINE_LEN +
+	    (rest > 0 ? base64_length((size_t)rest) + 2 : 0);
 }
 
 void
@@ -103,10 +104,11 @@ qp_step(struct qp *qp, struct span text)
 
 		qp_make_room(qp, 1);
 		/*
-		 * The line may have been broken just now, and the octet stand at the begin of another: what follows may
-		 * be a boundary, which was none amid a line.
+		 * The line may have been broken just now, and the octet stand at the begin of
+		 * another: what follows may be a boundary, which was none amid a line.
 		 */
-		if (is_plain(text, qp->column) && (begins || qp->column > 0 || text.data[0] != '-')) {
+		if (is_plain(text, qp->column) &&
+		    (begins || qp->column > 0 || text.data[0] != '-')) {
 			buf_addc(qp->out, text.data[0]);
 			qp->column++;
 			return 1;
@@ -150,20 +152,24 @@ qp_take_up(struct qp *qp, struct span *piece)
 }
 
 /*
- * Writes the octets that text begins with and which need no second look, amid a line; returns how many.  That is what
- * most text is made of.
+ * Writes the octets that text begins with and which need no second look, amid a line; returns how
+ * many.  That is what most text is made of.
  */
 static size_t
 qp_run(struct qp *qp, struct span text)
 {
-	size_t room = qp->column > 0 && qp->column < ENCODE_COLUMNS ? ENCODE_COLUMNS - 1 - qp->column : 0, n = 0;
+	size_t room = qp->column > 0 && qp->column < ENCODE_COLUMNS ?
+	    ENCODE_COLUMNS - 1 - qp->column :
+	    0,
+	       n = 0;
 
 	if (room > text.len - 1)
 		room = text.len - 1;
 	while (n < room) {
 		unsigned char c = (unsigned char)text.data[n];
 
-		if (c < ' ' || c >= 127 || c == '=' || (c == ' ' && (unsigned char)text.data[n + 1] < ' '))
+		if (c < ' ' || c >= 127 || c == '=' ||
+		    (c == ' ' && (unsigned char)text.data[n + 1] < ' '))
 			break;
 		n++;
 	}
@@ -207,7 +213,9 @@ qp_length(struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
-		len += (c >= ' ' && c < 127 && c != '=') || c == '\t' || c == '\r' || c == '\n' ? 1 : 3;
+		len += (c >= ' ' && c < 127 && c != '=') || c == '\t' || c == '\r' || c == '\n' ?
+		    1 :
+		    3;
 	}
 	return len + len / ENCODE_COLUMNS * 3;
 }

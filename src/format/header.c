@@ -14,7 +14,10 @@ name_length(struct span line)
 	return n;
 }
 
-/* Where in line the colon behind the name stands; 0 where line does not begin with a name and a colon. */
+/*
+ * Where in line the colon behind the name stands; 0 where line does not begin with a name and a
+ * colon.
+ */
 static size_t
 colon_position(struct span line)
 {
@@ -41,7 +44,8 @@ header_classify(struct span line)
 		line.data++;
 		line.len--;
 	}
-	return line.len >= 5 && memcmp(line.data, "From ", 5) == 0 ? HEADER_MBOX_FROM : HEADER_OTHER;
+	return line.len >= 5 && memcmp(line.data, "From ", 5) == 0 ? HEADER_MBOX_FROM :
+								     HEADER_OTHER;
 }
 
 /* Octets of the first line of text, with its end. */

@@ -11,9 +11,9 @@
 struct writer {
 	struct fold *f;
 	struct cursor in;
-	bool separate;		/* an element stands before: a comma is due */
-	struct buf name;	/* the words of the element before '<' or ':', unquoted */
-	struct buf comments;	/* what stands in its comments, with a space between them */
+	bool separate;       /* an element stands before: a comma is due */
+	struct buf name;     /* the words of the element before '<' or ':', unquoted */
+	struct buf comments; /* what stands in its comments, with a space between them */
 };
 
 static int
@@ -22,7 +22,10 @@ memory_or(const struct buf *b, struct err *err)
 	return buf_ok(b) ? 0 : err_memory(err);
 }
 
-/* Appends the octet that *p points at, or, behind a backslash, the next one; line ends of folding are dropped. */
+/*
+ * Appends the octet that *p points at, or, behind a backslash, the next one; line ends of folding
+ * are dropped.
+ */
 static void
 add_octet(struct buf *out, const char **p, const char *end)
 {
@@ -50,7 +53,7 @@ add_comment(struct buf *out, const char *p, const char *end)
 
 	if (out->len > 0)
 		buf_addc(out, ' ');
-	for (p++; p < end; ) {
+	for (p++; p < end;) {
 		if (*p == '(')
 			depth++;
 		if (*p == ')' && --depth == 0)

@@ -9,8 +9,8 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-	EXTENSION_MAX = 15,	/* octets of the longest that is looked up */
-	TYPE_MAX = 998,		/* octets of a given type: fits a line */
+	EXTENSION_MAX = 15, /* octets of the longest that is looked up */
+	TYPE_MAX = 998,     /* octets of a given type: fits a line */
 };
 
 /* Sorted by extension: it is searched by halves. */
@@ -235,7 +235,8 @@ bool
 media_by_list(struct span list, struct span extension, struct buf *out)
 {
 	while (list.len > 0 && extension.len > 0) {
-		struct span line = span_cut(&list, '\n'), row = span_cut(&line, '#'), type = take_word(&row), word;
+		struct span line = span_cut(&list, '\n'), row = span_cut(&line, '#'),
+			    type = take_word(&row), word;
 
 		for (word = take_word(&row); word.len > 0; word = take_word(&row)) {
 			if (!span_equal_nocase(word, extension) || !media_is_valid(type))
@@ -262,7 +263,8 @@ media_by_signature(struct span begin)
 bool
 media_is_valid(struct span type)
 {
-	return type.len <= TYPE_MAX && !span_has_8bit(type) && !span_has_control(type) && parameter_is_sound(type);
+	return type.len <= TYPE_MAX && !span_has_8bit(type) && !span_has_control(type) &&
+	    parameter_is_sound(type);
 }
 
 bool

@@ -7,8 +7,8 @@
 #include "base/text.h"
 
 enum {
-	PLAIN_NAME_MAX = 60,	/* octets of a name for old readers: with "; name=" it fits a line */
-	EXTENSION_MAX = 10,	/* octets of what is kept behind its last dot */
+	PLAIN_NAME_MAX = 60, /* octets of a name for old readers: with "; name=" it fits a line */
+	EXTENSION_MAX = 10,  /* octets of what is kept behind its last dot */
 	PIECE_MAX = 2 * FOLD_COLUMNS,
 };
 
@@ -47,7 +47,10 @@ add_quoted(struct buf *out, struct span text)
 	buf_addc(out, '"');
 }
 
-/* Of letters, digits and what makes file names: other tokens need no quotes either, but some readers think so. */
+/*
+ * Of letters, digits and what makes file names: other tokens need no quotes either, but some
+ * readers think so.
+ */
 static bool
 is_simple(struct span text)
 {
@@ -69,7 +72,10 @@ add_value(struct buf *out, struct span text)
 		add_quoted(out, text);
 }
 
-/* The characters that text begins with, as many as fit max octets of the extended form, one at least; all in out. */
+/*
+ * The characters that text begins with, as many as fit max octets of the extended form, one at
+ * least; all in out.
+ */
 static struct span
 add_extended(struct buf *out, struct span text, size_t max)
 {
@@ -115,7 +121,10 @@ add_piece(struct fold *f, const char *name, unsigned number, struct span value)
 	return value;
 }
 
-/* Not ASCII; or a reader could take it for encoded words, which have no place here, but some decode them. */
+/*
+ * Not ASCII; or a reader could take it for encoded words, which have no place here, but some decode
+ * them.
+ */
 static bool
 is_extended(struct span value)
 {
@@ -225,7 +234,10 @@ take_quoted(struct span *text, struct buf *out)
 	return false;
 }
 
-/* Behind the '='.  What old programs leave unquoted is taken to the next ';' or comment, or the end. */
+/*
+ * Behind the '='.  What old programs leave unquoted is taken to the next ';' or comment, or the
+ * end.
+ */
 static bool
 take_value(struct span *text, bool *quoted, struct buf *out)
 {
@@ -302,7 +314,8 @@ parameter_is_sound(struct span body)
 {
 	struct buf value = BUF_INIT(body.len);
 	struct span name;
-	bool quoted, sound = take_token(&body).len > 0 && take(&body, '/') && take_token(&body).len > 0;
+	bool quoted,
+	    sound = take_token(&body).len > 0 && take(&body, '/') && take_token(&body).len > 0;
 
 	skip_space(&body);
 	while (sound && body.len > 0) {

@@ -17,7 +17,8 @@ reencode_base64(struct reencode *r, struct span piece)
 	for (size_t i = 0; i < piece.len;) {
 		size_t n = 0;
 
-		while (i + n < piece.len && r->column + n < ENCODE_COLUMNS && is_base64_octet(piece.data[i + n]))
+		while (i + n < piece.len && r->column + n < ENCODE_COLUMNS &&
+		    is_base64_octet(piece.data[i + n]))
 			n++;
 		buf_add(r->out, piece.data + i, n);
 		r->column += n;
@@ -50,7 +51,9 @@ add_line_end(struct reencode *r, const char *end)
 	r->column = 0;
 }
 
-/* A token that goes out as it is, or its one octet as =HH; where the line is full, on the next one. */
+/*
+ * A token that goes out as it is, or its one octet as =HH; where the line is full, on the next one.
+ */
 static void
 add_token(struct reencode *r, struct span token, bool encode)
 {
@@ -89,11 +92,16 @@ qp_step(struct reencode *r, struct span text)
 	return len;
 }
 
-/* Octets that text begins with, amid a line that has room for them, and that stand for themselves whatever follows. */
+/*
+ * Octets that text begins with, amid a line that has room for them, and that stand for themselves
+ * whatever follows.
+ */
 static size_t
 qp_run(const struct reencode *r, struct span text)
 {
-	size_t room = r->column > 0 && r->column < ENCODE_COLUMNS ? ENCODE_COLUMNS - 1 - r->column : 0, n = 0;
+	size_t room = r->column > 0 && r->column < ENCODE_COLUMNS ? ENCODE_COLUMNS - 1 - r->column :
+								    0,
+	       n = 0;
 
 	for (; n < room && n < text.len; n++) {
 		unsigned char c = (unsigned char)text.data[n];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Content that is encoded already (RFC 2045 sections 6.7 and 6.8), but not so that every server can carry it: its lines are too
- * long, or octets stand in it that have no place there.  What it stands for stays the same.
+ * Content that is encoded already (RFC 2045 sections 6.7 and 6.8), but not so that every server can
+ * carry it: its lines are too long, or octets stand in it that have no place there.  What it stands
+ * for stays the same.
  */
 #ifndef SENDOFF_FORMAT_REENCODE_H
 #define SENDOFF_FORMAT_REENCODE_H
@@ -13,23 +14,26 @@
 
 struct reencode {
 	struct buf *out;
-	size_t column;		/* octets on the line so far */
-	char held[3];		/* quoted-printable: what came last, as long as what follows is not known */
+	size_t column; /* octets on the line so far */
+	char held[3];  /* quoted-printable: what came last, as long as what follows is not known */
 	size_t held_len;
 };
 
-#define REENCODE_INIT(where) { .out = (where) }
+#define REENCODE_INIT(where) \
+	{ \
+		.out = (where) \
+	}
 
 /*
- * Appends the next piece of base64 in lines of 76; octets that mean nothing there are dropped, as readers do.  The last line
- * is ended by reencode_end_base64().
+ * Appends the next piece of base64 in lines of 76; octets that mean nothing there are dropped, as
+ * readers do.  The last line is ended by reencode_end_base64().
  */
 void reencode_base64(struct reencode *r, struct span piece);
 void reencode_end_base64(struct reencode *r);
 
 /*
- * Appends the next piece of quoted-printable but for its last octets perhaps: lines of more than 76 octets are broken, 8-bit
- * octets and NULs become =HH.
+ * Appends the next piece of quoted-printable but for its last octets perhaps: lines of more than 76
+ * octets are broken, 8-bit octets and NULs become =HH.
  */
 void reencode_qp(struct reencode *r, struct span piece);
 void reencode_end_qp(struct reencode *r);

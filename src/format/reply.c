@@ -8,9 +8,9 @@
 #include "format/date.h"
 
 enum {
-	QUOTE_MAX = 80,		/* octets of a foreign line in an error */
-	SHOWN_MAX = 320,	/* the same as \xHH */
-	MECHANISMS_MAX = 1024	/* octets of all mechanisms' names together */
+	QUOTE_MAX = 80,       /* octets of a foreign line in an error */
+	SHOWN_MAX = 320,      /* the same as \xHH */
+	MECHANISMS_MAX = 1024 /* octets of all mechanisms' names together */
 };
 
 #define NO_FLAG SIZE_MAX
@@ -42,7 +42,8 @@ line_code(struct span line)
 {
 	const char *p = line.data;
 
-	if (line.len < 3 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '5' || !ascii_is_digit(p[2]))
+	if (line.len < 3 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '5' ||
+	    !ascii_is_digit(p[2]))
 		return 0;
 	if (line.len > 3 && p[3] != ' ' && p[3] != '-')
 		return 0;
@@ -252,7 +253,10 @@ has_mechanism(const struct ehlo *e, struct span name)
 	return false;
 }
 
-/* RFC 4422 section 3.1, but for the length: ECDSA-NIST256P-CHALLENGE has more than the 20 characters allowed. */
+/*
+ * RFC 4422 section 3.1, but for the length: ECDSA-NIST256P-CHALLENGE has more than the 20
+ * characters allowed.
+ */
 static bool
 is_mechanism(struct span name)
 {
@@ -276,7 +280,8 @@ add_mechanism(struct ehlo *e, struct span name)
 {
 	size_t space = e->mechanisms.len > 0;
 
-	if (!is_mechanism(name) || space + name.len > MECHANISMS_MAX - e->mechanisms.len || has_mechanism(e, name))
+	if (!is_mechanism(name) || space + name.len > MECHANISMS_MAX - e->mechanisms.len ||
+	    has_mechanism(e, name))
 		return;
 	if (space > 0)
 		buf_addc(&e->mechanisms, ' ');
@@ -293,8 +298,8 @@ parse_auth(struct ehlo *e, struct span params)
 
 static const struct keyword {
 	const char *name;
-	size_t flag;						/* offset of the bool in struct ehlo; NO_FLAG: none */
-	void (*parse)(struct ehlo *e, struct span params);	/* NULL: no parameters of use */
+	size_t flag; /* offset of the bool in struct ehlo; NO_FLAG: none */
+	void (*parse)(struct ehlo *e, struct span params); /* NULL: no parameters of use */
 } keywords[] = {
 	{ "8BITMIME", offsetof(struct ehlo, eightbitmime), NULL },
 	{ "AUTH", offsetof(struct ehlo, auth), parse_auth },
@@ -328,7 +333,10 @@ parse_line(struct ehlo *e, struct span line)
 	struct span name;
 
 	if (span_starts_nocase(line, "AUTH=")) {
-		/* The syntax of drafts before RFC 2554, which Microsoft's clients kept alive: "AUTH=LOGIN PLAIN". */
+		/*
+		 * The syntax of drafts before RFC 2554, which Microsoft's clients kept alive:
+		 * "AUTH=LOGIN PLAIN".
+		 */
 		name = span_cut(&line, '=');
 	} else {
 		name = next_word(&line);

@@ -8,10 +8,10 @@
 #include "format/codec.h"
 
 enum {
-	WORD_MAX = 75,		/* octets of an encoded word (RFC 2047 section 2) */
-	CHARACTER_MAX = 12,	/* octets of one encoded character, at most */
-	PLAIN_MAX = 60,		/* octets of a phrase that is not encoded: fits one line */
-	GAP_MAX = 20,		/* spaces between words that stay outside of encoded words */
+	WORD_MAX = 75,      /* octets of an encoded word (RFC 2047 section 2) */
+	CHARACTER_MAX = 12, /* octets of one encoded character, at most */
+	PLAIN_MAX = 60,     /* octets of a phrase that is not encoded: fits one line */
+	GAP_MAX = 20,       /* spaces between words that stay outside of encoded words */
 };
 
 static const char utf8[] = "utf-8";
@@ -95,7 +95,8 @@ take_characters(struct span *text, const struct encoding *encoding, size_t max)
 	struct span head = { text->data, 0 };
 
 	while (head.len < text->len) {
-		unsigned next = utf8_length((struct span){ text->data + head.len, text->len - head.len });
+		unsigned next = utf8_length((struct span){
+		    text->data + head.len, text->len - head.len });
 		/* Text that is not UTF-8 may be parted anywhere. */
 		struct span longer = { head.data, head.len + (next > 0 ? next : 1) };
 
@@ -124,12 +125,16 @@ add_word(struct fold *f, const char *charset, const struct encoding *encoding, s
 }
 
 void
-words_add_encoded(struct fold *f, const char *charset, struct span gap, const char *opening, struct span text)
+words_add_encoded(struct fold *f, const char *charset, struct span gap, const char *opening,
+    struct span text)
 {
 	const struct encoding *encoding = &encodings[b_length(text) < q_length(text)];
 	bool first = true;
 
-	/* Where a word is on the line, the line is shorter; and it may be the second one, where the name is long. */
+	/*
+	 * Where a word is on the line, the line is shorter; and it may be the second one, where the
+	 * name is long.
+	 */
 	f->any = true;
 	f->reserve += FOLD_COLUMNS - FOLD_COLUMNS_ENCODED;
 	fold_gap(f, gap, strlen(opening) + frame(charset) + CHARACTER_MAX);
@@ -172,9 +177,9 @@ must_encode(const struct fold *f, struct span gap, struct span word)
 }
 
 /*
- * At a word that must be encoded: takes it off *text with all that follow it and must be, too.  The space between
- * encoded words is dropped by who decodes them, so it is encoded with them, and so are all spaces around them but
- * one.
+ * At a word that must be encoded: takes it off *text with all that follow it and must be, too.  The
+ * space between encoded words is dropped by who decodes them, so it is encoded with them, and so
+ * are all spaces around them but one.
  */
 static struct span
 take_run(const struct fold *f, struct span *text, struct span gap, struct span word)
@@ -217,7 +222,10 @@ add_clean_text(struct fold *f, struct span text)
 	}
 }
 
-/* Nothing but atoms, and single spaces: how many there are between atoms tells nothing (RFC 5322 section 3.2.2). */
+/*
+ * Nothing but atoms, and single spaces: how many there are between atoms tells nothing (RFC 5322
+ * section 3.2.2).
+ */
 static bool
 is_plain(struct span text)
 {
@@ -226,7 +234,8 @@ is_plain(struct span text)
 
 		if (c == ' ' && i > 0 && text.data[i - 1] == ' ')
 			return false;
-		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && strchr(" !#$%&'*+-/=?^_`{|}~", c) == NULL)
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) &&
+		    strchr(" !#$%&'*+-/=?^_`{|}~", c) == NULL)
 			return false;
 	}
 	return true;

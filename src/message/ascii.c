@@ -15,11 +15,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-	ATTRIBUTE_MAX = 40,	/* octets of a parameter's name; the longest that is known has 20 */
-	UNIT_MAX = 2000,	/* octets of a quoted string or comment */
-	COMMENT_ROOM = 30,	/* columns for a parenthesis and what stands behind it */
-	DOMAIN_MAX = 1024,	/* octets of a domain, in UTF-8 or as A-labels */
-	PARAMETERS_MAX = 30,	/* of a field, that are looked for in another form */
+	ATTRIBUTE_MAX = 40,  /* octets of a parameter's name; the longest that is known has 20 */
+	UNIT_MAX = 2000,     /* octets of a quoted string or comment */
+	COMMENT_ROOM = 30,   /* columns for a parenthesis and what stands behind it */
+	DOMAIN_MAX = 1024,   /* octets of a domain, in UTF-8 or as A-labels */
+	PARAMETERS_MAX = 30, /* of a field, that are looked for in another form */
 };
 
 static const char utf8[] = "utf-8";
@@ -28,30 +28,35 @@ static const char unknown[] = "unknown-8bit";
 /* A field on its way out. */
 struct ascii {
 	struct fold fold;
-	const char *charset;	/* of its text: utf8 or unknown */
-	bool encoded;		/* the word before is an encoded one */
-	bool separator;		/* … is what stands between addresses */
-	bool addresses;		/* the field holds addresses: their domains can be A-labels */
-	bool raw;		/* 8-bit text was left as it is */
-	unsigned parameters;	/* with 8-bit text, so far */
+	const char *charset; /* of its text: utf8 or unknown */
+	bool encoded;        /* the word before is an encoded one */
+	bool separator;      /* … is what stands between addresses */
+	bool addresses;      /* the field holds addresses: their domains can be A-labels */
+	bool raw;            /* 8-bit text was left as it is */
+	unsigned parameters; /* with 8-bit text, so far */
 };
 
-/* What stands between spaces; in structured fields also between quotation marks or parentheses, which are part of it. */
+/*
+ * What stands between spaces; in structured fields also between quotation marks or parentheses,
+ * which are part of it.
+ */
 struct word {
-	struct span gap;	/* the space before it */
+	struct span gap; /* the space before it */
 	struct span text;
 };
 
 /* How words are told apart. */
 enum syntax {
-	SYNTAX_TEXT,		/* by space alone */
-	SYNTAX_PHRASE,		/* quoted strings and comments are words, and what is in the former can be encoded */
-	SYNTAX_STRICT,		/* likewise, but only comments can be */
+	SYNTAX_TEXT,   /* by space alone */
+	SYNTAX_PHRASE, /* quoted strings and comments are words, and what is in the former can be
+			  encoded */
+	SYNTAX_STRICT, /* likewise, but only comments can be */
 };
 
 /*
- * Octets of what text begins with: a quoted string, a comment, a domain literal; else 1, as for one that does not end (or is so
- * long or deep that nobody wrote it: looking for ends must not take the square of the text's length).
+ * Octets of what text begins with: a quoted string, a comment, a domain literal; else 1, as for one
+ * that does not end (or is so long or deep that nobody wrote it: looking for ends must not take the
+ * square of the text's length).
  */
 static size_t
 unit_length(struct span text)
@@ -100,7 +105,8 @@ word_length(struct span text)
 static bool
 is_comment(struct span word, enum syntax syntax)
 {
-	return syntax != SYNTAX_TEXT && word.len > 1 && word.data[0] == '(' && word.data[word.len - 1] == ')';
+	return syntax != SYNTAX_TEXT && word.len > 1 && word.data[0] == '(' &&
+	    word.data[word.len - 1] == ')';
 }
 
 /* Takes a word off *text, which ends in no space; false at the end. */
@@ -121,7 +127,8 @@ next_word(struct span *text, enum syntax syntax, struct word *word)
 static bool
 is_encoded_word(struct span word)
 {
-	return word.len > 6 && memcmp(word.data, "=?", 2) == 0 && memcmp(word.data + word.len - 2, "?=", 2) == 0;
+	return word.len > 6 && memcmp(word.data, "=?", 2) == 0 &&
+	    memcmp(word.data + word.len - 2, "?=", 2) == 0;
 }
 
 static bool
@@ -130,7 +137,10 @@ is_separator(struct span word)
 	return word.len == 1 && strchr(",;:", word.data[0]) != NULL;
 }
 
-/* Nothing may follow an encoded word at once, and nothing that may be one a separator; and there the line can be broken. */
+/*
+ * Nothing may follow an encoded word at once, and nothing that may be one a separator; and there
+ * the line can be broken.
+ */
 static struct span
 gap_behind(const struct ascii *a, struct span gap)
 {
@@ -153,10 +163,12 @@ add_with_a_labels(struct buf *out, struct span word)
 	name = span_trim((struct span){ at + 1, (size_t)(end - at) - 1 - (end[-1] == '>') });
 	buf_add(&domain, name.data, name.len);
 	err_init(&ignored);
-	made = !span_has_8bit(before) && buf_ok(&domain) && domain_to_ascii(domain.data, &ascii, &ignored) == 0;
+	made = !span_has_8bit(before) && buf_ok(&domain) &&
+	    domain_to_ascii(domain.data, &ascii, &ignored) == 0;
 	err_release(&ignored);
 	if (made)
-		buf_addf(out, "%.*s%s%s", (int)before.len, before.data, ascii.data, end[-1] == '>' ? ">" : "");
+		buf_addf(out, "%.*s%s%s", (int)before.len, before.data, ascii.data,
+		    end[-1] == '>' ? ">" : "");
 	buf_release(&domain);
 	buf_release(&ascii);
 	return made;
@@ -206,8 +218,8 @@ add_meaning(struct buf *out, struct span word, enum syntax syntax)
 }
 
 /*
- * A word that must be encoded, with those behind it that must be, too.  The space between two encoded words is not seen, so
- * that all of it is encoded with one of them.
+ * A word that must be encoded, with those behind it that must be, too.  The space between two
+ * encoded words is not seen, so that all of it is encoded with one of them.
  */
 static void
 add_run(struct ascii *a, struct span *text, enum syntax syntax, struct word word)
@@ -266,7 +278,8 @@ add_comment(struct ascii *a, struct word word)
 	a->encoded = a->separator = false;
 	/* Of a line that ends in one, the parenthesis and a separator are part. */
 	a->fold.reserve = strlen("),");
-	if (memchr(inner.data, '(', inner.len) != NULL || memchr(inner.data, '\\', inner.len) != NULL) {
+	if (memchr(inner.data, '(', inner.len) != NULL ||
+	    memchr(inner.data, '\\', inner.len) != NULL) {
 		add_whole_comment(a, gap, inner);
 	} else {
 		fold_gap(&a->fold, gap, COMMENT_ROOM);
@@ -360,21 +373,28 @@ add_addresses(struct ascii *a, struct span body)
 
 /* Parameters. */
 
-/* The value as it stands, in quotation marks or not, with %HH for 8-bit octets (and all that could be taken amiss). */
+/*
+ * The value as it stands, in quotation marks or not, with %HH for 8-bit octets (and all that could
+ * be taken amiss).
+ */
 static void
 add_percent(struct buf *out, struct span text, bool all)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
-		if (is_8bit(c) || (all && !ascii_is_alpha(c) && !ascii_is_digit(c) && c != '.' && c != '-'))
+		if (is_8bit(c) ||
+		    (all && !ascii_is_alpha(c) && !ascii_is_digit(c) && c != '.' && c != '-'))
 			buf_addf(out, "%%%02X", (unsigned char)c);
 		else
 			buf_addc(out, c);
 	}
 }
 
-/* One token: name*=…, or name="…" in octets of an unknown charset; all: not the value of an extended parameter already. */
+/*
+ * One token: name*=…, or name="…" in octets of an unknown charset; all: not the value of an
+ * extended parameter already.
+ */
 static void
 add_extended(struct ascii *a, const char *name, const char *charset, struct span value, bool all)
 {
@@ -389,8 +409,8 @@ add_extended(struct ascii *a, const char *name, const char *charset, struct span
 }
 
 /*
- * The body has that parameter in the form of RFC 2231, too, which tells what it tells: readers would take two of them for one
- * value in pieces.
+ * The body has that parameter in the form of RFC 2231, too, which tells what it tells: readers
+ * would take two of them for one value in pieces.
  */
 static bool
 has_extended(struct span body, const char *name)
@@ -399,7 +419,8 @@ has_extended(struct span body, const char *name)
 	bool has = false;
 
 	for (size_t i = 0; i < COUNT(suffixes) && !has; i++) {
-		struct buf other = BUF_INIT(ATTRIBUTE_MAX + strlen("*0*")), value = BUF_INIT(body.len);
+		struct buf other = BUF_INIT(ATTRIBUTE_MAX + strlen("*0*")),
+			   value = BUF_INIT(body.len);
 
 		buf_addf(&other, "%s%s", name, suffixes[i]);
 		has = parameter_find(body, other.data, &value);
@@ -412,7 +433,8 @@ has_extended(struct span body, const char *name)
 static void
 add_named(struct ascii *a, const char *name, struct span value)
 {
-	struct buf meaning = BUF_INIT(MESSAGE_HEADER_MAX), extended = BUF_INIT(ATTRIBUTE_MAX + strlen("*"));
+	struct buf meaning = BUF_INIT(MESSAGE_HEADER_MAX),
+		   extended = BUF_INIT(ATTRIBUTE_MAX + strlen("*"));
 	const char *star = strchr(name, '*');
 	struct span text;
 
@@ -423,7 +445,8 @@ add_named(struct ascii *a, const char *name, struct span value)
 		add_extended(a, name, "", value, false);
 	/* A piece, name*1=…: the charset stands in the first one. */
 	else if (star != NULL)
-		add_extended(a, extended.data, strcmp(star, "*0") == 0 ? a->charset : "", text, true);
+		add_extended(a, extended.data, strcmp(star, "*0") == 0 ? a->charset : "", text,
+		    true);
 	else if (a->charset == utf8)
 		parameter_add(&a->fold, name, text);
 	else
@@ -449,7 +472,8 @@ add_parameter(struct ascii *a, struct span text, struct span body)
 
 	value = span_trim(value);
 	buf_add(&copy, name.data, name.len);
-	if (span_has_8bit(value) && !span_has_8bit(name) && !is_vital(name) && buf_ok(&copy) && copy.len > 0) {
+	if (span_has_8bit(value) && !span_has_8bit(name) && !is_vital(name) && buf_ok(&copy) &&
+	    copy.len > 0) {
 		if (a->parameters++ >= PARAMETERS_MAX || !has_extended(body, copy.data))
 			add_named(a, copy.data, value);
 	} else {
@@ -478,7 +502,7 @@ add_parameters(struct ascii *a, struct span body)
 
 /* What may stand in a field that is not here is text. */
 static const struct kind {
-	const char *name;	/* a hyphen at its end: all that begin so */
+	const char *name; /* a hyphen at its end: all that begin so */
 	void (*add)(struct ascii *a, struct span body);
 } kinds[] = {
 	{ "From", add_addresses },
@@ -535,12 +559,25 @@ kind_of(const struct header_field *field)
 	return &text;
 }
 
-/* Charsets whose converters are plain tables: what else iconv(3) knows is not for text that strangers wrote. */
+/*
+ * Charsets whose converters are plain tables: what else iconv(3) knows is not for text that
+ * strangers wrote.
+ */
 static bool
 is_usual(const char *charset)
 {
 	static const char *const names[] = {
-		"iso-8859-", "windows-125", "cp125", "koi8-", "gb2312", "gbk", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr",
+		"iso-8859-",
+		"windows-125",
+		"cp125",
+		"koi8-",
+		"gb2312",
+		"gbk",
+		"gb18030",
+		"big5",
+		"shift_jis",
+		"euc-jp",
+		"euc-kr",
 	};
 
 	for (size_t i = 0; i < COUNT(names); i++)

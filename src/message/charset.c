@@ -9,8 +9,8 @@
 #include "base/text.h"
 
 enum {
-	PIECE_SIZE = 16 * 1024,	/* octets that one call of iconv(3) gives at most */
-	UTF8_MAX = 4,		/* octets of a character */
+	PIECE_SIZE = 16 * 1024, /* octets that one call of iconv(3) gives at most */
+	UTF8_MAX = 4,           /* octets of a character */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -48,14 +48,16 @@ static int
 refuse(const struct charset *c, struct span rest, struct err *err)
 {
 	return err_set(err, ERR_MESSAGE,
-	    "the text is not in %s: octet 0x%02X in line %" PRIu64 " (octet %" PRIu64 " of the text)", c->name,
-	    (unsigned char)rest.data[0], c->lines + 1, c->octets + 1);
+	    "the text is not in %s: octet 0x%02X in line %" PRIu64 " (octet %" PRIu64
+	    " of the text)",
+	    c->name, (unsigned char)rest.data[0], c->lines + 1, c->octets + 1);
 }
 
 static int
 refuse_end(const struct charset *c, struct err *err)
 {
-	return err_set(err, ERR_MESSAGE, "the text is not in %s: it ends amid a character", c->name);
+	return err_set(err, ERR_MESSAGE, "the text is not in %s: it ends amid a character",
+	    c->name);
 }
 
 /* Takes octets off the text that have passed. */
@@ -103,13 +105,14 @@ note_octets(struct charset *c, struct span octets, bool valid)
 		bool c1 = octet >= 0x80 && octet <= 0x9f;
 
 		c->c1 = c->c1 || c1;
-		c->not_8bit = c->not_8bit || octet == 0 || (c1 && strchr(unknown, (char)octet) != NULL);
+		c->not_8bit = c->not_8bit || octet == 0 ||
+		    (c1 && strchr(unknown, (char)octet) != NULL);
 	}
 }
 
 /*
- * At a character: how many octets of the text are passed with it; 0 where more must come, or an error.  *instead is what
- * stands in their place, where something else does.
+ * At a character: how many octets of the text are passed with it; 0 where more must come, or an
+ * error.  *instead is what stands in their place, where something else does.
  */
 static size_t
 look_at(struct charset *c, struct span text, bool last, const char **instead)
@@ -134,7 +137,7 @@ static int
 pass_utf8(struct charset *c, struct span *text, bool last, struct buf *out, struct err *err)
 {
 	struct span rest = *text;
-	const char *from = rest.data;	/* what goes as it is */
+	const char *from = rest.data; /* what goes as it is */
 
 	while (rest.len > 0) {
 		size_t n = plain_length(rest);
@@ -177,7 +180,10 @@ static int
 pass_converted(struct charset *c, struct span *text, bool last, struct buf *out, struct err *err)
 {
 	/* iconv(3) takes a pointer to octets that it does not write. */
-	union { const char *data; char *in; } at = { .data = text->data };
+	union {
+		const char *data;
+		char *in;
+	} at = { .data = text->data };
 	size_t left = text->len, n = 0;
 	int why;
 
@@ -203,7 +209,8 @@ pass_converted(struct charset *c, struct span *text, bool last, struct buf *out,
 static int
 pass(struct charset *c, struct span *text, bool last, struct buf *out, struct err *err)
 {
-	return c->converter != NULL ? pass_converted(c, text, last, out, err) : pass_utf8(c, text, last, out, err);
+	return c->converter != NULL ? pass_converted(c, text, last, out, err) :
+				      pass_utf8(c, text, last, out, err);
 }
 
 static int
@@ -216,12 +223,16 @@ hold(struct charset *c, struct span rest, struct err *err)
 	return 0;
 }
 
-/* Completes the character that the last piece ended in, and takes what this needs, and perhaps more, off the piece. */
+/*
+ * Completes the character that the last piece ended in, and takes what this needs, and perhaps
+ * more, off the piece.
+ */
 static int
 pass_seam(struct charset *c, struct span *piece, struct buf *out, struct err *err)
 {
 	char seam[2 * CHARSET_HELD_MAX];
-	size_t held = c->held_len, more = piece->len < CHARSET_HELD_MAX ? piece->len : CHARSET_HELD_MAX;
+	size_t held = c->held_len,
+	       more = piece->len < CHARSET_HELD_MAX ? piece->len : CHARSET_HELD_MAX;
 	struct span rest = { seam, held + more };
 
 	memcpy(seam, c->held, held);
@@ -266,7 +277,10 @@ is_utf8(const char *name)
 	return span_is_nocase(span_of(name), "UTF-8") || span_is_nocase(span_of(name), "UTF8");
 }
 
-/* glibc takes more than a name: "//IGNORE" behind it would drop characters in silence, "" be the locale's. */
+/*
+ * glibc takes more than a name: "//IGNORE" behind it would drop characters in silence, "" be the
+ * locale's.
+ */
 static bool
 is_name(const char *charset)
 {
@@ -329,7 +343,8 @@ charset_to_utf8(struct span text, const char *charset, struct buf *out, struct e
 bool
 charset_has_utf16_mark(struct span begin)
 {
-	return begin.len >= 2 && (memcmp(begin.data, "\xff\xfe", 2) == 0 || memcmp(begin.data, "\xfe\xff", 2) == 0);
+	return begin.len >= 2 &&
+	    (memcmp(begin.data, "\xff\xfe", 2) == 0 || memcmp(begin.data, "\xfe\xff", 2) == 0);
 }
 
 const char *
@@ -349,7 +364,16 @@ static bool
 is_for_html(const char *name)
 {
 	static const char *const begins[] = {
-		"iso-8859-", "windows-", "cp125", "koi8-", "macintosh", "ibm866", "tis-620", "gb18030", "euc-jp", "iso-2022-jp",
+		"iso-8859-",
+		"windows-",
+		"cp125",
+		"koi8-",
+		"macintosh",
+		"ibm866",
+		"tis-620",
+		"gb18030",
+		"euc-jp",
+		"iso-2022-jp",
 	};
 
 	for (size_t i = 0; i < COUNT(begins); i++)
@@ -364,11 +388,21 @@ charset_of_html(const char *name)
 	static const struct {
 		const char *name, *meant;
 	} labels[] = {
-		{ "ascii", "windows-1252" }, { "us-ascii", "windows-1252" }, { "latin1", "windows-1252" },
-		{ "iso-8859-1", "windows-1252" }, { "iso8859-1", "windows-1252" }, { "iso-8859-9", "windows-1254" },
-		{ "gb2312", "GB18030" }, { "gbk", "GB18030" }, { "x-gbk", "GB18030" }, { "big5", "BIG5-HKSCS" },
-		{ "shift_jis", "CP932" }, { "shift-jis", "CP932" }, { "x-sjis", "CP932" },
-		{ "euc-kr", "CP949" }, { "ks_c_5601-1987", "CP949" },
+		{ "ascii", "windows-1252" },
+		{ "us-ascii", "windows-1252" },
+		{ "latin1", "windows-1252" },
+		{ "iso-8859-1", "windows-1252" },
+		{ "iso8859-1", "windows-1252" },
+		{ "iso-8859-9", "windows-1254" },
+		{ "gb2312", "GB18030" },
+		{ "gbk", "GB18030" },
+		{ "x-gbk", "GB18030" },
+		{ "big5", "BIG5-HKSCS" },
+		{ "shift_jis", "CP932" },
+		{ "shift-jis", "CP932" },
+		{ "x-sjis", "CP932" },
+		{ "euc-kr", "CP949" },
+		{ "ks_c_5601-1987", "CP949" },
 	};
 
 	for (size_t i = 0; i < COUNT(labels); i++)

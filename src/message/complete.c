@@ -11,21 +11,23 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { FROM_LINE_MAX = 60 };	/* octets of name and address that stay on one line */
+enum { FROM_LINE_MAX = 60 }; /* octets of name and address that stay on one line */
 
 /*
- * The envelope has the recipients, and Bcc must not tell them.  Return-Path is the last server's to write.  The
- * length that mbox files keep in Content-Length is wrong after the line ends have changed.
+ * The envelope has the recipients, and Bcc must not tell them.  Return-Path is the last server's to
+ * write.  The length that mbox files keep in Content-Length is wrong after the line ends have
+ * changed.
  */
 static const char *const removed[] = { "Bcc", "Resent-Bcc", "Return-Path", "Content-Length" };
 
 struct work {
 	const struct message *m;
 	const struct message_defaults *defaults;
-	struct span scope;	/* where fields are looked for: the whole block, or the newest resending */
+	struct span scope; /* where fields are looked for: the whole block, or the newest resending
+			    */
 	bool resent;
-	unsigned adding;	/* which rows of additions are in added, a bit each */
-	struct buf added;	/* the fields that were missing */
+	unsigned adding;  /* which rows of additions are in added, a bit each */
+	struct buf added; /* the fields that were missing */
 };
 
 /* True where a field of that name has a body that is more than space. */
@@ -90,8 +92,8 @@ write_from(const struct work *w, struct buf *out)
 	if (name != NULL)
 		phrase_add(&phrase, span_of(name));
 	if (phrase.len > 0)
-		buf_addf(out, "%s%s<%s>", phrase.data, phrase.len + strlen(from) <= FROM_LINE_MAX ? " " : "\r\n ",
-		    from);
+		buf_addf(out, "%s%s<%s>", phrase.data,
+		    phrase.len + strlen(from) <= FROM_LINE_MAX ? " " : "\r\n ", from);
 	else
 		buf_adds(out, from);
 	out->failed = out->failed || !buf_ok(&phrase);
@@ -134,7 +136,7 @@ write_content_transfer_encoding(const struct work *w, struct buf *out)
 
 static const struct addition {
 	const char *name;
-	const char *resent_name;	/* its form in a resent message; NULL: not added there */
+	const char *resent_name; /* its form in a resent message; NULL: not added there */
 	bool (*wanted)(const struct work *w);
 	void (*write)(const struct work *w, struct buf *out);
 } additions[] = {
@@ -192,7 +194,10 @@ is_removed(const struct header_field *field)
 	return false;
 }
 
-/* Copies the fields that stay to out, and w->added with them: the old block is left as it is until all is well. */
+/*
+ * Copies the fields that stay to out, and w->added with them: the old block is left as it is until
+ * all is well.
+ */
 static void
 rebuild(const struct work *w, struct buf *out)
 {
@@ -215,7 +220,8 @@ refuse(const struct work *w, struct err *err)
 {
 	if (w->m->header.len + w->added.len <= MESSAGE_HEADER_MAX)
 		return err_memory(err);
-	return err_set(err, ERR_MESSAGE, "the header block is larger than %d octets with what was missing in it",
+	return err_set(err, ERR_MESSAGE,
+	    "the header block is larger than %d octets with what was missing in it",
 	    MESSAGE_HEADER_MAX);
 }
 

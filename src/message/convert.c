@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Part by part, each in two steps: what its content holds is seen first, then its header and content are written.  A multipart
- * is one whose boundary is found; what stands around its parts is for nobody to read, and loses what cannot be carried.
+ * Part by part, each in two steps: what its content holds is seen first, then its header and
+ * content are written.  A multipart is one whose boundary is found; what stands around its parts is
+ * for nobody to read, and loses what cannot be carried.
  */
 #include "message/convert.h"
 
@@ -21,23 +22,25 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-	BLOCK = 1024 * BASE64_LINE,		/* octets that are encoded at a time */
-	OUT_MAX = 16 * MESSAGE_HEADER_MAX,	/* of one header block or of one block's encoding */
+	BLOCK = 1024 * BASE64_LINE,        /* octets that are encoded at a time */
+	OUT_MAX = 16 * MESSAGE_HEADER_MAX, /* of one header block or of one block's encoding */
 	TYPE_MAX = 4096,
 	SHOWN_MAX = 80,
 };
 
 struct converter {
 	bool eightbit;
-	bool a_labels;		/* the domains in the message's header become ASCII */
+	bool a_labels; /* the domains in the message's header become ASCII */
 	struct message *to;
 	struct mime mime;
-	struct buf out;		/* on its way to the spool */
-	struct scan scan;	/* what goes there, but for contents that stay as they are: these are known */
-	char *scratch;		/* of BLOCK octets */
-	unsigned depth;		/* of the entity, 0: the message */
-	bool line_ended;	/* by an encoding: the line end before the next delimiter is there already */
-	size_t column;		/* around parts: octets on the line so far */
+	struct buf out;   /* on its way to the spool */
+	struct scan scan; /* what goes there, but for contents that stay as they are: these are
+			     known */
+	char *scratch;    /* of BLOCK octets */
+	unsigned depth;   /* of the entity, 0: the message */
+	bool line_ended;  /* by an encoding: the line end before the next delimiter is there already
+			   */
+	size_t column;    /* around parts: octets on the line so far */
 	struct err *err;
 };
 
@@ -45,17 +48,17 @@ enum encoding { ENCODING_NONE, ENCODING_QP, ENCODING_BASE64, ENCODING_OTHER };
 
 /* A message, or a part. */
 struct entity {
-	struct buf own;			/* where block is, but for the outermost */
-	struct span block;		/* the header */
-	bool blank;			/* an empty line stands behind it */
-	bool is_message;		/* its header is a message's */
-	bool in_digest;			/* its type is message/rfc822 where it has none */
+	struct buf own;    /* where block is, but for the outermost */
+	struct span block; /* the header */
+	bool blank;        /* an empty line stands behind it */
+	bool is_message;   /* its header is a message's */
+	bool in_digest;    /* its type is message/rfc822 where it has none */
 	bool has_type, has_version;
-	struct buf type;		/* the body of Content-Type, unfolded; empty where there is none */
+	struct buf type; /* the body of Content-Type, unfolded; empty where there is none */
 	struct buf charset;
 	enum encoding encoding;
 	struct buf encoding_word;
-	const char *trouble;		/* what the header has that makes no sense; NULL: nothing */
+	const char *trouble; /* what the header has that makes no sense; NULL: nothing */
 };
 
 /* What the content of a leaf holds. */
@@ -78,15 +81,20 @@ is_dkim_signed(const struct message *m)
 {
 	struct header_field field;
 
-	return header_find((struct span){ m->header.data, m->header.len }, "DKIM-Signature", &field);
+	return header_find((struct span){ m->header.data, m->header.len }, "DKIM-Signature",
+	    &field);
 }
 
 bool
 convert_is_needed(const struct message *m, bool eightbit)
 {
-	uint64_t longest = m->header_line_max > m->body_line_max ? m->header_line_max : m->body_line_max;
+	uint64_t longest = m->header_line_max > m->body_line_max ? m->header_line_max :
+								   m->body_line_max;
 
-	/* Servers that offer SMTPUTF8 know others that do not: it is asked for where nothing else will do. */
+	/*
+	 * Servers that offer SMTPUTF8 know others that do not: it is asked for where nothing else
+	 * will do.
+	 */
 	return is_too_much(eightbit, m->header_8bit || m->body_8bit, m->body_nul, longest) ||
 	    (message_has_utf8_domains(m) && !is_dkim_signed(m));
 }
@@ -152,8 +160,8 @@ entity_release(struct entity *e)
 }
 
 /*
- * The body of the field, unfolded, in out: whether there is one that is more than space.  Two that differ leave readers to
- * guess.
+ * The body of the field, unfolded, in out: whether there is one that is more than space.  Two that
+ * differ leave readers to guess.
  */
 static bool
 read_field(struct entity *e, const char *name, struct buf *out)
@@ -167,7 +175,8 @@ read_field(struct entity *e, const char *name, struct buf *out)
 		if (!header_is(&field, name))
 			continue;
 		header_unfold(&body, field.body);
-		if (!buf_ok(&body) || (out->len > 0 && body.len > 0 && strcmp(out->data, body.data) != 0))
+		if (!buf_ok(&body) ||
+		    (out->len > 0 && body.len > 0 && strcmp(out->data, body.data) != 0))
 			e->trouble = name;
 		else if (out->len == 0)
 			buf_add(out, body.data, body.len);
@@ -281,7 +290,8 @@ look_at_content(struct converter *c, bool is_text, struct content *content)
 static bool
 must_change(const struct converter *c, const struct content *content)
 {
-	return is_too_much(c->eightbit, content->scan.has_8bit, content->scan.has_nul, content->scan.line_max);
+	return is_too_much(c->eightbit, content->scan.has_8bit, content->scan.has_nul,
+	    content->scan.line_max);
 }
 
 /* How content is written: as it is, or in one of the encodings. */
@@ -340,7 +350,9 @@ end_blocks(struct converter *c, struct leaf_writer *w, bool any)
 static int
 write_content(struct converter *c, const struct content *content, enum form form)
 {
-	struct leaf_writer w = { .form = form, .qp = QP_INIT(&c->out), .again = REENCODE_INIT(&c->out) };
+	struct leaf_writer w = {
+		.form = form, .qp = QP_INIT(&c->out), .again = REENCODE_INIT(&c->out)
+	};
 	uint64_t at = content->begin;
 	size_t begin;
 
@@ -349,7 +361,8 @@ write_content(struct converter *c, const struct content *content, enum form form
 		struct span block;
 
 		if (flush(c) < 0 ||
-		    spool_read(c->mime.spool, at, c->scratch, want, &block.data, &block.len, c->err) < 0)
+		    spool_read(c->mime.spool, at, c->scratch, want, &block.data, &block.len,
+			c->err) < 0)
 			return -1;
 		begin = c->out.len;
 		add_block(c, &w, block);
@@ -375,7 +388,8 @@ is_text(const struct entity *e)
 static bool
 is_signed_leaf(const struct entity *e)
 {
-	return media_is(type_of(e), "application/pkcs7-mime") || media_is(type_of(e), "application/x-pkcs7-mime");
+	return media_is(type_of(e), "application/pkcs7-mime") ||
+	    media_is(type_of(e), "application/x-pkcs7-mime");
 }
 
 static int
@@ -384,14 +398,17 @@ refuse_part(struct converter *c, const struct entity *e)
 	size_t len = strcspn(e->type.data, "; \t(");
 	struct buf shown = BUF_INIT(4 * SHOWN_MAX);
 
-	text_printable(&shown, (struct span){ e->type.data, len < SHOWN_MAX ? len : SHOWN_MAX }, false);
-	rewrite_refuse(c->err, "it has a part that must stay as it is, signed or encrypted (%s)", shown.data);
+	text_printable(&shown, (struct span){ e->type.data, len < SHOWN_MAX ? len : SHOWN_MAX },
+	    false);
+	rewrite_refuse(c->err, "it has a part that must stay as it is, signed or encrypted (%s)",
+	    shown.data);
 	buf_release(&shown);
 	return -1;
 }
 
 static int
-choose_form(struct converter *c, const struct entity *e, const struct content *content, enum form *form)
+choose_form(struct converter *c, const struct entity *e, const struct content *content,
+    enum form *form)
 {
 	*form = FORM_AS_IT_IS;
 	if (!must_change(c, content))
@@ -404,7 +421,8 @@ choose_form(struct converter *c, const struct entity *e, const struct content *c
 		*form = FORM_BASE64_AGAIN;
 		return 0;
 	case ENCODING_OTHER:
-		return rewrite_refuse(c->err, "it has a part with an unknown Content-Transfer-Encoding");
+		return rewrite_refuse(c->err,
+		    "it has a part with an unknown Content-Transfer-Encoding");
 	default:
 		break;
 	}
@@ -424,7 +442,8 @@ missing_type(const struct entity *e, const struct content *content)
 		return NULL;
 	if (!content->scan.has_8bit)
 		return "text/plain; charset=us-ascii";
-	return content->scan.not_utf8 ? "text/plain; charset=unknown-8bit" : "text/plain; charset=utf-8";
+	return content->scan.not_utf8 ? "text/plain; charset=unknown-8bit" :
+					"text/plain; charset=utf-8";
 }
 
 static int
@@ -447,7 +466,8 @@ convert_leaf(struct converter *c, struct entity *e)
 
 /* What cannot be changed, for the reason that refuse() gives: fine, as long as it need not be. */
 static int
-convert_untouchable(struct converter *c, struct entity *e, int (*refuse)(struct converter *c, const struct entity *e))
+convert_untouchable(struct converter *c, struct entity *e,
+    int (*refuse)(struct converter *c, const struct entity *e))
 {
 	struct content content;
 
@@ -463,19 +483,24 @@ convert_untouchable(struct converter *c, struct entity *e, int (*refuse)(struct 
 static int
 refuse_trouble(struct converter *c, const struct entity *e)
 {
-	return rewrite_refuse(c->err, "it has a part with two %s fields, or one that makes no sense", e->trouble);
+	return rewrite_refuse(c->err,
+	    "it has a part with two %s fields, or one that makes no sense", e->trouble);
 }
 
 static int
 refuse_depth(struct converter *c, const struct entity *e)
 {
 	(void)e;
-	return rewrite_refuse(c->err, "it has parts within each other, more than %d deep", MIME_DEPTH_MAX);
+	return rewrite_refuse(c->err, "it has parts within each other, more than %d deep",
+	    MIME_DEPTH_MAX);
 }
 
 /* Multiparts and messages. */
 
-/* What stands around parts: an octet that cannot be carried becomes '?', a line that is too long is broken. */
+/*
+ * What stands around parts: an octet that cannot be carried becomes '?', a line that is too long is
+ * broken.
+ */
 static int
 put_around(struct converter *c, struct span text)
 {
@@ -503,7 +528,8 @@ outer_encoding(const struct converter *c, const struct entity *e)
 {
 	struct span word = encoding_word(e);
 
-	if (word.len == 0 || span_is_nocase(word, "7bit") || (c->eightbit && span_is_nocase(word, "8bit")))
+	if (word.len == 0 || span_is_nocase(word, "7bit") ||
+	    (c->eightbit && span_is_nocase(word, "8bit")))
 		return NULL;
 	return c->eightbit ? "8bit" : "7bit";
 }
@@ -606,7 +632,8 @@ is_boundary_usable(const struct converter *c, const struct entity *e, const stru
 {
 	static const char *const others[] = { "boundary*", "boundary*0", "boundary*0*" };
 	struct buf other = BUF_INIT(TYPE_MAX);
-	bool usable = buf_ok(boundary) && (c->eightbit || !span_has_8bit((struct span){ boundary->data, boundary->len }));
+	bool usable = buf_ok(boundary) &&
+	    (c->eightbit || !span_has_8bit((struct span){ boundary->data, boundary->len }));
 
 	for (size_t i = 0; i < COUNT(others); i++)
 		usable = usable && !parameter_find(type_of(e), others[i], &other);
@@ -627,9 +654,11 @@ open_multipart(struct converter *c, struct entity *e, bool *found)
 		buf_truncate(&boundary, boundary.len - 1);
 	*found = boundary.len > 0;
 	if (!is_boundary_usable(c, e, &boundary))
-		result = rewrite_refuse(c->err, "it has a multipart whose boundary is too long, in pieces, or no ASCII");
+		result = rewrite_refuse(c->err,
+		    "it has a multipart whose boundary is too long, in pieces, or no ASCII");
 	else if (*found && !mime_open(&c->mime, (struct span){ boundary.data, boundary.len }))
-		result = rewrite_refuse(c->err, "it has multiparts within each other that have the same boundary");
+		result = rewrite_refuse(c->err,
+		    "it has multiparts within each other that have the same boundary");
 	else if (*found)
 		result = look_for_part(c, found);
 	buf_release(&boundary);
@@ -663,9 +692,13 @@ static int
 convert_entity(struct converter *c, struct entity *e)
 {
 	static const char *const untouchable[] = {
-		"multipart/signed", "multipart/encrypted", "message/partial", "message/external-body",
+		"multipart/signed",
+		"multipart/encrypted",
+		"message/partial",
+		"message/external-body",
 	};
-	static const char *const messages[] = { "message/rfc822", "message/global", "message/news" };
+	static const char *const messages[] = { "message/rfc822", "message/global",
+		"message/news" };
 
 	read_facts(e);
 	if (e->trouble != NULL)
@@ -673,9 +706,11 @@ convert_entity(struct converter *c, struct entity *e)
 	if (is_any(e, untouchable, COUNT(untouchable)))
 		return convert_untouchable(c, e, refuse_part);
 	if (media_is(type_of(e), "multipart/"))
-		return c->depth < MIME_DEPTH_MAX ? convert_multipart(c, e) : convert_untouchable(c, e, refuse_depth);
+		return c->depth < MIME_DEPTH_MAX ? convert_multipart(c, e) :
+						   convert_untouchable(c, e, refuse_depth);
 	if (is_any(e, messages, COUNT(messages)) && e->encoding == ENCODING_NONE)
-		return c->depth < MIME_DEPTH_MAX ? convert_message(c, e) : convert_untouchable(c, e, refuse_depth);
+		return c->depth < MIME_DEPTH_MAX ? convert_message(c, e) :
+						   convert_untouchable(c, e, refuse_depth);
 	return convert_leaf(c, e);
 }
 
@@ -714,10 +749,12 @@ finish(struct converter *c)
 }
 
 int
-message_convert(const struct message *message, bool eightbit, const struct spool_place *place, struct message *out,
-    struct err *err)
+message_convert(const struct message *message, bool eightbit, const struct spool_place *place,
+    struct message *out, struct err *err)
 {
-	struct converter c = { .eightbit = eightbit, .to = out, .out = BUF_INIT(OUT_MAX), .err = err };
+	struct converter c = {
+		.eightbit = eightbit, .to = out, .out = BUF_INIT(OUT_MAX), .err = err
+	};
 	int result;
 
 	c.a_labels = message_has_utf8_domains(message);

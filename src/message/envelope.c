@@ -9,7 +9,7 @@
 
 enum {
 	FIRST_RECIPIENTS = 8,
-	FIRST_CELLS = 32,	/* a power of two */
+	FIRST_CELLS = 32, /* a power of two */
 };
 
 void
@@ -43,7 +43,10 @@ hash(const char *address)
 	return (size_t)(h ^ h >> 32);
 }
 
-/* address_equal(), where of one side only the text is known: the same local part ends at the same octet in both. */
+/*
+ * address_equal(), where of one side only the text is known: the same local part ends at the same
+ * octet in both.
+ */
 static bool
 is_same(const char *text, const struct address *a)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The envelope: who sends, who shall get it, and what is to be reported (RFC 5321 section 2.3.1, RFC 3461).
+ * The envelope: who sends, who shall get it, and what is to be reported (RFC 5321 section 2.3.1,
+ * RFC 3461).
  *
- * Lifetime: envelope_init(), then envelope_release() when done.  Members may be read and changed at will; addresses
- * and original are freed with the envelope.
+ * Lifetime: envelope_init(), then envelope_release() when done.  Members may be read and changed at
+ * will; addresses and original are freed with the envelope.
  */
 #ifndef SENDOFF_MESSAGE_ENVELOPE_H
 #define SENDOFF_MESSAGE_ENVELOPE_H
@@ -14,14 +15,14 @@
 #include "base/err.h"
 #include "format/address.h"
 
-enum notify {			/* RFC 3461 section 4.1; 0: not given */
+enum notify { /* RFC 3461 section 4.1; 0: not given */
 	NOTIFY_NEVER = 1,
 	NOTIFY_SUCCESS = 2,
 	NOTIFY_FAILURE = 4,
 	NOTIFY_DELAY = 8,
 };
 
-enum dsn_return {		/* RFC 3461 section 4.3 */
+enum dsn_return { /* RFC 3461 section 4.3 */
 	RETURN_DEFAULT,
 	RETURN_FULL,
 	RETURN_HEADERS,
@@ -29,46 +30,52 @@ enum dsn_return {		/* RFC 3461 section 4.3 */
 
 /* Extensions that the sender asks for: the account's wishes, or with a message its own. */
 struct requests {
-	bool require_tls;	/* RFC 8689 */
-	long long deliver_by_s;	/* RFC 2852, 0: not asked for */
+	bool require_tls;       /* RFC 8689 */
+	long long deliver_by_s; /* RFC 2852, 0: not asked for */
 	bool deliver_by_return;
 	bool has_priority;
-	int priority;		/* RFC 6710, -9 to 9 */
-	long long hold_for_s;	/* RFC 4865, 0: not asked for */
+	int priority;         /* RFC 6710, -9 to 9 */
+	long long hold_for_s; /* RFC 4865, 0: not asked for */
 	/*
-	 * The same as a point in time, since 1970, at most DATE_UTC_MAX; 0: not asked for.  It takes the place of hold_for_s.  What
-	 * no server holds waits in the queue; once that time is over, nothing is asked for.
+	 * The same as a point in time, since 1970, at most DATE_UTC_MAX; 0: not asked for.  It
+	 * takes the place of hold_for_s.  What no server holds waits in the queue; once that time
+	 * is over, nothing is asked for.
 	 */
 	long long hold_until_s;
 };
 
 struct recipient {
-	char *address;		/* as it goes between < and >; owned */
-	char *original;		/* what was given, where local_to, local_domain or an alias changed it; or NULL */
-	bool needs_utf8;	/* its local part or domain holds UTF-8 */
+	char *address;   /* as it goes between < and >; owned */
+	char *original;  /* what was given, where local_to, local_domain or an alias changed it; or
+			    NULL */
+	bool needs_utf8; /* its local part or domain holds UTF-8 */
 };
 
 struct envelope {
-	char *sender;		/* "" is the null sender; NULL: not yet known */
+	char *sender; /* "" is the null sender; NULL: not yet known */
 	bool sender_needs_utf8;
 	struct recipient *recipients;
 	size_t count, cap;
-	unsigned notify;	/* enum notify, or'ed */
+	unsigned notify; /* enum notify, or'ed */
 	enum dsn_return ret;
-	char *envid;		/* xtext, or NULL; owned */
-	struct requests requests;	/* this message's own; what is not asked for is the account's to ask for */
-	/* Private to envelope_add(): a hash table of recipients, each cell an index plus one, or 0. */
+	char *envid;              /* xtext, or NULL; owned */
+	struct requests requests; /* this message's own; what is not asked for is the account's to
+				     ask for */
+	/*
+	 * Private to envelope_add(): a hash table of recipients, each cell an index plus one, or 0.
+	 */
 	size_t *cells;
-	size_t cell_count;	/* a power of two, or 0 */
-	size_t indexed;		/* recipients that the table knows; it is made anew where count is another */
+	size_t cell_count; /* a power of two, or 0 */
+	size_t indexed; /* recipients that the table knows; it is made anew where count is another
+			 */
 };
 
 void envelope_init(struct envelope *e);
 void envelope_release(struct envelope *e);
 
 /*
- * Adds a recipient behind the others unless it is there already (address_equal()'s rule), in a time that does not
- * grow with their number.  On failure the recipients are as they were.
+ * Adds a recipient behind the others unless it is there already (address_equal()'s rule), in a time
+ * that does not grow with their number.  On failure the recipients are as they were.
  * Errors: ERR_SYSTEM (memory).
  */
 int envelope_add(struct envelope *e, const struct address *address, struct err *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * message_read(): what comes in is first made text with LF line ends, block by block; this goes line by line through
- * the header stage and then, in whole blocks again, to the body, where it gets its CRLFs.
+ * message_read(): what comes in is first made text with LF line ends, block by block; this goes
+ * line by line through the header stage and then, in whole blocks again, to the body, where it gets
+ * its CRLFs.
  */
 #include "message/message.h"
 
@@ -16,12 +17,14 @@
 
 enum {
 	READ_SIZE = 64 * 1024,
-	WIRE_SIZE = 2 * READ_SIZE + 4,	/* a block of nothing but LFs, behind the begin of a UTF-8 sequence */
+	WIRE_SIZE = 2 * READ_SIZE + 4, /* a block of nothing but LFs, behind the begin of a UTF-8
+					  sequence */
 };
 
 enum stage {
 	STAGE_HEADER,
-	STAGE_BROKEN,	/* in the body, before its first empty line, where the header block ended without one */
+	STAGE_BROKEN, /* in the body, before its first empty line, where the header block ended
+			 without one */
 	STAGE_BODY,
 };
 
@@ -30,14 +33,14 @@ struct intake {
 	const struct message_input *input;
 	struct err *err;
 	enum stage stage;
-	bool any_octet;		/* something was read */
-	bool any_line;		/* a line has been taken */
-	bool ended;		/* by a lone dot */
-	uint64_t held_crs;	/* CRs that came last: what follows tells what they are */
-	struct buf raw;		/* what read(2) gave */
-	struct buf line;	/* a line, or the begin of one, without its LF */
-	struct buf wire;	/* the body on its way to the spool */
-	uint64_t body_line_len;	/* octets of the body's last line, as long as it lacks its end */
+	bool any_octet;         /* something was read */
+	bool any_line;          /* a line has been taken */
+	bool ended;             /* by a lone dot */
+	uint64_t held_crs;      /* CRs that came last: what follows tells what they are */
+	struct buf raw;         /* what read(2) gave */
+	struct buf line;        /* a line, or the begin of one, without its LF */
+	struct buf wire;        /* the body on its way to the spool */
+	uint64_t body_line_len; /* octets of the body's last line, as long as it lacks its end */
 };
 
 static int intake_init(struct intake *in);
@@ -114,10 +117,12 @@ read_all(struct intake *in)
 static int
 release_crs(struct intake *in)
 {
-	static const char spaces[] = "                                                                ";
+	static const char
+	    spaces[] = "                                                                ";
 
 	while (in->held_crs > 0) {
-		size_t n = in->held_crs < sizeof(spaces) - 1 ? (size_t)in->held_crs : sizeof(spaces) - 1;
+		size_t n = in->held_crs < sizeof(spaces) - 1 ? (size_t)in->held_crs :
+							       sizeof(spaces) - 1;
 
 		in->held_crs -= n;
 		if (take_text(in, (struct span){ spaces, n }) != 0)
@@ -127,8 +132,8 @@ release_crs(struct intake *in)
 }
 
 /*
- * Takes the CRs out of data, in place: those before an LF vanish, those at the end are held, others become spaces.
- * Returns the octets left.
+ * Takes the CRs out of data, in place: those before an LF vanish, those at the end are held, others
+ * become spaces. Returns the octets left.
  */
 static size_t
 settle_crs(struct intake *in, char *data, size_t len)
@@ -239,7 +244,8 @@ keep_header_line(struct intake *in)
 		if (in->line.data[i] == '\0')
 			in->line.data[i] = ' ';
 	if (in->line.len + strlen("\r\n") > MESSAGE_HEADER_MAX - in->m->header.len)
-		return err_set(in->err, ERR_MESSAGE, "the header block is larger than %d octets", MESSAGE_HEADER_MAX);
+		return err_set(in->err, ERR_MESSAGE, "the header block is larger than %d octets",
+		    MESSAGE_HEADER_MAX);
 	buf_add(&in->m->header, in->line.data, in->line.len);
 	buf_adds(&in->m->header, "\r\n");
 	buf_clear(&in->line);
@@ -287,7 +293,8 @@ names_recipients(struct span line)
 		name.data += strlen("Resent-");
 		name.len -= strlen("Resent-");
 	}
-	return span_is_nocase(name, "To") || span_is_nocase(name, "Cc") || span_is_nocase(name, "Bcc");
+	return span_is_nocase(name, "To") || span_is_nocase(name, "Cc") ||
+	    span_is_nocase(name, "Bcc");
 }
 
 static void
@@ -299,7 +306,10 @@ look_at_broken_line(struct intake *in)
 		in->m->recipients_in_body = true;
 }
 
-/* in->line holds a line to its end (whole), or MESSAGE_HEADER_MAX octets of one, or, after such, more of it. */
+/*
+ * in->line holds a line to its end (whole), or MESSAGE_HEADER_MAX octets of one, or, after such,
+ * more of it.
+ */
 static int
 take_line(struct intake *in, bool whole)
 {
@@ -379,7 +389,8 @@ spool_wire(struct intake *in, size_t len)
 	uint64_t limit = in->input->size_limit;
 
 	if (limit > 0 && message_size(m) + len > limit)
-		return err_set(in->err, ERR_MESSAGE, "the message is larger than the limit of %llu octets",
+		return err_set(in->err, ERR_MESSAGE,
+		    "the message is larger than the limit of %llu octets",
 		    (unsigned long long)limit);
 	note_body_facts(m, (struct span){ in->wire.data, len });
 	if (spool_write(&m->body, in->wire.data, len, in->err) != 0)
@@ -429,7 +440,8 @@ add_body(struct intake *in, struct span text)
 		size_t len = text.len < READ_SIZE ? text.len : READ_SIZE;
 		struct span wire = { in->wire.data, in->wire.len };
 
-		if (in->wire.len + 2 * len > WIRE_SIZE && spool_wire(in, whole_sequences(wire)) != 0)
+		if (in->wire.len + 2 * len > WIRE_SIZE &&
+		    spool_wire(in, whole_sequences(wire)) != 0)
 			return -1;
 		add_wire(in, (struct span){ text.data, len });
 		text.data += len;

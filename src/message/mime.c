@@ -8,8 +8,8 @@
 
 enum {
 	WINDOW_SIZE = 64 * 1024,
-	DELIMITER_MAX = 1000,	/* octets of a line that can be a delimiter, with CRLF */
-	HOLD_MAX = 3,		/* octets of CRLF and one hyphen: they may begin a delimiter */
+	DELIMITER_MAX = 1000, /* octets of a line that can be a delimiter, with CRLF */
+	HOLD_MAX = 3,         /* octets of CRLF and one hyphen: they may begin a delimiter */
 };
 
 int
@@ -78,7 +78,8 @@ pass(struct mime *m, size_t len)
 static int
 fill(struct mime *m, struct err *err)
 {
-	if (spool_read(m->spool, m->at, m->scratch, WINDOW_SIZE, &m->window.data, &m->window.len, err) < 0)
+	if (spool_read(m->spool, m->at, m->scratch, WINDOW_SIZE, &m->window.data, &m->window.len,
+		err) < 0)
 		return -1;
 	return 0;
 }
@@ -112,7 +113,10 @@ is_delimiter_of(struct span line, const struct buf *boundary, bool *closes)
 	return len == line.len;
 }
 
-/* Which of the open multiparts the line (with its end) is a delimiter of: in *piece.  The text is the caller's to set. */
+/*
+ * Which of the open multiparts the line (with its end) is a delimiter of: in *piece.  The text is
+ * the caller's to set.
+ */
 static bool
 is_delimiter(const struct mime *m, struct span line, struct mime_piece *piece)
 {
@@ -129,7 +133,10 @@ is_delimiter(const struct mime *m, struct span line, struct mime_piece *piece)
 	return false;
 }
 
-/* The line that begins at that place of the window, cut at its end; false where its end is not in the window. */
+/*
+ * The line that begins at that place of the window, cut at its end; false where its end is not in
+ * the window.
+ */
 static bool
 line_at(const struct mime *m, size_t at, struct span *line)
 {
@@ -148,7 +155,8 @@ begins_with_delimiter(const struct mime *m, struct mime_piece *piece)
 {
 	struct span line;
 
-	if (m->window.len == 0 || (!line_at(m, 0, &line) && !reaches_end(m)) || !is_delimiter(m, line, piece))
+	if (m->window.len == 0 || (!line_at(m, 0, &line) && !reaches_end(m)) ||
+	    !is_delimiter(m, line, piece))
 		return false;
 	piece->text = line;
 	return true;
@@ -206,7 +214,9 @@ int
 mime_next(struct mime *m, struct mime_piece *piece, struct err *err)
 {
 	*piece = (struct mime_piece){ .kind = MIME_END };
-	/* A line that can be a delimiter is in the window as a whole, with the line end before it. */
+	/*
+	 * A line that can be a delimiter is in the window as a whole, with the line end before it.
+	 */
 	if (need(m, 2 + DELIMITER_MAX, err) < 0)
 		return -1;
 	if (m->line_start && begins_with_delimiter(m, piece))
@@ -235,13 +245,17 @@ take_line(struct mime *m, struct buf *out, struct err *err)
 		whole = line_at(m, 0, &line);
 		buf_add(out, line.data, line.len);
 		if (!buf_ok(out))
-			return err_set(err, ERR_MESSAGE, "the header of a part is larger than %zu octets", out->max);
+			return err_set(err, ERR_MESSAGE,
+			    "the header of a part is larger than %zu octets", out->max);
 		pass(m, line.len);
 	} while (!whole && !reaches_end(m));
 	return 0;
 }
 
-/* What the line is that out ends with, and begins at `begin`: what is to be continued must be there already. */
+/*
+ * What the line is that out ends with, and begins at `begin`: what is to be continued must be there
+ * already.
+ */
 static enum header_line
 classify(const struct buf *out, size_t begin)
 {

@@ -6,7 +6,7 @@
 #include "format/fold.h"
 #include "format/words.h"
 
-enum { TEXT_MAX = 8192 };	/* octets of a name: what is more is cut off */
+enum { TEXT_MAX = 8192 }; /* octets of a name: what is more is cut off */
 
 void
 phrase_add(struct buf *out, struct span text)

@@ -44,8 +44,10 @@ add_all(struct envelope *envelope, const struct address_list *list, struct err *
 static int
 refuse_broken(struct err *err)
 {
-	err_set(err, ERR_MESSAGE, "a To, Cc or Bcc header stands behind a line that is no header, thus in the body");
-	return err_hint(err, "write headers as \"Name: text\", indent their further lines, put an empty line before "
+	err_set(err, ERR_MESSAGE,
+	    "a To, Cc or Bcc header stands behind a line that is no header, thus in the body");
+	return err_hint(err,
+	    "write headers as \"Name: text\", indent their further lines, put an empty line before "
 	    "the body");
 }
 

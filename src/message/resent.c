@@ -6,7 +6,13 @@
 static const char *const journey[] = { "Received", "Return-Path", "Delivered-To", "X-Original-To" };
 
 static const char *const once[] = {
-	"Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc", "Resent-Reply-To", "Resent-Date",
+	"Resent-From",
+	"Resent-Sender",
+	"Resent-To",
+	"Resent-Cc",
+	"Resent-Bcc",
+	"Resent-Reply-To",
+	"Resent-Date",
 	"Resent-Message-ID",
 };
 

@@ -61,7 +61,8 @@ add_folded(struct buf *out, const struct header_field *field)
 
 /* In the one form or the other. */
 static int
-add_field(struct buf *out, const struct header_field *field, const struct rewrite *how, struct err *err)
+add_field(struct buf *out, const struct header_field *field, const struct rewrite *how,
+    struct err *err)
 {
 	int len = field->name.len < NAME_MAX_SHOWN ? (int)field->name.len : NAME_MAX_SHOWN;
 	size_t begin = out->len;
@@ -75,11 +76,13 @@ add_field(struct buf *out, const struct header_field *field, const struct rewrit
 	else
 		buf_add(out, field->whole.data, field->whole.len);
 	if (raw && !how->may_stay)
-		return rewrite_refuse(err, "the header field %.*s holds 8-bit text in a place where it cannot be encoded", len,
-		    field->name.data);
+		return rewrite_refuse(err,
+		    "the header field %.*s holds 8-bit text in a place where it cannot be encoded",
+		    len, field->name.data);
 	if (has_long_line((struct span){ out->data + begin, out->len - begin }))
-		return rewrite_refuse(err, "the header field %.*s has a line of more than %d octets that cannot be folded", len,
-		    field->name.data, MESSAGE_LINE_MAX);
+		return rewrite_refuse(err,
+		    "the header field %.*s has a line of more than %d octets that cannot be folded",
+		    len, field->name.data, MESSAGE_LINE_MAX);
 	return 0;
 }
 
@@ -103,12 +106,15 @@ add_missing(struct buf *out, const struct rewrite *how, bool has_encoding)
 static int
 check_room(const struct buf *out, struct err *err)
 {
-	return buf_ok(out) ? 0 : rewrite_refuse(err, "its header would be larger than %zu octets", out->max);
+	return buf_ok(out) ?
+	    0 :
+	    rewrite_refuse(err, "its header would be larger than %zu octets", out->max);
 }
 
 /* True where the field is replaced: *encoding tells whether the new one is there. */
 static bool
-gives_way(struct buf *out, const struct header_field *field, const struct rewrite *how, bool *has_encoding)
+gives_way(struct buf *out, const struct header_field *field, const struct rewrite *how,
+    bool *has_encoding)
 {
 	if (how->type != NULL && header_is(field, "Content-Type"))
 		return true;
@@ -122,7 +128,10 @@ gives_way(struct buf *out, const struct header_field *field, const struct rewrit
 	return true;
 }
 
-/* What is no field is a separator line of mbox files, if anything: nobody misses one that cannot be carried. */
+/*
+ * What is no field is a separator line of mbox files, if anything: nobody misses one that cannot be
+ * carried.
+ */
 static void
 add_between(struct buf *out, const char *begin, const char *end, const struct rewrite *how)
 {
@@ -142,7 +151,8 @@ rewrite_header(struct buf *out, struct span block, const struct rewrite *how, st
 	while (header_next(&block, &field)) {
 		add_between(out, behind, field.whole.data, how);
 		behind = field.whole.data + field.whole.len;
-		if (!gives_way(out, &field, how, &has_encoding) && add_field(out, &field, how, err) < 0)
+		if (!gives_way(out, &field, how, &has_encoding) &&
+		    add_field(out, &field, how, err) < 0)
 			return -1;
 	}
 	add_between(out, behind, end, how);

@@ -56,7 +56,8 @@ classes_in(struct span piece)
 	unsigned all = 0;
 	uint64_t plain = 0;
 
-	for (; piece.len >= sizeof(plain); piece.data += sizeof(plain), piece.len -= sizeof(plain)) {
+	for (; piece.len >= sizeof(plain);
+	     piece.data += sizeof(plain), piece.len -= sizeof(plain)) {
 		uint64_t word = word_at(piece.data);
 
 		if (are_plain(word))
@@ -64,7 +65,8 @@ classes_in(struct span piece)
 		else
 			all |= classes_of_each(piece.data, sizeof(word));
 	}
-	return all | classes_of_each(piece.data, piece.len) | ((plain & high) != 0 ? CLASS_8BIT : 0);
+	return all | classes_of_each(piece.data, piece.len) |
+	    ((plain & high) != 0 ? CLASS_8BIT : 0);
 }
 
 static void
@@ -199,7 +201,8 @@ search_seam(struct search *s, struct span piece)
 
 	memcpy(seam, s->tail, s->tail_len);
 	memcpy(seam + s->tail_len, piece.data, more);
-	s->found = s->found || memmem(seam, s->tail_len + more, s->needle.data, s->needle.len) != NULL;
+	s->found = s->found ||
+	    memmem(seam, s->tail_len + more, s->needle.data, s->needle.len) != NULL;
 	if (more < piece.len)
 		return;
 	/* A short piece: the tail grows, but to no more than can begin what is searched. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What octets hold, seen piece by piece as they pass: what the encoding of a part and the facts of a message depend on.
+ * What octets hold, seen piece by piece as they pass: what the encoding of a part and the facts of
+ * a message depend on.
  */
 #ifndef SENDOFF_MESSAGE_SCAN_H
 #define SENDOFF_MESSAGE_SCAN_H
@@ -12,15 +13,17 @@
 #include "base/span.h"
 
 struct scan {
-	bool has_8bit;		/* an octet above 127 */
-	bool not_utf8;		/* they are not valid UTF-8; known after scan_end() */
+	bool has_8bit; /* an octet above 127 */
+	bool not_utf8; /* they are not valid UTF-8; known after scan_end() */
 	bool has_nul;
-	bool has_control;	/* another control character than space, tab, CR, LF, form feed; NUL too */
-	bool bare_cr;		/* a CR without an LF behind it; known after scan_end() */
-	uint64_t line_max;	/* octets of the longest line so far, without LF or CRLF */
-	uint64_t line;		/* octets of the last line, while it lacks its end; a CR at its end counted */
+	bool has_control;  /* another control character than space, tab, CR, LF, form feed; NUL too
+			    */
+	bool bare_cr;      /* a CR without an LF behind it; known after scan_end() */
+	uint64_t line_max; /* octets of the longest line so far, without LF or CRLF */
+	uint64_t line; /* octets of the last line, while it lacks its end; a CR at its end counted
+			*/
 	/* For the next piece. */
-	char sequence[4];	/* the begin of a UTF-8 sequence */
+	char sequence[4]; /* the begin of a UTF-8 sequence */
 	size_t sequence_len;
 	bool after_cr;
 };
@@ -30,13 +33,13 @@ void scan_add(struct scan *s, struct span piece);
 /* All has passed: what is unfinished counts as it is. */
 void scan_end(struct scan *s);
 
-enum { SEARCH_MAX = 80 };	/* octets of what can be searched */
+enum { SEARCH_MAX = 80 }; /* octets of what can be searched */
 
 /* Looks for octets in what passes. */
 struct search {
-	struct span needle;	/* 1 to SEARCH_MAX octets, borrowed */
+	struct span needle; /* 1 to SEARCH_MAX octets, borrowed */
 	bool found;
-	char tail[SEARCH_MAX];	/* the last octets, fewer than needle's */
+	char tail[SEARCH_MAX]; /* the last octets, fewer than needle's */
 	size_t tail_len;
 };
 

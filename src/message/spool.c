@@ -29,7 +29,10 @@ spool_release(struct spool *s)
 	s->size = 0;
 }
 
-/* For file systems without O_TMPFILE (NFS, some overlays, FUSE): the name is gone before anything is written. */
+/*
+ * For file systems without O_TMPFILE (NFS, some overlays, FUSE): the name is gone before anything
+ * is written.
+ */
 static int
 open_named(const char *dir)
 {
@@ -48,13 +51,15 @@ open_named(const char *dir)
 }
 
 /*
- * What open(2) says where O_TMPFILE is not known differs by kernel and file system (EOPNOTSUPP, EISDIR, ENOENT,
- * EINVAL), so that any failure is taken to mean that.  O_EXCL: the file can never be given a name.
+ * What open(2) says where O_TMPFILE is not known differs by kernel and file system (EOPNOTSUPP,
+ * EISDIR, ENOENT, EINVAL), so that any failure is taken to mean that.  O_EXCL: the file can never
+ * be given a name.
  */
 static int
 open_unnamed(struct spool *s)
 {
-	int fd = open(s->place.dir, O_TMPFILE | (s->place.linkable ? 0 : O_EXCL) | O_RDWR | O_CLOEXEC, 0600);
+	int fd = open(s->place.dir,
+	    O_TMPFILE | (s->place.linkable ? 0 : O_EXCL) | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd >= 0)
 		return fd;
@@ -100,9 +105,11 @@ flush(struct spool *s, struct err *err)
 	if (s->fd < 0)
 		s->fd = make_file(s);
 	if (s->fd < 0)
-		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s", s->place.dir);
+		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s",
+		    s->place.dir);
 	if (write_all(s->fd, data) != 0)
-		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s", s->place.dir);
+		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s",
+		    s->place.dir);
 	buf_clear(&s->memory);
 	return 0;
 }
@@ -113,7 +120,8 @@ spool_write(struct spool *s, const void *data, size_t len, struct err *err)
 	struct span left = { data, len };
 
 	while (left.len > 0) {
-		size_t room = SPOOL_MEMORY_MAX - s->memory.len, n = left.len < room ? left.len : room;
+		size_t room = SPOOL_MEMORY_MAX - s->memory.len,
+		       n = left.len < room ? left.len : room;
 
 		if (n == 0) {
 			if (flush(s, err) != 0)
@@ -150,9 +158,11 @@ read_at(const struct spool *s, uint64_t offset, char *to, size_t len, struct err
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(err, ERR_IO, "cannot read back the message from %s", s->place.dir);
+			return err_sys(err, ERR_IO, "cannot read back the message from %s",
+			    s->place.dir);
 		if (n == 0)
-			return err_set(err, ERR_IO, "the message that was stored in %s is cut short", s->place.dir);
+			return err_set(err, ERR_IO,
+			    "the message that was stored in %s is cut short", s->place.dir);
 		to += n;
 		offset += (uint64_t)n;
 		len -= (size_t)n;
@@ -161,8 +171,8 @@ read_at(const struct spool *s, uint64_t offset, char *to, size_t len, struct err
 }
 
 int
-spool_read(const struct spool *s, uint64_t offset, void *scratch, size_t want, const char **data, size_t *got,
-    struct err *err)
+spool_read(const struct spool *s, uint64_t offset, void *scratch, size_t want, const char **data,
+    size_t *got, struct err *err)
 {
 	uint64_t left = offset < s->size ? s->size - offset : 0;
 

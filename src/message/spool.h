@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where the body of a message waits: in memory up to a small bound, above it in an unnamed file, so that memory stays
- * the same at any size and nothing is left behind when the process dies.  Written once from front to end, finished,
- * then read at any offset.
+ * Where the body of a message waits: in memory up to a small bound, above it in an unnamed file, so
+ * that memory stays the same at any size and nothing is left behind when the process dies.  Written
+ * once from front to end, finished, then read at any offset.
  *
- * Lifetime: spool_init(), spool_write() any number of times, spool_finish(), spool_read() any number of times,
- * spool_release().  The latter may follow any of them.
+ * Lifetime: spool_init(), spool_write() any number of times, spool_finish(), spool_read() any
+ * number of times, spool_release().  The latter may follow any of them.
  */
 #ifndef SENDOFF_MESSAGE_SPOOL_H
 #define SENDOFF_MESSAGE_SPOOL_H
@@ -16,19 +16,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { SPOOL_MEMORY_MAX = 128 * 1024 };	/* octets kept in memory; also the size of one write(2) to the file */
+enum {
+	SPOOL_MEMORY_MAX = 128 * 1024
+}; /* octets kept in memory; also the size of one write(2) to the file */
 
 /* Where the file is made, and how. */
 struct spool_place {
-	const char *dir;	/* the folder, borrowed; NULL: /tmp.  The environment is the caller's to ask */
-	uint64_t room;		/* octets at the file's beginning that are left for the caller to write */
-	bool linkable;		/* the file can be given a name later (linkat(2)) */
+	const char *dir; /* the folder, borrowed; NULL: /tmp.  The environment is the caller's to
+			    ask */
+	uint64_t room;   /* octets at the file's beginning that are left for the caller to write */
+	bool linkable;   /* the file can be given a name later (linkat(2)) */
 };
 
 struct spool {
-	struct buf memory;	/* all of it where fd is -1, or what is not yet in the file */
-	int fd;			/* the unnamed file, or -1 */
-	uint64_t size;		/* octets written so far */
+	struct buf memory; /* all of it where fd is -1, or what is not yet in the file */
+	int fd;            /* the unnamed file, or -1 */
+	uint64_t size;     /* octets written so far */
 	struct spool_place place;
 };
 
@@ -45,10 +48,11 @@ int spool_write(struct spool *s, const void *data, size_t len, struct err *err);
 int spool_finish(struct spool *s, struct err *err);
 
 /*
- * Points *data at up to `want` octets at offset: in memory, or read into scratch (of want octets).  *got is less than
- * `want` only at the end, and 0 behind it.  spool_finish() came before.  Errors: ERR_IO.
+ * Points *data at up to `want` octets at offset: in memory, or read into scratch (of want octets).
+ * *got is less than `want` only at the end, and 0 behind it.  spool_finish() came before.  Errors:
+ * ERR_IO.
  */
-int spool_read(const struct spool *s, uint64_t offset, void *scratch, size_t want, const char **data, size_t *got,
-    struct err *err);
+int spool_read(const struct spool *s, uint64_t offset, void *scratch, size_t want,
+    const char **data, size_t *got, struct err *err);
 
 #endif

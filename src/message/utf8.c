@@ -9,7 +9,15 @@ static bool
 holds_addresses(const struct header_field *field)
 {
 	static const char *const names[] = {
-		"From", "Sender", "Reply-To", "To", "Cc", "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc",
+		"From",
+		"Sender",
+		"Reply-To",
+		"To",
+		"Cc",
+		"Resent-From",
+		"Resent-Sender",
+		"Resent-To",
+		"Resent-Cc",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -12,8 +12,8 @@
 #define END_LINE "-----END CERTIFICATE-----"
 
 enum {
-	CERTIFICATE_MAX = 32768,	/* octets of one certificate in DER */
-	SUBJECT_WITHIN = 600,		/* octets of PEM that nearly always hold the subject */
+	CERTIFICATE_MAX = 32768, /* octets of one certificate in DER */
+	SUBJECT_WITHIN = 600,    /* octets of PEM that nearly always hold the subject */
 	TAG_SEQUENCE = 0x30,
 	TAG_INTEGER = 0x02,
 	TAG_VERSION = 0xa0,
@@ -79,7 +79,9 @@ anchors_subject(struct span der)
 
 	if (!der_enter(&rest) || !der_enter(&rest))
 		return none;
-	/* Version (not in version 1), serial number, signature, issuer, validity; then the subject. */
+	/*
+	 * Version (not in version 1), serial number, signature, issuer, validity; then the subject.
+	 */
 	der_take(&rest, TAG_VERSION, &element);
 	if (!der_take(&rest, TAG_INTEGER, &element))
 		return none;
@@ -95,7 +97,8 @@ enum { NO_SEXTET = 1 << 24 };
 static void
 fill_sextets(uint32_t sextets[256])
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char
+	    alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < 256; i++)
 		sextets[i] = NO_SEXTET;
@@ -104,8 +107,9 @@ fill_sextets(uint32_t sextets[256])
 }
 
 /*
- * Decodes base64 text, passing over its line ends, up to the padding or whatever else is not base64; the number of
- * octets.  A bundle has 200,000 characters: a decoder that looks at one at a time takes longer than the handshake.
+ * Decodes base64 text, passing over its line ends, up to the padding or whatever else is not
+ * base64; the number of octets.  A bundle has 200,000 characters: a decoder that looks at one at a
+ * time takes longer than the handshake.
  */
 static size_t
 decode(const uint32_t sextets[256], struct span text, uint8_t *out)
@@ -141,18 +145,23 @@ static bool
 is_wanted(struct span subject, const struct span *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (subject.len > 0 && subject.len == names[i].len && memcmp(subject.data, names[i].data, subject.len) == 0)
+		if (subject.len > 0 && subject.len == names[i].len &&
+		    memcmp(subject.data, names[i].data, subject.len) == 0)
 			return true;
 	return false;
 }
 
-/* One certificate of the bundle, in base64.  Its beginning alone mostly tells that it is not wanted. */
+/*
+ * One certificate of the bundle, in base64.  Its beginning alone mostly tells that it is not
+ * wanted.
+ */
 static void
-look_at(const uint32_t sextets[256], struct span text, const struct span *names, size_t count, anchor_found found,
-    void *arg)
+look_at(const uint32_t sextets[256], struct span text, const struct span *names, size_t count,
+    anchor_found found, void *arg)
 {
 	uint8_t der[CERTIFICATE_MAX];
-	struct span start = { text.data, text.len < SUBJECT_WITHIN ? text.len : SUBJECT_WITHIN }, subject;
+	struct span start = { text.data, text.len < SUBJECT_WITHIN ? text.len : SUBJECT_WITHIN },
+		    subject;
 
 	subject = anchors_subject((struct span){ (const char *)der, decode(sextets, start, der) });
 	if (subject.len > 0 && !is_wanted(subject, names, count))
@@ -163,14 +172,16 @@ look_at(const uint32_t sextets[256], struct span text, const struct span *names,
 }
 
 static void
-look_through(struct span bundle, const struct span *names, size_t count, anchor_found found, void *arg)
+look_through(struct span bundle, const struct span *names, size_t count, anchor_found found,
+    void *arg)
 {
 	const char *at = bundle.data, *end = bundle.data + bundle.len;
 	uint32_t sextets[256];
 
 	fill_sextets(sextets);
 	for (;;) {
-		const char *begin = memmem(at, (size_t)(end - at), BEGIN_LINE, strlen(BEGIN_LINE)), *stop;
+		const char *begin = memmem(at, (size_t)(end - at), BEGIN_LINE, strlen(BEGIN_LINE)),
+			   *stop;
 
 		if (begin == NULL)
 			return;
@@ -178,13 +189,15 @@ look_through(struct span bundle, const struct span *names, size_t count, anchor_
 		stop = memmem(begin, (size_t)(end - begin), END_LINE, strlen(END_LINE));
 		if (stop == NULL)
 			return;
-		look_at(sextets, (struct span){ begin, (size_t)(stop - begin) }, names, count, found, arg);
+		look_at(sextets, (struct span){ begin, (size_t)(stop - begin) }, names, count,
+		    found, arg);
 		at = stop + strlen(END_LINE);
 	}
 }
 
 bool
-anchors_find(const char *path, const struct span *names, size_t count, anchor_found found, void *arg)
+anchors_find(const char *path, const struct span *names, size_t count, anchor_found found,
+    void *arg)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	void *data = MAP_FAILED;
@@ -192,7 +205,8 @@ anchors_find(const char *path, const struct span *names, size_t count, anchor_fo
 
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= ANCHORS_BUNDLE_MAX)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    st.st_size <= ANCHORS_BUNDLE_MAX)
 		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (data == MAP_FAILED)
@@ -206,10 +220,10 @@ const char *
 anchors_system_bundle(void)
 {
 	static const char *const places[] = {
-		"/etc/ssl/certs/ca-certificates.crt",	/* Debian, Arch, Alpine */
-		"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora */
-		"/etc/ssl/ca-bundle.pem",		/* SUSE */
-		"/etc/ssl/cert.pem",			/* the BSDs */
+		"/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Alpine */
+		"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
+		"/etc/ssl/ca-bundle.pem",             /* SUSE */
+		"/etc/ssl/cert.pem",                  /* the BSDs */
 	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)

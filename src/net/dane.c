@@ -12,8 +12,8 @@
 #include "format/dns.h"
 
 enum {
-	ANSWER_MAX = 16384,	/* octets */
-	TRY_SECONDS = 2,	/* for each of TRIES */
+	ANSWER_MAX = 16384, /* octets */
+	TRY_SECONDS = 2,    /* for each of TRIES */
 	TRIES = 2,
 };
 
@@ -47,7 +47,10 @@ ask(struct __res_state *state, const char *name, int type, unsigned char answer[
 		len = ANSWER_MAX;
 	if (len < 0 && (state->res_h_errno == HOST_NOT_FOUND || state->res_h_errno == NO_DATA))
 		return 0;
-	/* No resolver runs on this machine, or none is configured: the host is in /etc/hosts, and nobody signs that. */
+	/*
+	 * No resolver runs on this machine, or none is configured: the host is in /etc/hosts, and
+	 * nobody signs that.
+	 */
 	if (len < 0 && errno == ECONNREFUSED && resolver_is_local(state))
 		return 0;
 	return len;
@@ -64,7 +67,8 @@ may_be_signed(struct __res_state *state, const char *host, unsigned char answer[
 		len = ask(state, host, ns_t_aaaa, answer);
 	if (len <= 0)
 		return len < 0;
-	return !dns_open(&addresses, (struct span){ (const char *)answer, (size_t)len }) || addresses.authenticated;
+	return !dns_open(&addresses, (struct span){ (const char *)answer, (size_t)len }) ||
+	    addresses.authenticated;
 }
 
 static size_t
@@ -92,8 +96,8 @@ read_records(struct span message, struct tlsa records[static DANE_RECORDS_MAX])
 }
 
 int
-dane_look_up(const char *host, uint16_t port, struct tlsa records[static DANE_RECORDS_MAX], size_t *count,
-    struct err *err)
+dane_look_up(const char *host, uint16_t port, struct tlsa records[static DANE_RECORDS_MAX],
+    size_t *count, struct err *err)
 {
 	unsigned char answer[ANSWER_MAX];
 	struct __res_state state;
@@ -103,7 +107,8 @@ dane_look_up(const char *host, uint16_t port, struct tlsa records[static DANE_RE
 
 	*count = 0;
 	memset(&state, 0, sizeof(state));
-	if (strchr(host, ':') != NULL || host[strspn(host, "0123456789.")] == '\0' || res_ninit(&state) < 0)
+	if (strchr(host, ':') != NULL || host[strspn(host, "0123456789.")] == '\0' ||
+	    res_ninit(&state) < 0)
 		return 0;
 	buf_addf(&name, "_%u._tcp.%s", port, host);
 	trusted = (state.options & RES_TRUSTAD) != 0 || resolver_is_local(&state);

@@ -18,24 +18,24 @@
 #include "base/wait.h"
 
 enum {
-	HOST_MAX = 1024,	/* octets of a name that the resolver is asked for */
-	RESOLVE_LOOK_MS = 100,	/* between two looks at the signals that came while it works */
+	HOST_MAX = 1024,       /* octets of a name that the resolver is asked for */
+	RESOLVE_LOOK_MS = 100, /* between two looks at the signals that came while it works */
 };
 
 /* One address on its way. */
 struct attempt {
 	const struct addrinfo *address;
-	int fd;			/* connecting, or -1 */
+	int fd; /* connecting, or -1 */
 };
 
 /* A race of addresses: started one after the other, the first that connects wins. */
 struct race {
 	struct attempt attempts[DIAL_ADDRESSES_MAX];
-	size_t count;		/* addresses to try */
+	size_t count; /* addresses to try */
 	size_t started;
-	struct sockaddr_storage source;	/* to connect from; AF_UNSPEC: any */
+	struct sockaddr_storage source; /* to connect from; AF_UNSPEC: any */
 	socklen_t source_len;
-	struct buf reasons;	/* "address: why not", separated by "; " */
+	struct buf reasons; /* "address: why not", separated by "; " */
 };
 
 static int
@@ -48,8 +48,9 @@ resolve_error(struct err *err, const char *host, int code)
 }
 
 /*
- * Whether this process is the one that getaddrinfo_a() has its thread in.  In a child of it, for a handler of signals may
- * fork, the C library still counts on that thread, and would wait for it in vain.
+ * Whether this process is the one that getaddrinfo_a() has its thread in.  In a child of it, for a
+ * handler of signals may fork, the C library still counts on that thread, and would wait for it in
+ * vain.
  */
 static bool
 resolver_thread_is_here(void)
@@ -62,18 +63,22 @@ resolver_thread_is_here(void)
 }
 
 /*
- * Without the thread a lookup takes as long as resolv.conf lets it.  The C library's locks are free: a thread that has
- * had RESOLVE_LOOK_MS to begin with waits for the network.
+ * Without the thread a lookup takes as long as resolv.conf lets it.  The C library's locks are
+ * free: a thread that has had RESOLVE_LOOK_MS to begin with waits for the network.
  */
 static int
 resolve_without_thread(struct gaicb *request, struct err *err)
 {
-	int code = getaddrinfo(request->ar_name, request->ar_service, request->ar_request, &request->ar_result);
+	int code = getaddrinfo(request->ar_name, request->ar_service, request->ar_request,
+	    &request->ar_result);
 
 	return code == 0 ? 0 : resolve_error(err, request->ar_name, code);
 }
 
-/* Asks the resolver without letting it take longer than the deadline: getaddrinfo(3) itself knows no limit. */
+/*
+ * Asks the resolver without letting it take longer than the deadline: getaddrinfo(3) itself knows
+ * no limit.
+ */
 static int
 resolve_name(struct gaicb *request, int64_t deadline, struct err *err)
 {
@@ -92,7 +97,8 @@ resolve_name(struct gaicb *request, int64_t deadline, struct err *err)
 
 		if (left == 0) {
 			gai_cancel(request);
-			return err_set(err, ERR_RESOLVE, "cannot look up %s: no answer in time", request->ar_name);
+			return err_set(err, ERR_RESOLVE, "cannot look up %s: no answer in time",
+			    request->ar_name);
 		}
 		gai_suspend((const struct gaicb *const *)list, 1, &limit);
 		wait_deliver();
@@ -102,7 +108,10 @@ resolve_name(struct gaicb *request, int64_t deadline, struct err *err)
 	return code == 0 ? 0 : resolve_error(err, request->ar_name, code);
 }
 
-/* "localhost" is this machine, whatever a resolver or a hosts file may say, or lack (RFC 6761 section 6.3). */
+/*
+ * "localhost" is this machine, whatever a resolver or a hosts file may say, or lack (RFC 6761
+ * section 6.3).
+ */
 static bool
 is_localhost(const char *host)
 {
@@ -115,7 +124,8 @@ is_localhost(const char *host)
 static int
 resolve_at_once(const char *host, const char *service, struct addrinfo **addresses)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 
 	return getaddrinfo(is_localhost(host) ? NULL : host, service, &hints, addresses);
 }
@@ -154,7 +164,8 @@ lookup_end(struct lookup *lookup)
 }
 
 static int
-resolve(const char *host, uint16_t port, int64_t deadline, struct addrinfo **addresses, struct err *err)
+resolve(const char *host, uint16_t port, int64_t deadline, struct addrinfo **addresses,
+    struct err *err)
 {
 	struct lookup *lookup;
 	char service[8];
@@ -198,10 +209,12 @@ order_addresses(struct race *race, const struct addrinfo *list)
 	int family = list != NULL ? list->ai_family : AF_UNSPEC;
 
 	while (race->count < DIAL_ADDRESSES_MAX) {
-		const struct addrinfo *a = next_of_family(race->count % 2 == 0 ? &first : &other, family, race->count % 2 == 0);
+		const struct addrinfo *a = next_of_family(race->count % 2 == 0 ? &first : &other,
+		    family, race->count % 2 == 0);
 
 		if (a == NULL)
-			a = next_of_family(race->count % 2 == 0 ? &other : &first, family, race->count % 2 != 0);
+			a = next_of_family(race->count % 2 == 0 ? &other : &first, family,
+			    race->count % 2 != 0);
 		if (a == NULL)
 			return;
 		race->attempts[race->count++] = (struct attempt){ a, -1 };
@@ -213,7 +226,8 @@ add_address(struct buf *out, const struct addrinfo *a)
 {
 	char text[NI_MAXHOST];
 
-	if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0)
+	if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) ==
+	    0)
 		buf_adds(out, text);
 }
 
@@ -237,14 +251,19 @@ attempt_start(struct race *race)
 	const struct addrinfo *a = attempt->address;
 	int on = 1;
 
-	attempt->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+	attempt->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    a->ai_protocol);
 	if (attempt->fd < 0) {
 		attempt_failed(race, attempt, errno);
 		return -1;
 	}
-	/* A flight must not wait for the acknowledgement of the one before it (RFC 2920 section 3.1). */
+	/*
+	 * A flight must not wait for the acknowledgement of the one before it (RFC 2920 section
+	 * 3.1).
+	 */
 	setsockopt(attempt->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (race->source_len > 0 && bind(attempt->fd, (const struct sockaddr *)&race->source, race->source_len) < 0) {
+	if (race->source_len > 0 &&
+	    bind(attempt->fd, (const struct sockaddr *)&race->source, race->source_len) < 0) {
 		attempt_failed(race, attempt, errno);
 		return -1;
 	}
@@ -284,7 +303,9 @@ attempts_running(const struct race *race, struct pollfd *polls, size_t *index)
 	return n;
 }
 
-/* Waits for one of the running attempts, or until the next may start.  The connected socket, or -1. */
+/*
+ * Waits for one of the running attempts, or until the next may start.  The connected socket, or -1.
+ */
 static int
 race_wait(struct race *race, int64_t until)
 {
@@ -295,7 +316,8 @@ race_wait(struct race *race, int64_t until)
 	if (n == 0 || wait_poll(polls, n, until) <= 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		int fd = polls[i].revents != 0 ? attempt_result(race, &race->attempts[index[i]]) : -1;
+		int fd = polls[i].revents != 0 ? attempt_result(race, &race->attempts[index[i]]) :
+						 -1;
 
 		if (fd >= 0)
 			return fd;
@@ -326,7 +348,8 @@ race_run(struct race *race, int64_t deadline)
 			fd = attempt_start(race);
 			next = deadline_in(DIAL_STAGGER_MS);
 		}
-		while (fd < 0 && race_is_on(race) && deadline_poll_ms(deadline_min(next, deadline)) != 0) {
+		while (fd < 0 && race_is_on(race) &&
+		    deadline_poll_ms(deadline_min(next, deadline)) != 0) {
 			size_t reasons = race->reasons.len;
 
 			fd = race_wait(race, deadline_min(next, deadline));
@@ -358,9 +381,11 @@ is_loopback(const struct sockaddr *sa)
 		return ntohl(in->sin_addr.s_addr) >> 24 == 127;
 	}
 	if (sa->sa_family == AF_INET6) {
-		const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+		const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)sa)
+						  ->sin6_addr;
 
-		return IN6_IS_ADDR_LOOPBACK(in6) || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
+		return IN6_IS_ADDR_LOOPBACK(in6) ||
+		    (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
 	}
 	return false;
 }
@@ -371,7 +396,8 @@ peer_is_loopback(int fd)
 	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof(peer);
 
-	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && is_loopback((const struct sockaddr *)&peer);
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+	    is_loopback((const struct sockaddr *)&peer);
 }
 
 static int
@@ -396,20 +422,23 @@ keep_family(struct race *race)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < race->count; i++)
-		if (race->source_len == 0 || race->attempts[i].address->ai_family == race->source.ss_family)
+		if (race->source_len == 0 ||
+		    race->attempts[i].address->ai_family == race->source.ss_family)
 			race->attempts[kept++] = race->attempts[i];
 	race->count = kept;
 }
 
 int
-dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, int64_t deadline, struct err *err)
+dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, int64_t deadline,
+    struct err *err)
 {
 	struct race race = { .reasons = BUF_INIT(ERR_TEXT_MAX) };
 	struct addrinfo *addresses = NULL;
 	int fd, result;
 
 	buf_addf(&s->peer, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-	if (set_source(&race, source, err) < 0 || resolve(host, port, deadline, &addresses, err) < 0)
+	if (set_source(&race, source, err) < 0 ||
+	    resolve(host, port, deadline, &addresses, err) < 0)
 		return -1;
 	order_addresses(&race, addresses);
 	keep_family(&race);
@@ -419,17 +448,21 @@ dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, 
 		s->local = peer_is_loopback(fd);
 	} else if (race.started == race.count && !race_is_on(&race)) {
 		result = err_set(err, ERR_CONNECT, "cannot connect (%s)",
-		    race.count > 0 ? race.reasons.data : "no address of the family to connect from");
+		    race.count > 0 ? race.reasons.data :
+				     "no address of the family to connect from");
 	} else {
-		result = err_set(err, ERR_TIMEOUT, "cannot connect in time%s%s", race.reasons.len > 0 ? "; " : "",
-		    race.reasons.data);
+		result = err_set(err, ERR_TIMEOUT, "cannot connect in time%s%s",
+		    race.reasons.len > 0 ? "; " : "", race.reasons.data);
 	}
 	race_end(&race, fd);
 	freeaddrinfo(addresses);
 	return result;
 }
 
-/* The kernel remembers who called listen(2): unlike the owner of the path, that cannot be changed behind our back. */
+/*
+ * The kernel remembers who called listen(2): unlike the owner of the path, that cannot be changed
+ * behind our back.
+ */
 static bool
 listener_is_trusted(int fd)
 {
@@ -449,7 +482,8 @@ dial_unix(struct stream *s, const char *path, struct err *err)
 
 	buf_adds(&s->peer, path);
 	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ERR_CONFIG, "the socket's path is longer than %zu octets", sizeof(address.sun_path) - 1);
+		return err_set(err, ERR_CONFIG, "the socket's path is longer than %zu octets",
+		    sizeof(address.sun_path) - 1);
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -474,9 +508,13 @@ dial_local_literal(const struct stream *s, struct buf *out)
 
 	if (getsockname(s->fd, (struct sockaddr *)&here, &len) == 0) {
 		if (here.ss_family == AF_INET) {
-			inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&here)->sin_addr, text, sizeof(text));
+			inet_ntop(AF_INET,
+			    &((const struct sockaddr_in *)(const void *)&here)->sin_addr, text,
+			    sizeof(text));
 		} else if (here.ss_family == AF_INET6) {
-			inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&here)->sin6_addr, text, sizeof(text));
+			inet_ntop(AF_INET6,
+			    &((const struct sockaddr_in6 *)(const void *)&here)->sin6_addr, text,
+			    sizeof(text));
 			prefix = "IPv6:";
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reaching a server: its name is resolved, and its addresses are tried side by side (Happy Eyeballs, RFC 8305).
+ * Reaching a server: its name is resolved, and its addresses are tried side by side (Happy
+ * Eyeballs, RFC 8305).
  */
 #ifndef SENDOFF_NET_DIAL_H
 #define SENDOFF_NET_DIAL_H
@@ -11,26 +12,32 @@
 #include "net/stream.h"
 
 enum {
-	DIAL_ADDRESSES_MAX = 16,	/* of one name; more are not tried */
-	DIAL_STAGGER_MS = 250,		/* between two attempts (RFC 8305 section 8) */
+	DIAL_ADDRESSES_MAX = 16, /* of one name; more are not tried */
+	DIAL_STAGGER_MS = 250,   /* between two attempts (RFC 8305 section 8) */
 };
 
 /*
- * Connects s to the host, a name or an IPv4 or IPv6 address, within the deadline, the resolver's time included.  source
- * is the address to connect from, or NULL; then only addresses of its family are tried.
- * Errors: ERR_HOST_UNKNOWN (the name does not exist), ERR_RESOLVE (no answer), ERR_CONNECT (no address took the
- * connection; the sentence has each with its reason), ERR_TIMEOUT, ERR_CONFIG (source is no address), ERR_SYSTEM.
+ * Connects s to the host, a name or an IPv4 or IPv6 address, within the deadline, the resolver's
+ * time included.  source is the address to connect from, or NULL; then only addresses of its family
+ * are tried.
+ * Errors: ERR_HOST_UNKNOWN (the name does not exist), ERR_RESOLVE (no answer), ERR_CONNECT (no
+ * address took the connection; the sentence has each with its reason), ERR_TIMEOUT, ERR_CONFIG
+ * (source is no address), ERR_SYSTEM.
  */
-int dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, int64_t deadline, struct err *err);
+int dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source,
+    int64_t deadline, struct err *err);
 
 /*
- * Connects s to a Unix socket.  trusted_socket tells whether the process that listens is root's or the
- * effective user's.
+ * Connects s to a Unix socket.  trusted_socket tells whether the process that listens is root's or
+ * the effective user's.
  * Errors: ERR_CONNECT, ERR_SYSTEM.
  */
 int dial_unix(struct stream *s, const char *path, struct err *err);
 
-/* Appends "[192.0.2.1]" or "[IPv6:…]", our end of the connection (RFC 5321 section 4.1.3), or "[127.0.0.1]" for others. */
+/*
+ * Appends "[192.0.2.1]" or "[IPv6:…]", our end of the connection (RFC 5321 section 4.1.3), or
+ * "[127.0.0.1]" for others.
+ */
 void dial_local_literal(const struct stream *s, struct buf *out);
 
 #endif

@@ -9,14 +9,15 @@
 
 #include "base/err.h"
 
-enum { DIGEST_HEX_LEN = 64 };	/* characters of a digest */
+enum { DIGEST_HEX_LEN = 64 }; /* characters of a digest */
 
 struct digest {
-	void *state;		/* GnuTLS's; NULL: none, or it failed */
+	void *state; /* GnuTLS's; NULL: none, or it failed */
 };
 
 /*
- * Lifetime: digest_begin(), digest_add() any number of times, digest_end(), also where the first failed.
+ * Lifetime: digest_begin(), digest_add() any number of times, digest_end(), also where the first
+ * failed.
  * Errors: ERR_SYSTEM (no GnuTLS, memory).
  */
 int digest_begin(struct digest *d, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is used of GnuTLS, which is loaded with the first handshake.  For tls.c, verify.c and digest.c only.
+ * What is used of GnuTLS, which is loaded with the first handshake.  For tls.c, verify.c and
+ * digest.c only.
  */
 #ifndef SENDOFF_NET_GNUTLS_LATE_H
 #define SENDOFF_NET_GNUTLS_LATE_H
@@ -76,7 +77,10 @@
 	FUNCTION(gnutls_, x509_crt_import) \
 	FUNCTION(gnutls_, x509_crt_init)
 
-/* gnutls.init() is gnutls_init(), and so on: once gnutls_late_load() has returned 0, and not before. */
+/*
+ * gnutls.init() is gnutls_init(), and so on: once gnutls_late_load() has returned 0, and not
+ * before.
+ */
 struct gnutls_functions {
 	GNUTLS_FUNCTIONS(LATE_POINTER)
 };

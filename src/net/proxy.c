@@ -12,7 +12,7 @@
 #include "format/codec.h"
 
 enum {
-	HTTP_LINES_MAX = 100,		/* header lines of an answer */
+	HTTP_LINES_MAX = 100, /* header lines of an answer */
 	SOCKS_VERSION = 5,
 	SOCKS_NO_LOGIN = 0,
 	SOCKS_PASSWORD = 2,
@@ -20,7 +20,7 @@ enum {
 	SOCKS_IPV4 = 1,
 	SOCKS_NAME = 3,
 	SOCKS_IPV6 = 4,
-	SOCKS_FIELD_MAX = 255,		/* octets of a name, a user, a password */
+	SOCKS_FIELD_MAX = 255, /* octets of a name, a user, a password */
 };
 
 static int
@@ -79,7 +79,9 @@ socks_login(struct stream *s, const struct proxy_target *target, int64_t deadlin
 	put_field(s, STREAM_SECRET, target->password);
 	if (flush(s, deadline, err) < 0 || read_octets(s, 2, &answer, deadline, err) < 0)
 		return -1;
-	return answer.data[1] == 0 ? 0 : err_set(err, ERR_CONNECT, "the proxy refuses our user and password");
+	return answer.data[1] == 0 ?
+	    0 :
+	    err_set(err, ERR_CONNECT, "the proxy refuses our user and password");
 }
 
 static int
@@ -108,8 +110,15 @@ static const char *
 socks_reason(unsigned code)
 {
 	static const char *const reasons[] = {
-		"no error", "general failure", "not allowed", "network unreachable", "host unreachable", "connection refused",
-		"time to live expired", "command not supported", "address type not supported",
+		"no error",
+		"general failure",
+		"not allowed",
+		"network unreachable",
+		"host unreachable",
+		"connection refused",
+		"time to live expired",
+		"command not supported",
+		"address type not supported",
 	};
 
 	return code < sizeof(reasons) / sizeof(reasons[0]) ? reasons[code] : "unknown reason";
@@ -127,7 +136,8 @@ socks_answer(struct stream *s, int64_t deadline, struct err *err)
 	if (answer.data[0] != SOCKS_VERSION)
 		return err_set(err, ERR_PROTOCOL, "the proxy does not speak SOCKS5");
 	if (answer.data[1] != 0)
-		return err_set(err, ERR_CONNECT, "the proxy cannot connect: %s", socks_reason((unsigned char)answer.data[1]));
+		return err_set(err, ERR_CONNECT, "the proxy cannot connect: %s",
+		    socks_reason((unsigned char)answer.data[1]));
 	switch (answer.data[3]) {
 	case SOCKS_IPV4:
 		len = 4;
@@ -150,11 +160,15 @@ int
 proxy_socks5(struct stream *s, const struct proxy_target *target, int64_t deadline, struct err *err)
 {
 	const unsigned char request[] = { SOCKS_VERSION, SOCKS_CONNECT, 0, SOCKS_NAME };
-	const unsigned char port[] = { (unsigned char)(target->port >> 8), (unsigned char)target->port };
+	const unsigned char port[] = { (unsigned char)(target->port >> 8),
+		(unsigned char)target->port };
 
-	if (strlen(target->host) > SOCKS_FIELD_MAX || (target->user != NULL &&
-	    (strlen(target->user) > SOCKS_FIELD_MAX || strlen(target->password) > SOCKS_FIELD_MAX)))
-		return err_set(err, ERR_CONFIG, "SOCKS5 has no room for names of more than %d octets", SOCKS_FIELD_MAX);
+	if (strlen(target->host) > SOCKS_FIELD_MAX ||
+	    (target->user != NULL &&
+		(strlen(target->user) > SOCKS_FIELD_MAX ||
+		    strlen(target->password) > SOCKS_FIELD_MAX)))
+		return err_set(err, ERR_CONFIG,
+		    "SOCKS5 has no room for names of more than %d octets", SOCKS_FIELD_MAX);
 	if (socks_greet(s, target, deadline, err) < 0)
 		return -1;
 	stream_put(s, STREAM_SECRET, request, sizeof(request));
@@ -184,7 +198,8 @@ put_http_login(struct stream *s, const struct proxy_target *target)
 
 	buf_addf(&pair, "%s:%s", target->user, target->password);
 	base64_add(&text, (struct span){ pair.data, pair.len });
-	stream_put(s, STREAM_TEXT, "Proxy-Authorization: Basic ", strlen("Proxy-Authorization: Basic "));
+	stream_put(s, STREAM_TEXT, "Proxy-Authorization: Basic ",
+	    strlen("Proxy-Authorization: Basic "));
 	stream_put(s, STREAM_SECRET, text.data, text.len);
 	stream_put(s, STREAM_TEXT, "\r\n", 2);
 	buf_release(&pair);
@@ -222,7 +237,8 @@ proxy_http(struct stream *s, const struct proxy_target *target, int64_t deadline
 {
 	struct buf place = BUF_INIT(1024), request = BUF_INIT(4096);
 
-	buf_addf(&place, strchr(target->host, ':') != NULL ? "[%s]:%u" : "%s:%u", target->host, target->port);
+	buf_addf(&place, strchr(target->host, ':') != NULL ? "[%s]:%u" : "%s:%u", target->host,
+	    target->port);
 	buf_addf(&request, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", place.data, place.data);
 	stream_put(s, STREAM_TEXT, request.data, request.len);
 	buf_release(&place);
@@ -247,7 +263,8 @@ run_command(int fd, const char *command, const char *host, const char *port)
 }
 
 int
-proxy_command(struct stream *s, const char *command, const char *host, uint16_t port, struct err *err)
+proxy_command(struct stream *s, const char *command, const char *host, uint16_t port,
+    struct err *err)
 {
 	char number[8];
 	int pair[2];

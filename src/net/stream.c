@@ -71,7 +71,11 @@ socket_close(void *self)
 }
 
 static const struct stream_layer socket_layer = {
-	socket_recv, socket_send, socket_pending, socket_events, socket_close,
+	socket_recv,
+	socket_send,
+	socket_pending,
+	socket_events,
+	socket_close,
 };
 
 void
@@ -180,8 +184,10 @@ stream_flush(struct stream *s, struct err *err)
 		return STREAM_FAILED;
 	}
 	while (stream_queued(s) > 0) {
-		size_t len = stream_queued(s) < STREAM_PIECE ? stream_queued(s) : STREAM_PIECE, sent = 0;
-		enum stream_result result = s->layer->send(s->self, s->out.data + s->out_sent, len, &sent, err);
+		size_t len = stream_queued(s) < STREAM_PIECE ? stream_queued(s) : STREAM_PIECE,
+		       sent = 0;
+		enum stream_result result = s->layer->send(s->self, s->out.data + s->out_sent, len,
+		    &sent, err);
 
 		if (result != STREAM_OK) {
 			/* What is sent makes room, for a long flight is queued while it is sent. */
@@ -272,7 +278,8 @@ stream_has_input(const struct stream *s)
 static short
 poll_events(unsigned events)
 {
-	return (short)((events & STREAM_READABLE ? POLLIN : 0) | (events & STREAM_WRITABLE ? POLLOUT : 0));
+	return (short)((events & STREAM_READABLE ? POLLIN : 0) |
+	    (events & STREAM_WRITABLE ? POLLOUT : 0));
 }
 
 int

@@ -9,17 +9,18 @@
 #include "net/verify.h"
 
 /*
- * What NORMAL still allows on Debian 12 and nobody should: TLS 1.0 and 1.1 (RFC 8996), and keys of under 2048 bits.
+ * What NORMAL still allows on Debian 12 and nobody should: TLS 1.0 and 1.1 (RFC 8996), and keys of
+ * under 2048 bits.
  */
 #define PRIORITIES "-VERS-TLS1.0:-VERS-TLS1.1:%PROFILE_MEDIUM"
 
 struct tls {
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
-	const struct tls_settings *settings;	/* valid during the handshake */
-	struct err *verdict;			/* where the verification puts its reason; during the handshake */
-	bool refused;				/* … and has put it there */
-	bool resend;				/* GnuTLS holds a record of ours: send it on before anything else */
+	const struct tls_settings *settings; /* valid during the handshake */
+	struct err *verdict; /* where the verification puts its reason; during the handshake */
+	bool refused;        /* … and has put it there */
+	bool resend;         /* GnuTLS holds a record of ours: send it on before anything else */
 	bool ended;
 };
 
@@ -30,7 +31,8 @@ tls_failed(const struct tls *tls, int code, struct err *err)
 
 	if (code == GNUTLS_E_AGAIN || code == GNUTLS_E_INTERRUPTED)
 		return STREAM_AGAIN;
-	if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PUSH_ERROR || code == GNUTLS_E_PULL_ERROR)
+	if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PUSH_ERROR ||
+	    code == GNUTLS_E_PULL_ERROR)
 		kind = ERR_LOST;
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED)
 		err_set(err, kind, "the server says: %s",
@@ -49,7 +51,10 @@ tls_recv(void *self, void *data, size_t cap, size_t *got, struct err *err)
 	struct tls *tls = self;
 	ssize_t n;
 
-	/* A post-handshake message (a new session ticket) shows as AGAIN although more may be buffered. */
+	/*
+	 * A post-handshake message (a new session ticket) shows as AGAIN although more may be
+	 * buffered.
+	 */
 	do
 		n = gnutls.record_recv(tls->session, data, cap);
 	while (n == GNUTLS_E_AGAIN && gnutls.record_check_pending(tls->session) > 0);
@@ -57,7 +62,10 @@ tls_recv(void *self, void *data, size_t cap, size_t *got, struct err *err)
 		*got = (size_t)n;
 		return STREAM_OK;
 	}
-	/* Without a close_notify it is an end too: what it means is for the reader, who knows what was still due. */
+	/*
+	 * Without a close_notify it is an end too: what it means is for the reader, who knows what
+	 * was still due.
+	 */
 	if (n == 0 || n == GNUTLS_E_PREMATURE_TERMINATION) {
 		tls->ended = true;
 		return STREAM_END;
@@ -69,7 +77,8 @@ static enum stream_result
 tls_send(void *self, const void *data, size_t len, size_t *sent, struct err *err)
 {
 	struct tls *tls = self;
-	ssize_t n = gnutls.record_send(tls->session, tls->resend ? NULL : data, tls->resend ? 0 : len);
+	ssize_t n = gnutls.record_send(tls->session, tls->resend ? NULL : data,
+	    tls->resend ? 0 : len);
 
 	tls->resend = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
 	if (n < 0)
@@ -105,7 +114,8 @@ tls_close(void *self)
 	free(tls);
 }
 
-static const struct stream_layer tls_layer = { tls_recv, tls_send, tls_pending, tls_events, tls_close };
+static const struct stream_layer tls_layer = { tls_recv, tls_send, tls_pending, tls_events,
+	tls_close };
 
 /* Called by the handshake; 0 lets it go on. */
 static int
@@ -118,7 +128,10 @@ verify(gnutls_session_t session)
 	return code;
 }
 
-/* The files that trust is in.  The system's store is no such file: verify.c takes from it what it needs. */
+/*
+ * The files that trust is in.  The system's store is no such file: verify.c takes from it what it
+ * needs.
+ */
 static int
 set_trust(struct tls *tls, struct err *err)
 {
@@ -127,14 +140,17 @@ set_trust(struct tls *tls, struct err *err)
 	int code = 1;
 
 	if (file != NULL)
-		code = gnutls.certificate_set_x509_trust_file(tls->credentials, file, GNUTLS_X509_FMT_PEM);
+		code = gnutls.certificate_set_x509_trust_file(tls->credentials, file,
+		    GNUTLS_X509_FMT_PEM);
 	if (code <= 0)
 		return err_set(err, ERR_CONFIG, "no trusted certificates in %s: %s", file,
 		    code < 0 ? gnutls.strerror(code) : "there are none");
 	if (crl != NULL)
-		code = gnutls.certificate_set_x509_crl_file(tls->credentials, crl, GNUTLS_X509_FMT_PEM);
+		code = gnutls.certificate_set_x509_crl_file(tls->credentials, crl,
+		    GNUTLS_X509_FMT_PEM);
 	if (code < 0)
-		return err_set(err, ERR_CONFIG, "no revocation list in %s: %s", crl, gnutls.strerror(code));
+		return err_set(err, ERR_CONFIG, "no revocation list in %s: %s", crl,
+		    gnutls.strerror(code));
 	return 0;
 }
 
@@ -165,10 +181,12 @@ set_client_certificate(struct tls *tls, struct err *err)
 		return 0;
 	if (check_key_file(key, err) < 0)
 		return -1;
-	code = gnutls.certificate_set_x509_key_file2(tls->credentials, cert, key, GNUTLS_X509_FMT_PEM, NULL, 0);
-	return code >= 0 ? 0 :
-	    err_set(err, ERR_CONFIG, "cannot use the client certificate %s with the key %s: %s", cert, key,
-	    gnutls.strerror(code));
+	code = gnutls.certificate_set_x509_key_file2(tls->credentials, cert, key,
+	    GNUTLS_X509_FMT_PEM, NULL, 0);
+	return code >= 0 ?
+	    0 :
+	    err_set(err, ERR_CONFIG, "cannot use the client certificate %s with the key %s: %s",
+		cert, key, gnutls.strerror(code));
 }
 
 static int
@@ -180,13 +198,15 @@ set_priorities(struct tls *tls, struct err *err)
 
 	buf_adds(&text, wanted != NULL ? wanted : PRIORITIES);
 	if (tls->settings->only_tls13)
-		buf_adds(&text, wanted != NULL ? ":-VERS-TLS1.0:-VERS-TLS1.1:-VERS-TLS1.2" : ":-VERS-TLS1.2");
+		buf_adds(&text,
+		    wanted != NULL ? ":-VERS-TLS1.0:-VERS-TLS1.1:-VERS-TLS1.2" : ":-VERS-TLS1.2");
 	if (wanted == NULL)
 		code = gnutls.set_default_priority_append(tls->session, text.data, &at, 0);
 	else
 		code = gnutls.priority_set_direct(tls->session, text.data, &at);
 	if (code < 0)
-		err_set(err, ERR_CONFIG, "GnuTLS does not take the priorities \"%s\", from \"%s\" on: %s", text.data, at,
+		err_set(err, ERR_CONFIG,
+		    "GnuTLS does not take the priorities \"%s\", from \"%s\" on: %s", text.data, at,
 		    gnutls.strerror(code));
 	buf_release(&text);
 	return code < 0 ? -1 : 0;
@@ -206,14 +226,18 @@ set_up(struct tls *tls, int fd, struct err *err)
 	int code = gnutls.certificate_allocate_credentials(&tls->credentials);
 
 	if (code >= 0)
-		code = gnutls.init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP);
+		code = gnutls.init(&tls->session,
+		    GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP);
 	if (code >= 0)
-		code = gnutls.credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
+		code = gnutls.credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
+		    tls->credentials);
 	if (code >= 0 && !is_address(settings->host))
-		code = gnutls.server_name_set(tls->session, GNUTLS_NAME_DNS, settings->host, strlen(settings->host));
+		code = gnutls.server_name_set(tls->session, GNUTLS_NAME_DNS, settings->host,
+		    strlen(settings->host));
 	if (code < 0)
 		return err_set(err, ERR_SYSTEM, "cannot set up TLS: %s", gnutls.strerror(code));
-	if (set_trust(tls, err) < 0 || set_client_certificate(tls, err) < 0 || set_priorities(tls, err) < 0)
+	if (set_trust(tls, err) < 0 || set_client_certificate(tls, err) < 0 ||
+	    set_priorities(tls, err) < 0)
 		return -1;
 	gnutls.session_set_ptr(tls->session, tls);
 	if (settings->verify)
@@ -235,9 +259,11 @@ handshake_failed(struct tls *tls, int code, struct err *err)
 	if (code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || code == GNUTLS_E_UNEXPECTED_PACKET ||
 	    code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET || code == GNUTLS_E_RECORD_OVERFLOW) {
 		err_set(err, ERR_TLS, "the server does not speak TLS on this port");
-		return err_hint(err, "for STARTTLS, configure smtp://, not smtps:// (msmtp: tls_starttls on)");
+		return err_hint(err,
+		    "for STARTTLS, configure smtp://, not smtps:// (msmtp: tls_starttls on)");
 	}
-	if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PULL_ERROR || code == GNUTLS_E_PUSH_ERROR) {
+	if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PULL_ERROR ||
+	    code == GNUTLS_E_PUSH_ERROR) {
 		err_set(err, ERR_LOST, "the server closed the connection during the TLS handshake");
 		return -1;
 	}
@@ -258,8 +284,10 @@ handshake(struct tls *tls, struct stream *s, int64_t deadline, struct err *err)
 			return handshake_failed(tls, code, err);
 		if (code != GNUTLS_E_AGAIN)
 			continue;
-		if (stream_wait(s, gnutls.record_get_direction(tls->session) == 0 ? STREAM_READABLE : STREAM_WRITABLE,
-		    deadline, err) < 0)
+		if (stream_wait(s,
+			gnutls.record_get_direction(tls->session) == 0 ? STREAM_READABLE :
+									 STREAM_WRITABLE,
+			deadline, err) < 0)
 			return err_wrap(err, "TLS handshake");
 	}
 }
@@ -280,7 +308,8 @@ tls_start(struct stream *s, const struct tls_settings *settings, int64_t deadlin
 	struct tls *tls;
 
 	if (stream_has_input(s))
-		return err_set(err, ERR_TLS, "the server sent something before TLS began: someone may tamper with the connection");
+		return err_set(err, ERR_TLS,
+		    "the server sent something before TLS began: someone may tamper with the connection");
 	if (gnutls_late_load(err) < 0)
 		return -1;
 	tls = calloc(1, sizeof(*tls));

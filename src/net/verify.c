@@ -12,9 +12,9 @@
 #define PIN_PREFIX "sha256//"
 
 enum {
-	CHAIN_MAX = 16,			/* certificates of a chain that are looked at */
-	SHA256_LEN = 32,		/* octets */
-	DIGEST_MAX = 64,		/* octets of SHA-512 */
+	CHAIN_MAX = 16,  /* certificates of a chain that are looked at */
+	SHA256_LEN = 32, /* octets */
+	DIGEST_MAX = 64, /* octets of SHA-512 */
 };
 
 /* One judgement. */
@@ -22,7 +22,7 @@ struct judge {
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
 	const struct tls_settings *settings;
-	gnutls_x509_crt_t chain[CHAIN_MAX];	/* what the server presented, its own first */
+	gnutls_x509_crt_t chain[CHAIN_MAX]; /* what the server presented, its own first */
 	unsigned count;
 	struct err *err;
 };
@@ -63,7 +63,8 @@ static void
 add_dn(struct buf *out, gnutls_x509_crt_t crt, bool issuer)
 {
 	gnutls_datum_t text = { NULL, 0 };
-	int code = issuer ? gnutls.x509_crt_get_issuer_dn3(crt, &text, 0) : gnutls.x509_crt_get_dn3(crt, &text, 0);
+	int code = issuer ? gnutls.x509_crt_get_issuer_dn3(crt, &text, 0) :
+			    gnutls.x509_crt_get_dn3(crt, &text, 0);
 
 	if (code < 0)
 		return;
@@ -107,7 +108,8 @@ say_too_early(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings 
 static void
 say_issuer(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *settings)
 {
-	const char *where = settings->trust_file != NULL ? settings->trust_file : "the system's trust store";
+	const char *where = settings->trust_file != NULL ? settings->trust_file :
+							   "the system's trust store";
 
 	if (gnutls.x509_crt_check_issuer(crt, crt) != 0) {
 		buf_addf(out, "the server's certificate is self-signed and not in %s", where);
@@ -134,9 +136,11 @@ say_weak(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *sett
 	const char *signature = gnutls.sign_get_name(gnutls.x509_crt_get_signature_algorithm(crt));
 
 	(void)settings;
-	buf_addf(out, "a certificate of the server is too weak (the server's own: %s key of %u bits, signed with %s)",
-	    algorithm < 0 ? "unknown" : gnutls.pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm), bits,
-	    signature != NULL ? signature : "an unknown algorithm");
+	buf_addf(out,
+	    "a certificate of the server is too weak (the server's own: %s key of %u bits, signed with %s)",
+	    algorithm < 0 ? "unknown" :
+			    gnutls.pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm),
+	    bits, signature != NULL ? signature : "an unknown algorithm");
 }
 
 static void
@@ -152,7 +156,8 @@ say_staple(struct buf *out, gnutls_x509_crt_t crt, const struct tls_settings *se
 {
 	(void)crt;
 	(void)settings;
-	buf_adds(out, "the server's certificate demands an OCSP staple, and the server sent none that is valid");
+	buf_adds(out,
+	    "the server's certificate demands an OCSP staple, and the server sent none that is valid");
 }
 
 /* The reasons of GnuTLS, most telling first, and how each is said. */
@@ -183,9 +188,13 @@ say_other(struct buf *out, unsigned status)
 	(*gnutls.free)(text.data);
 }
 
-/* The digest of the certificate, or of its key (SubjectPublicKeyInfo); the number of octets, 0 where there is none. */
+/*
+ * The digest of the certificate, or of its key (SubjectPublicKeyInfo); the number of octets, 0
+ * where there is none.
+ */
 static size_t
-digest(gnutls_x509_crt_t crt, bool key, gnutls_digest_algorithm_t algorithm, unsigned char out[static DIGEST_MAX])
+digest(gnutls_x509_crt_t crt, bool key, gnutls_digest_algorithm_t algorithm,
+    unsigned char out[static DIGEST_MAX])
 {
 	gnutls_datum_t der = { NULL, 0 };
 	gnutls_pubkey_t pubkey = NULL;
@@ -227,7 +236,8 @@ refuse(struct judge *judge, const struct buf *why)
 
 	add_pin(&pin, judge->chain[0]);
 	err_set(judge->err, ERR_CERTIFICATE, "%s", why->data);
-	err_hint(judge->err, "if the server's operator confirms that this is its key: tls_fingerprint %s", pin.data);
+	err_hint(judge->err,
+	    "if the server's operator confirms that this is its key: tls_fingerprint %s", pin.data);
 	buf_release(&pin);
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
@@ -250,7 +260,10 @@ refuse_status(struct judge *judge, unsigned status)
 
 /* Pins. */
 
-/* Turns "AB:cd…" into octets; the number of them, 0 where it is no hexadecimal number of at most DIGEST_MAX octets. */
+/*
+ * Turns "AB:cd…" into octets; the number of them, 0 where it is no hexadecimal number of at most
+ * DIGEST_MAX octets.
+ */
 static size_t
 parse_hex(const char *text, unsigned char out[static DIGEST_MAX])
 {
@@ -263,7 +276,8 @@ parse_hex(const char *text, unsigned char out[static DIGEST_MAX])
 			continue;
 		if (at == NULL || digits >= 2 * (size_t)DIGEST_MAX)
 			return 0;
-		out[digits / 2] = (unsigned char)((digits % 2 == 0 ? 0 : out[digits / 2] << 4) | (at - "0123456789abcdef"));
+		out[digits / 2] = (unsigned char)((digits % 2 == 0 ? 0 : out[digits / 2] << 4) |
+		    (at - "0123456789abcdef"));
 		digits++;
 	}
 	return digits % 2 == 0 ? digits / 2 : 0;
@@ -301,7 +315,8 @@ pin_matches(const char *pin, gnutls_x509_crt_t crt)
 	size_t len = parse_key_pin(pin, wanted);
 
 	if (len > 0)
-		return digest(crt, true, GNUTLS_DIG_SHA256, got) == len && memcmp(wanted, got, len) == 0;
+		return digest(crt, true, GNUTLS_DIG_SHA256, got) == len &&
+		    memcmp(wanted, got, len) == 0;
 	len = parse_hex(pin, wanted);
 	if (len == 0)
 		return false;
@@ -318,8 +333,8 @@ judge_by_pins(struct judge *judge)
 	for (size_t i = 0; i < judge->settings->pin_count; i++)
 		if (pin_matches(judge->settings->pins[i], judge->chain[0]))
 			return 0;
-	buf_addf(&why, "the server's certificate is not the one that tls_fingerprint names (%s%s)", judge->settings->pins[0],
-	    judge->settings->pin_count > 1 ? ", …" : "");
+	buf_addf(&why, "the server's certificate is not the one that tls_fingerprint names (%s%s)",
+	    judge->settings->pins[0], judge->settings->pin_count > 1 ? ", …" : "");
 	code = refuse(judge, &why);
 	buf_release(&why);
 	return code;
@@ -341,8 +356,9 @@ add_anchor(void *arg, struct span der)
 }
 
 /*
- * Adds from the system's bundle the issuers of what the server presented, and what it presented if it is there itself.
- * GnuTLS too finds issuers by their names, octet by octet, so that nothing is lost by not loading the others.
+ * Adds from the system's bundle the issuers of what the server presented, and what it presented if
+ * it is there itself. GnuTLS too finds issuers by their names, octet by octet, so that nothing is
+ * lost by not loading the others.
  */
 static void
 add_anchors_by_name(struct judge *judge)
@@ -384,7 +400,8 @@ has_alt_name(gnutls_x509_crt_t crt)
 	char name[1];
 	size_t len = 0;
 
-	return gnutls.x509_crt_get_subject_alt_name(crt, 0, name, &len, NULL) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+	return gnutls.x509_crt_get_subject_alt_name(crt, 0, name, &len, NULL) !=
+	    GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 }
 
 /* GnuTLS's own verification: chain, dates, name, purpose, strength, revocation. */
@@ -397,7 +414,10 @@ verify_chain(struct judge *judge, unsigned *status)
 	};
 	int code = gnutls.certificate_verify_peers(judge->session, wanted, 2, status);
 
-	/* GnuTLS 3.7 takes the common name where there is no subjectAltName, and RFC 9525 section 2 does not. */
+	/*
+	 * GnuTLS 3.7 takes the common name where there is no subjectAltName, and RFC 9525 section 2
+	 * does not.
+	 */
 	if (code >= 0 && *status == 0 && !has_alt_name(judge->chain[0]))
 		*status = GNUTLS_CERT_INVALID | GNUTLS_CERT_UNEXPECTED_OWNER;
 	return code;
@@ -413,7 +433,10 @@ judge_by_anchors(struct judge *judge)
 	if (system)
 		add_anchors_by_name(judge);
 	code = verify_chain(judge, &status);
-	/* The whole store before a refusal: it may have more than the bundle (PKCS #11 trust modules, other places). */
+	/*
+	 * The whole store before a refusal: it may have more than the bundle (PKCS #11 trust
+	 * modules, other places).
+	 */
 	if (code >= 0 && system && (status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0 &&
 	    gnutls.certificate_set_x509_system_trust(judge->credentials) > 0)
 		code = verify_chain(judge, &status);
@@ -424,11 +447,15 @@ judge_by_anchors(struct judge *judge)
 
 /* DANE. */
 
-/* Usages 0 and 1 are not for mail, and matching type 0, the whole key itself, is not published (RFC 7672 section 3.1.3). */
+/*
+ * Usages 0 and 1 are not for mail, and matching type 0, the whole key itself, is not published (RFC
+ * 7672 section 3.1.3).
+ */
 static bool
 tlsa_is_usable(const struct tlsa *tlsa)
 {
-	return (tlsa->usage == 2 || tlsa->usage == 3) && tlsa->selector <= 1 && tlsa->matching >= 1 && tlsa->matching <= 2;
+	return (tlsa->usage == 2 || tlsa->usage == 3) && tlsa->selector <= 1 &&
+	    tlsa->matching >= 1 && tlsa->matching <= 2;
 }
 
 static bool
@@ -439,17 +466,22 @@ tlsa_matches(const struct tlsa *tlsa, gnutls_x509_crt_t crt)
 
 	if (!tlsa_is_usable(tlsa))
 		return false;
-	len = digest(crt, tlsa->selector == 1, tlsa->matching == 1 ? GNUTLS_DIG_SHA256 : GNUTLS_DIG_SHA512, got);
+	len = digest(crt, tlsa->selector == 1,
+	    tlsa->matching == 1 ? GNUTLS_DIG_SHA256 : GNUTLS_DIG_SHA512, got);
 	return len > 0 && len == tlsa->len && memcmp(got, tlsa->data, len) == 0;
 }
 
-/* A record of usage 2 makes a certificate of the chain the one trust anchor; name and dates count as ever. */
+/*
+ * A record of usage 2 makes a certificate of the chain the one trust anchor; name and dates count
+ * as ever.
+ */
 static bool
 add_tlsa_anchor(struct judge *judge, const struct tlsa *tlsa)
 {
 	for (unsigned i = 0; i < judge->count; i++)
 		if (tlsa_matches(tlsa, judge->chain[i]))
-			return gnutls.certificate_set_x509_trust(judge->credentials, &judge->chain[i], 1) > 0;
+			return gnutls.certificate_set_x509_trust(judge->credentials,
+				   &judge->chain[i], 1) > 0;
 	return false;
 }
 
@@ -464,7 +496,10 @@ judge_by_tlsa(struct judge *judge)
 	for (size_t i = 0; i < judge->settings->tlsa_count; i++) {
 		const struct tlsa *tlsa = &judge->settings->tlsa[i];
 
-		/* Usage 3: the server's key is the one, and its certificate's name and dates do not matter (RFC 7671 5.1). */
+		/*
+		 * Usage 3: the server's key is the one, and its certificate's name and dates do not
+		 * matter (RFC 7671 5.1).
+		 */
 		if (tlsa->usage == 3 && tlsa_matches(tlsa, judge->chain[0]))
 			return 0;
 		if (tlsa->usage == 2 && add_tlsa_anchor(judge, tlsa))
@@ -476,7 +511,9 @@ judge_by_tlsa(struct judge *judge)
 			return code;
 		return refuse_status(judge, status);
 	}
-	buf_addf(&why, "the server's certificate is none that DNS (TLSA, secured by DNSSEC) names for %s", judge->settings->host);
+	buf_addf(&why,
+	    "the server's certificate is none that DNS (TLSA, secured by DNSSEC) names for %s",
+	    judge->settings->host);
 	code = refuse(judge, &why);
 	buf_release(&why);
 	return code;
@@ -514,7 +551,9 @@ int
 verify_server(gnutls_session_t session, gnutls_certificate_credentials_t credentials,
     const struct tls_settings *settings, struct err *err)
 {
-	struct judge judge = { .session = session, .credentials = credentials, .settings = settings, .err = err };
+	struct judge judge = {
+		.session = session, .credentials = credentials, .settings = settings, .err = err
+	};
 	int code = import_chain(&judge);
 
 	if (code >= 0) {

@@ -15,8 +15,8 @@ smtp_is_lmtp(const struct smtp *s)
 }
 
 /*
- * Microsoft's servers offer CHUNKING, but refuse good messages in it ("552 5.3.4 Header size exceeds fixed maximum size")
- * or fall silent behind it.
+ * Microsoft's servers offer CHUNKING, but refuse good messages in it ("552 5.3.4 Header size
+ * exceeds fixed maximum size") or fall silent behind it.
  */
 static bool
 chunks_badly(const char *host)
@@ -36,12 +36,17 @@ chunks_badly(const char *host)
 bool
 smtp_chunks(const struct smtp *s)
 {
-	return s->offers.chunking && s->account->chunking != SETTING_NEVER && !chunks_badly(s->server->host);
+	return s->offers.chunking && s->account->chunking != SETTING_NEVER &&
+	    !chunks_badly(s->server->host);
 }
 
-/* Points *data at the octets from c->at on: at most want, and never past the part of the message they are in. */
+/*
+ * Points *data at the octets from c->at on: at most want, and never past the part of the message
+ * they are in.
+ */
 static int
-content_read(struct content *c, char *scratch, size_t want, const char **data, size_t *got, struct err *err)
+content_read(struct content *c, char *scratch, size_t want, const char **data, size_t *got,
+    struct err *err)
 {
 	const struct buf *header = &c->tx->message->header;
 
@@ -55,7 +60,8 @@ content_read(struct content *c, char *scratch, size_t want, const char **data, s
 		*got = header->len + 2 - c->at < want ? header->len + 2 - (size_t)c->at : want;
 		return 0;
 	}
-	if (spool_read(&c->tx->message->body, c->at - header->len - 2, scratch, want, data, got, err) < 0)
+	if (spool_read(&c->tx->message->body, c->at - header->len - 2, scratch, want, data, got,
+		err) < 0)
 		return -1;
 	return *got > 0 ? 0 : err_set(err, ERR_IO, "the stored message is shorter than it was");
 }
@@ -105,8 +111,8 @@ content_queue(struct content *c, size_t want, struct err *err)
 }
 
 /*
- * The replies that the content will get.  They are expected from its beginning on, for a refusal may come before its
- * end.
+ * The replies that the content will get.  They are expected from its beginning on, for a refusal
+ * may come before its end.
  */
 static void
 expect_answers(struct smtp *s, struct transaction *tx, enum verb verb)
@@ -126,7 +132,8 @@ content_begin(struct content *c, struct smtp *s, struct transaction *tx)
 	bool chunked = smtp_chunks(s);
 	char line[64];
 
-	*c = (struct content){ s, tx, 0, message_size(tx->message), !chunked, true, tx->before_end == NULL };
+	*c = (struct content){ s, tx, 0, message_size(tx->message), !chunked, true,
+		tx->before_end == NULL };
 	if (chunked) {
 		snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n", c->size);
 		stream_put(&s->stream, STREAM_TEXT, line, strlen(line));

@@ -8,8 +8,8 @@
 #include "base/span.h"
 
 /*
- * What to do about a reply: its code, its enhanced status ("" where it has none), and the server's words.  NULL where
- * nothing more is known than the words say.
+ * What to do about a reply: its code, its enhanced status ("" where it has none), and the server's
+ * words.  NULL where nothing more is known than the words say.
  */
 const char *hint_for_reply(int code, const char *enhanced, struct span text);
 

@@ -55,7 +55,10 @@ add_deliver_by(const struct transaction *tx, int64_t now_ms, struct buf *line)
 		buf_addf(line, " BY=%" PRId64 ";N", left_s);
 }
 
-/* What the sender asked for, as far as the server offers it; smtp_check() has seen to what must be offered. */
+/*
+ * What the sender asked for, as far as the server offers it; smtp_check() has seen to what must be
+ * offered.
+ */
 static void
 add_requests(const struct smtp *s, struct transaction *tx, struct buf *line)
 {
@@ -105,7 +108,10 @@ add_notify(struct buf *line, unsigned notify)
 		unsigned bit;
 		const char *word;
 	} words[] = {
-		{ NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS, "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" }, { NOTIFY_DELAY, "DELAY" },
+		{ NOTIFY_NEVER, "NEVER" },
+		{ NOTIFY_SUCCESS, "SUCCESS" },
+		{ NOTIFY_FAILURE, "FAILURE" },
+		{ NOTIFY_DELAY, "DELAY" },
 	};
 	const char *before = " NOTIFY=";
 

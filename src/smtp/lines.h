@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The lines of an envelope, MAIL and RCPT, with the parameters that the server understands.  For the files of smtp/
- * only.
+ * The lines of an envelope, MAIL and RCPT, with the parameters that the server understands.  For
+ * the files of smtp/ only.
  */
 #ifndef SENDOFF_SMTP_LINES_H
 #define SENDOFF_SMTP_LINES_H

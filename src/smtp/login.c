@@ -10,18 +10,20 @@
 #include "smtp/wire.h"
 
 enum {
-	RESPONSE_MAX = 16384,	/* octets of one response, in base64 */
-	STEPS_MAX = 16,		/* challenges of one login: no mechanism has more than a few */
-	BINDING_MAX = 64,	/* octets of a channel binding */
+	RESPONSE_MAX = 16384, /* octets of one response, in base64 */
+	STEPS_MAX = 16,       /* challenges of one login: no mechanism has more than a few */
+	BINDING_MAX = 64,     /* octets of a channel binding */
 };
 
 enum login_result {
 	LOGIN_OK,
-	LOGIN_NEXT,		/* not with this mechanism: the error says why */
+	LOGIN_NEXT, /* not with this mechanism: the error says why */
 	LOGIN_FAILED,
 };
 
-/* Queues "AUTH NAME", with the initial response where there is one and the line may be that long. */
+/*
+ * Queues "AUTH NAME", with the initial response where there is one and the line may be that long.
+ */
 static bool
 queue_auth(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *initial)
 {
@@ -91,48 +93,59 @@ add_token_error(const struct sasl *sasl, struct err *err)
 
 /* What the last reply to the exchange means, when it is not 334. */
 static enum login_result
-judge(struct smtp *s, const struct sasl *sasl, const struct sasl_mechanism *mechanism, struct err *err)
+judge(struct smtp *s, const struct sasl *sasl, const struct sasl_mechanism *mechanism,
+    struct err *err)
 {
 	if (reply_class(&s->reply) == 2) {
 		if (!mechanism->mutual || sasl_is_done(sasl)) {
 			s->mechanism = mechanism->name;
 			return LOGIN_OK;
 		}
-		err_set(err, ERR_LOGIN, "%s: the server did not prove that it knows the password", mechanism->name);
+		err_set(err, ERR_LOGIN, "%s: the server did not prove that it knows the password",
+		    mechanism->name);
 		smtp_place(s, VERB_AUTH, err);
 		return LOGIN_FAILED;
 	}
 	smtp_refused(s, VERB_AUTH, err);
 	buf_addf(&err->what, " of %s (%s)", s->account->user, mechanism->name);
 	add_token_error(sasl, err);
-	/* 504: no such mechanism; 534: too weak for this user; 500, 501 and 503 speak of the command, not of the password. */
+	/*
+	 * 504: no such mechanism; 534: too weak for this user; 500, 501 and 503 speak of the
+	 * command, not of the password.
+	 */
 	return s->reply.code == 504 || s->reply.code == 534 ? LOGIN_NEXT : LOGIN_FAILED;
 }
 
 /* The response to the challenge that came last. */
 static int
-next_response(const struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism, struct buf *response,
-    struct err *err)
+next_response(const struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism,
+    struct buf *response, struct err *err)
 {
 	struct buf challenge = BUF_INIT_SECRET(REPLY_LINE_MAX);
 	int result;
 
 	if (!base64_decode(&challenge, (struct span){ s->reply.text.data, s->reply.text.len }))
-		result = err_set(err, ERR_PROTOCOL, "%s: the server's challenge is not base64", mechanism->name);
+		result = err_set(err, ERR_PROTOCOL, "%s: the server's challenge is not base64",
+		    mechanism->name);
 	else
-		result = sasl_step(sasl, (struct span){ challenge.data, challenge.len }, response, err);
+		result = sasl_step(sasl, (struct span){ challenge.data, challenge.len }, response,
+		    err);
 	buf_release(&challenge);
 	return result;
 }
 
-/* Answers the challenges until the server has decided.  `held`: the initial response waits for an empty challenge. */
+/*
+ * Answers the challenges until the server has decided.  `held`: the initial response waits for an
+ * empty challenge.
+ */
 static enum login_result
-answer(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism, struct buf *response, bool held,
-    struct err *err)
+answer(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism,
+    struct buf *response, bool held, struct err *err)
 {
 	for (unsigned step = 0; s->reply.code == 334; step++) {
 		if (step == STEPS_MAX) {
-			err_set(err, ERR_PROTOCOL, "%s: the server's challenges do not end", mechanism->name);
+			err_set(err, ERR_PROTOCOL, "%s: the server's challenges do not end",
+			    mechanism->name);
 			return cancel(s, err);
 		}
 		if (!(held && step == 0) && next_response(s, sasl, mechanism, response, err) < 0)
@@ -150,18 +163,21 @@ converse(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechani
 	enum login_result result = LOGIN_NEXT;
 	bool sent;
 
-	if (!mechanism->client_first || sasl_step(sasl, (struct span){ NULL, 0 }, &response, err) == 0) {
+	if (!mechanism->client_first ||
+	    sasl_step(sasl, (struct span){ NULL, 0 }, &response, err) == 0) {
 		sent = queue_auth(s, mechanism, &response);
 		result = LOGIN_FAILED;
 		if (smtp_exchange(s, 0, 0, err) == 0)
-			result = answer(s, sasl, mechanism, &response, mechanism->client_first && !sent, err);
+			result = answer(s, sasl, mechanism, &response,
+			    mechanism->client_first && !sent, err);
 	}
 	buf_release(&response);
 	return result;
 }
 
 static enum login_result
-try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *secret, struct err *err)
+try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *secret,
+    struct err *err)
 {
 	struct buf binding = BUF_INIT(BINDING_MAX);
 	struct sasl_credentials credentials = {
@@ -176,7 +192,8 @@ try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const stru
 	struct sasl *sasl = NULL;
 
 	if (mechanism->binding && !tls_channel_binding(&s->stream, &binding))
-		err_set(err, ERR_LOGIN, "%s: the connection has no channel binding", mechanism->name);
+		err_set(err, ERR_LOGIN, "%s: the connection has no channel binding",
+		    mechanism->name);
 	else if (sasl_begin(&sasl, mechanism, &credentials, err) == 0)
 		result = converse(s, sasl, mechanism, err);
 	sasl_end(sasl);
@@ -194,14 +211,18 @@ is_equipped(const struct account *account, const struct sasl_mechanism *mechanis
 	case SASL_TOKEN:
 		return account->secret_source == SECRET_TOKEN;
 	case SASL_PASSWORD:
-		return account->secret_source != SECRET_TOKEN && account->secret_source != SECRET_NONE;
+		return account->secret_source != SECRET_TOKEN &&
+		    account->secret_source != SECRET_NONE;
 	case SASL_TICKET:
 		break;
 	}
 	return true;
 }
 
-/* The mechanism to try as number i, NULL where that one is out of the question; *end behind the last. */
+/*
+ * The mechanism to try as number i, NULL where that one is out of the question; *end behind the
+ * last.
+ */
 static const struct sasl_mechanism *
 candidate(const struct smtp *s, size_t i, bool *end)
 {
@@ -213,8 +234,9 @@ candidate(const struct smtp *s, size_t i, bool *end)
 	if (*end)
 		return NULL;
 	mechanism = named ? sasl_find(account->auth.items[i]) : sasl_mechanism(i);
-	if (mechanism == NULL || (!named && mechanism->on_request) || !is_equipped(account, mechanism) ||
-	    (mechanism->binding && !s->stream.encrypted) || !ehlo_has_mechanism(&s->offers, mechanism->name))
+	if (mechanism == NULL || (!named && mechanism->on_request) ||
+	    !is_equipped(account, mechanism) || (mechanism->binding && !s->stream.encrypted) ||
+	    !ehlo_has_mechanism(&s->offers, mechanism->name))
 		return NULL;
 	return mechanism;
 }
@@ -224,14 +246,18 @@ none_fits(const struct smtp *s, struct err *err)
 {
 	struct buf offered = BUF_INIT(1024);
 
-	text_printable(&offered, (struct span){ s->offers.mechanisms.data, s->offers.mechanisms.len }, false);
+	text_printable(&offered,
+	    (struct span){ s->offers.mechanisms.data, s->offers.mechanisms.len }, false);
 	if (!s->offers.auth || offered.len == 0)
 		err_set(err, ERR_LOGIN, "the server offers no login (AUTH)");
 	else
-		err_set(err, ERR_LOGIN, "the server offers no login that can be used here, only %s", offered.data);
+		err_set(err, ERR_LOGIN, "the server offers no login that can be used here, only %s",
+		    offered.data);
 	buf_release(&offered);
 	smtp_place(s, VERB_AUTH, err);
-	return s->stream.encrypted ? -1 : err_hint(err, "many servers offer it only over TLS: use smtps:// or tls starttls");
+	return s->stream.encrypted ?
+	    -1 :
+	    err_hint(err, "many servers offer it only over TLS: use smtps:// or tls starttls");
 }
 
 int

@@ -20,8 +20,8 @@ enum { HOST_NAME_LEN = 256 };
 
 /* How each scheme is reached, and spoken to. */
 static const struct scheme {
-	enum tls_mode tls;		/* where the account does not say */
-	bool socket;			/* the host is the path of a Unix socket: TLS makes no sense */
+	enum tls_mode tls; /* where the account does not say */
+	bool socket;       /* the host is the path of a Unix socket: TLS makes no sense */
 	const char *hello;
 } schemes[] = {
 	[SERVER_SMTPS] = { TLS_IMPLICIT, false, "EHLO" },
@@ -40,7 +40,8 @@ scheme(const struct smtp *s)
 static enum tls_mode
 tls_mode(const struct smtp *s)
 {
-	return scheme(s)->socket || s->account->tls == TLS_DEFAULT ? scheme(s)->tls : s->account->tls;
+	return scheme(s)->socket || s->account->tls == TLS_DEFAULT ? scheme(s)->tls :
+								     s->account->tls;
 }
 
 /* To the server itself, or to the proxy and through it. */
@@ -48,16 +49,18 @@ static int
 connect_tcp(struct smtp *s, int64_t deadline, struct err *err)
 {
 	const struct account *a = s->account;
-	const struct proxy_target target = { s->server->host, s->server->port, a->proxy_user, a->proxy_password };
+	const struct proxy_target target = { s->server->host, s->server->port, a->proxy_user,
+		a->proxy_password };
 
 	if (a->proxy == PROXY_NONE)
-		return dial_tcp(&s->stream, s->server->host, s->server->port, a->source_ip, deadline, err);
+		return dial_tcp(&s->stream, s->server->host, s->server->port, a->source_ip,
+		    deadline, err);
 	if (dial_tcp(&s->stream, a->proxy_host, a->proxy_port, a->source_ip, deadline, err) < 0)
 		return err_wrap(err, "the proxy");
 	s->stream.local = false;
 	buf_addf(&s->stream.peer, ", proxy for %s:%u", target.host, target.port);
 	return a->proxy == PROXY_SOCKS5 ? proxy_socks5(&s->stream, &target, deadline, err) :
-	    proxy_http(&s->stream, &target, deadline, err);
+					  proxy_http(&s->stream, &target, deadline, err);
 }
 
 static int
@@ -68,7 +71,8 @@ connect_server(struct smtp *s, int64_t deadline, struct err *err)
 	if (s->account->tunnel_command == NULL)
 		return connect_tcp(s, deadline, err);
 	buf_addf(&s->stream.peer, "%s:%u", s->server->host, s->server->port);
-	return proxy_command(&s->stream, s->account->tunnel_command, s->server->host, s->server->port, err);
+	return proxy_command(&s->stream, s->account->tunnel_command, s->server->host,
+	    s->server->port, err);
 }
 
 /* Plain text stays on this machine unless the account says otherwise in so many words. */
@@ -78,32 +82,38 @@ check_plain(const struct smtp *s, struct err *err)
 	if (tls_mode(s) != TLS_NONE || s->stream.local || s->account->tls_explicit_none)
 		return 0;
 	err_set(err, ERR_CONFIG, "without TLS only a server on this machine is used");
-	return err_hint(err, "use smtps:// or tls starttls; or, if everyone on the way may read the mail, write: tls none");
+	return err_hint(err,
+	    "use smtps:// or tls starttls; or, if everyone on the way may read the mail, write: tls none");
 }
 
-/* A password goes to a server that proved who it is, or to a socket that only we or root can listen on. */
+/*
+ * A password goes to a server that proved who it is, or to a socket that only we or root can listen
+ * on.
+ */
 static int
 check_password_is_safe(const struct smtp *s, struct err *err)
 {
 	if (s->stream.verified || s->stream.trusted_socket || s->account->insecure_auth)
 		return 0;
 	err_set(err, ERR_CONFIG, "the password is not sent without TLS and a verified certificate");
-	return err_hint(err, "use smtps:// or tls starttls; or, if everyone on the way may read the password, write: "
+	return err_hint(err,
+	    "use smtps:// or tls starttls; or, if everyone on the way may read the password, write: "
 	    "insecure_auth yes");
 }
 
 /*
- * What DNS says about the server's key, where DNSSEC vouches for it.  A lookup through a proxy would tell the network
- * what the proxy is to hide.
+ * What DNS says about the server's key, where DNSSEC vouches for it.  A lookup through a proxy
+ * would tell the network what the proxy is to hide.
  */
 static int
-look_up_tlsa(const struct smtp *s, struct tlsa records[static DANE_RECORDS_MAX], size_t *count, struct err *err)
+look_up_tlsa(const struct smtp *s, struct tlsa records[static DANE_RECORDS_MAX], size_t *count,
+    struct err *err)
 {
 	const struct account *a = s->account;
 
 	*count = 0;
-	if (a->dane == SETTING_NEVER || a->proxy != PROXY_NONE || a->tunnel_command != NULL || a->tls_fingerprints.count > 0 ||
-	    !a->tls_verify || s->stream.local)
+	if (a->dane == SETTING_NEVER || a->proxy != PROXY_NONE || a->tunnel_command != NULL ||
+	    a->tls_fingerprints.count > 0 || !a->tls_verify || s->stream.local)
 		return 0;
 	return dane_look_up(s->server->host, s->server->port, records, count, err);
 }
@@ -129,7 +139,8 @@ start_tls(struct smtp *s, struct err *err)
 
 	if (look_up_tlsa(s, records, &settings.tlsa_count, err) < 0)
 		return -1;
-	return tls_start(&s->stream, &settings, deadline_min(s->deadline, deadline_in(a->connect_timeout_ms)), err);
+	return tls_start(&s->stream, &settings,
+	    deadline_min(s->deadline, deadline_in(a->connect_timeout_ms)), err);
 }
 
 /* The silence of a port that waits for a TLS handshake is worth a word. */
@@ -142,7 +153,8 @@ read_greeting(struct smtp *s, struct err *err)
 	if (err->kind == ERR_PROTOCOL)
 		err_hint(err, "is this the port of a mail server?");
 	if (err->kind == ERR_TIMEOUT && !s->stream.encrypted && !s->stream.local)
-		err_hint(err, "if this port speaks TLS from the start, configure smtps:// (msmtp: tls_starttls off)");
+		err_hint(err,
+		    "if this port speaks TLS from the start, configure smtps:// (msmtp: tls_starttls off)");
 	return -1;
 }
 
@@ -156,7 +168,8 @@ add_own_name(const struct smtp *s, struct buf *out)
 		buf_adds(out, s->account->domain);
 		return;
 	}
-	if (gethostname(name, sizeof(name) - 1) == 0 && strchr(name, '.') != NULL && domain_is_host_name(name))
+	if (gethostname(name, sizeof(name) - 1) == 0 && strchr(name, '.') != NULL &&
+	    domain_is_host_name(name))
 		buf_adds(out, name);
 	else
 		dial_local_literal(&s->stream, out);
@@ -184,7 +197,8 @@ upgrade(struct smtp *s, struct err *err)
 	if (!s->offers.starttls) {
 		err_set(err, ERR_TLS, "the server does not offer STARTTLS");
 		smtp_place(s, VERB_STARTTLS, err);
-		return err_hint(err, "someone on the way may have removed the offer; where the server has port 465, use smtps://");
+		return err_hint(err,
+		    "someone on the way may have removed the offer; where the server has port 465, use smtps://");
 	}
 	smtp_command(s, VERB_STARTTLS, NULL, EVERY_RECIPIENT, "STARTTLS");
 	if (smtp_ask(s, VERB_STARTTLS, err) < 0)
@@ -210,7 +224,8 @@ introduce(struct smtp *s, struct err *err)
 }
 
 void
-smtp_init(struct smtp *s, const struct account *account, const struct server *server, const struct stream_watch *watch)
+smtp_init(struct smtp *s, const struct account *account, const struct server *server,
+    const struct stream_watch *watch)
 {
 	memset(s, 0, sizeof(*s));
 	s->account = account;
@@ -224,8 +239,8 @@ smtp_init(struct smtp *s, const struct account *account, const struct server *se
 }
 
 int
-smtp_open(struct smtp *s, const struct account *account, const struct server *server, const struct buf *secret,
-    const struct stream_watch *watch, struct err *err)
+smtp_open(struct smtp *s, const struct account *account, const struct server *server,
+    const struct buf *secret, const struct stream_watch *watch, struct err *err)
 {
 	int64_t deadline = deadline_in(account->connect_timeout_ms);
 	int result;

@@ -8,35 +8,47 @@
 #include "base/late.h"
 #include "format/codec.h"
 
-enum { TOKEN_ERROR_MAX = 4096 };	/* octets of the server's words about a token that are kept */
+enum { TOKEN_ERROR_MAX = 4096 }; /* octets of the server's words about a token that are kept */
 
-/* libgsasl is loaded with the first mechanism that is its: gsasl.init() is gsasl_init(), and so on, in sessions. */
+/*
+ * libgsasl is loaded with the first mechanism that is its: gsasl.init() is gsasl_init(), and so on,
+ * in sessions.
+ */
+/* clang-format off */
 #define GSASL_FUNCTIONS(FUNCTION) \
-	FUNCTION(gsasl_, client_start) FUNCTION(gsasl_, done) FUNCTION(gsasl_, finish) FUNCTION(gsasl_, free) \
-	FUNCTION(gsasl_, init) FUNCTION(gsasl_, property_set) FUNCTION(gsasl_, property_set_raw) \
-	FUNCTION(gsasl_, step) FUNCTION(gsasl_, strerror)
+	FUNCTION(gsasl_, client_start) \
+	FUNCTION(gsasl_, done) \
+	FUNCTION(gsasl_, finish) \
+	FUNCTION(gsasl_, free) \
+	FUNCTION(gsasl_, init) \
+	FUNCTION(gsasl_, property_set) \
+	FUNCTION(gsasl_, property_set_raw) \
+	FUNCTION(gsasl_, step) \
+	FUNCTION(gsasl_, strerror)
+/* clang-format on */
 
 static struct {
 	GSASL_FUNCTIONS(LATE_POINTER)
 } gsasl = { GSASL_FUNCTIONS(LATE_START) };
 
 static const char *const gsasl_names[] = { GSASL_FUNCTIONS(LATE_NAME) };
-static struct late_library gsasl_library = LATE_LIBRARY(SONAME_GSASL, "libgsasl18", gsasl_names, gsasl);
+static struct late_library gsasl_library = LATE_LIBRARY(SONAME_GSASL, "libgsasl18", gsasl_names,
+    gsasl);
 
 struct sasl {
 	const struct sasl_mechanism *mechanism;
 	const struct sasl_credentials *credentials;
-	Gsasl *context;			/* libgsasl's, for the mechanisms that are its */
+	Gsasl *context; /* libgsasl's, for the mechanisms that are its */
 	Gsasl_session *session;
-	unsigned steps;			/* taken, of the mechanisms that are ours */
+	unsigned steps; /* taken, of the mechanisms that are ours */
 	bool done;
 	struct buf token_error;
 };
 
 /*
- * What proves most without showing anything comes first; then, inside verified TLS, PLAIN, which is one round trip where
- * SCRAM takes three and shows the server only what it may know; LOGIN is no standard, CRAM-MD5 keeps the server from
- * storing the password safely.
+ * What proves most without showing anything comes first; then, inside verified TLS, PLAIN, which is
+ * one round trip where SCRAM takes three and shows the server only what it may know; LOGIN is no
+ * standard, CRAM-MD5 keeps the server from storing the password safely.
  */
 static const struct sasl_mechanism mechanisms[] = {
 	{ "EXTERNAL", SASL_CERTIFICATE, true, false, false, false },
@@ -76,13 +88,14 @@ is_plain(const struct sasl_mechanism *mechanism)
 }
 
 /*
- * libgsasl has no OAuth; EXTERNAL is nothing but a name, and PLAIN, the login of most, a name and a password: it would
- * take longer to load libgsasl with its three libraries than to log in.
+ * libgsasl has no OAuth; EXTERNAL is nothing but a name, and PLAIN, the login of most, a name and a
+ * password: it would take longer to load libgsasl with its three libraries than to log in.
  */
 static bool
 is_ours(const struct sasl_mechanism *mechanism)
 {
-	return mechanism->proof == SASL_TOKEN || mechanism->proof == SASL_CERTIFICATE || is_plain(mechanism);
+	return mechanism->proof == SASL_TOKEN || mechanism->proof == SASL_CERTIFICATE ||
+	    is_plain(mechanism);
 }
 
 static int
@@ -93,14 +106,18 @@ sasl_failed(const struct sasl *sasl, int code, struct err *err)
 	return -1;
 }
 
-/* The binding in base64, as libgsasl wants it; only for -PLUS, for with it the others fail (libgsasl 2.2). */
+/*
+ * The binding in base64, as libgsasl wants it; only for -PLUS, for with it the others fail
+ * (libgsasl 2.2).
+ */
 static int
 set_binding(struct sasl *sasl)
 {
 	struct buf text = BUF_INIT(1024);
 	int code;
 
-	base64_add(&text, (struct span){ sasl->credentials->binding->data, sasl->credentials->binding->len });
+	base64_add(&text,
+	    (struct span){ sasl->credentials->binding->data, sasl->credentials->binding->len });
 	code = gsasl.property_set(sasl->session, GSASL_CB_TLS_EXPORTER, text.data);
 	buf_release(&text);
 	return code;
@@ -113,7 +130,8 @@ set_properties(struct sasl *sasl)
 	int code = gsasl.property_set(sasl->session, GSASL_AUTHID, credentials->user);
 
 	if (code == GSASL_OK)
-		code = gsasl.property_set_raw(sasl->session, GSASL_PASSWORD, credentials->secret->data, credentials->secret->len);
+		code = gsasl.property_set_raw(sasl->session, GSASL_PASSWORD,
+		    credentials->secret->data, credentials->secret->len);
 	if (code == GSASL_OK)
 		code = gsasl.property_set(sasl->session, GSASL_SERVICE, "smtp");
 	if (code == GSASL_OK)
@@ -139,8 +157,8 @@ start(struct sasl *sasl)
 }
 
 int
-sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const struct sasl_credentials *credentials,
-    struct err *err)
+sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism,
+    const struct sasl_credentials *credentials, struct err *err)
 {
 	int code;
 
@@ -182,7 +200,8 @@ add_token(const struct sasl *sasl, struct buf *out)
 	}
 	buf_adds(out, "n,a=");
 	add_saslname(out, c->user);
-	buf_addf(out, ",\001host=%s\001port=%u\001auth=Bearer %s\001\001", c->host, c->port, c->secret->data);
+	buf_addf(out, ",\001host=%s\001port=%u\001auth=Bearer %s\001\001", c->host, c->port,
+	    c->secret->data);
 }
 
 /* RFC 4616 section 2, without a name to act as. */
@@ -197,7 +216,10 @@ add_plain(const struct sasl *sasl, struct buf *out)
 	buf_add(out, c->secret->data, c->secret->len);
 }
 
-/* The steps of the mechanisms that are ours: one response, and for tokens an empty one to hear why a token was refused. */
+/*
+ * The steps of the mechanisms that are ours: one response, and for tokens an empty one to hear why
+ * a token was refused.
+ */
 static int
 own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct err *err)
 {
@@ -218,7 +240,10 @@ own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct 
 	return 0;
 }
 
-/* libgsasl 2.2 reads some challenges (DIGEST-MD5's) as strings: they must end in NUL, which a span need not. */
+/*
+ * libgsasl 2.2 reads some challenges (DIGEST-MD5's) as strings: they must end in NUL, which a span
+ * need not.
+ */
 static int
 library_step(struct sasl *sasl, struct span challenge, char **out, size_t *len)
 {
@@ -226,7 +251,8 @@ library_step(struct sasl *sasl, struct span challenge, char **out, size_t *len)
 	int code;
 
 	buf_add(&text, challenge.data, challenge.len);
-	code = buf_ok(&text) ? gsasl.step(sasl->session, text.data, text.len, out, len) : GSASL_MALLOC_ERROR;
+	code = buf_ok(&text) ? gsasl.step(sasl->session, text.data, text.len, out, len) :
+			       GSASL_MALLOC_ERROR;
 	buf_release(&text);
 	return code;
 }
@@ -240,7 +266,8 @@ sasl_step(struct sasl *sasl, struct span challenge, struct buf *response, struct
 
 	buf_clear(response);
 	if (sasl->done)
-		return err_set(err, ERR_LOGIN, "%s: the server asks for more than the mechanism has", sasl->mechanism->name);
+		return err_set(err, ERR_LOGIN,
+		    "%s: the server asks for more than the mechanism has", sasl->mechanism->name);
 	if (is_ours(sasl->mechanism))
 		return own_step(sasl, challenge, response, err);
 	code = library_step(sasl, challenge, &out, &len);

@@ -16,18 +16,18 @@
 /* What a mechanism shows or proves. */
 enum sasl_proof {
 	SASL_PASSWORD,
-	SASL_TOKEN,		/* OAuth 2.0 */
-	SASL_CERTIFICATE,	/* TLS has proved it already */
-	SASL_TICKET,		/* Kerberos's own */
+	SASL_TOKEN,       /* OAuth 2.0 */
+	SASL_CERTIFICATE, /* TLS has proved it already */
+	SASL_TICKET,      /* Kerberos's own */
 };
 
 struct sasl_mechanism {
-	const char *name;	/* upper case, as in EHLO */
+	const char *name; /* upper case, as in EHLO */
 	enum sasl_proof proof;
-	bool client_first;	/* the client begins: has an initial response */
-	bool mutual;		/* the server proves itself too: success counts only after that */
-	bool binding;		/* is bound to the TLS channel (tls-exporter, RFC 9266) */
-	bool on_request;	/* used only where the account names it */
+	bool client_first; /* the client begins: has an initial response */
+	bool mutual;       /* the server proves itself too: success counts only after that */
+	bool binding;      /* is bound to the TLS channel (tls-exporter, RFC 9266) */
+	bool on_request;   /* used only where the account names it */
 };
 
 /* The mechanisms this program knows, in the order in which they are tried; NULL behind the last. */
@@ -37,32 +37,37 @@ const struct sasl_mechanism *sasl_find(const char *name);
 
 struct sasl_credentials {
 	const char *user;
-	const struct buf *secret;	/* password or token; empty where the mechanism needs none */
-	const char *host;		/* the server's name and port, as configured */
+	const struct buf *secret; /* password or token; empty where the mechanism needs none */
+	const char *host;         /* the server's name and port, as configured */
 	uint16_t port;
-	const char *domain;		/* NTLM's domain, or NULL */
-	const struct buf *binding;	/* the channel binding, or empty */
+	const char *domain;        /* NTLM's domain, or NULL */
+	const struct buf *binding; /* the channel binding, or empty */
 };
 
 struct sasl;
 
 /*
- * Begins a login.  *sasl is the caller's, for sasl_end(), whatever comes back; the credentials stay valid that long.
+ * Begins a login.  *sasl is the caller's, for sasl_end(), whatever comes back; the credentials stay
+ * valid that long.
  * Errors: ERR_LOGIN (the mechanism cannot be used), ERR_SYSTEM.
  */
-int sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism, const struct sasl_credentials *credentials,
-    struct err *err);
+int sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism,
+    const struct sasl_credentials *credentials, struct err *err);
 
 /*
- * Answers a challenge (decoded; empty at first for client_first): the response, not encoded, goes to the secret buf
- * response, which is emptied first.  Errors: ERR_LOGIN (the challenge is wrong, or the server did not prove itself).
+ * Answers a challenge (decoded; empty at first for client_first): the response, not encoded, goes
+ * to the secret buf response, which is emptied first.  Errors: ERR_LOGIN (the challenge is wrong,
+ * or the server did not prove itself).
  */
 int sasl_step(struct sasl *sasl, struct span challenge, struct buf *response, struct err *err);
 
 /* True where nothing is left to do: a mutual mechanism has seen the server's proof. */
 bool sasl_is_done(const struct sasl *sasl);
 
-/* What the server said about a refused token (RFC 7628 section 3.2.2): JSON, raw; empty where it said nothing. */
+/*
+ * What the server said about a refused token (RFC 7628 section 3.2.2): JSON, raw; empty where it
+ * said nothing.
+ */
 struct span sasl_token_error(const struct sasl *sasl);
 
 void sasl_end(struct sasl *sasl);

@@ -2,14 +2,16 @@
 /*
  * Messages over an open session, in as few flights as the server allows:
  *
- *   PIPELINING and CHUNKING   MAIL RCPT… BDAT content QUIT | (content over SMALL_CONTENT: MAIL RCPT… | BDAT content QUIT)
+ *   PIPELINING and CHUNKING   MAIL RCPT… BDAT content QUIT
+ *     a content over SMALL_CONTENT   MAIL RCPT… | BDAT content QUIT
  *   PIPELINING                MAIL RCPT… DATA | content . QUIT
  *   neither                   one command at a time, and nothing ahead of a reply
  *
- * Where another message follows, its envelope stands in the place of QUIT, so that each costs one round trip; or,
- * where messages are sent ahead, MAIL RCPT… BDAT content RSET MAIL RCPT… BDAT content and so on, without a wait.
- * RSET is what makes the latter safe: where MAIL fails because the message before was refused and its envelope still
- * stands, the server would add the RCPT that follow to that one, and give both the content.
+ * Where another message follows, its envelope stands in the place of QUIT, so that each costs one
+ * round trip; or, where messages are sent ahead, MAIL RCPT… BDAT content RSET MAIL RCPT… BDAT
+ * content and so on, without a wait. RSET is what makes the latter safe: where MAIL fails because
+ * the message before was refused and its envelope still stands, the server would add the RCPT that
+ * follow to that one, and give both the content.
  *
  * LMTP always waits for the replies to RCPT, for they tell how many will answer the content.
  */
@@ -25,14 +27,15 @@
 #include "smtp/wire.h"
 
 enum {
-	SMALL_CONTENT = 65536,		/* octets that may travel with RCPT: a larger content loses nothing by waiting */
-	FLIGHT_MAX = 65536,		/* octets of commands queued before they are sent on */
+	SMALL_CONTENT = 65536, /* octets that may travel with RCPT: a larger content loses nothing
+				  by waiting */
+	FLIGHT_MAX = 65536,    /* octets of commands queued before they are sent on */
 };
 
 /* Which recipients a turn may have (LIMITS, RFC 9422). */
 struct share {
-	uint64_t recipients, domains;	/* still allowed */
-	const char *last_domain;	/* of the recipient before, or NULL */
+	uint64_t recipients, domains; /* still allowed */
+	const char *last_domain;      /* of the recipient before, or NULL */
 };
 
 static struct share
@@ -41,19 +44,20 @@ share_begin(const struct smtp *s)
 	const uint64_t all = UINT64_MAX;
 
 	return (struct share){ s->offers.rcpt_max > 0 ? s->offers.rcpt_max : all,
-	    s->offers.rcpt_domain_max > 0 ? s->offers.rcpt_domain_max : all, NULL };
+		s->offers.rcpt_domain_max > 0 ? s->offers.rcpt_domain_max : all, NULL };
 }
 
 /*
- * Takes one recipient into the turn, or says that it is full.  Domains are counted as they change along the list: that
- * may count one twice, and never too few.
+ * Takes one recipient into the turn, or says that it is full.  Domains are counted as they change
+ * along the list: that may count one twice, and never too few.
  */
 static bool
 share_take(struct share *share, const char *address)
 {
 	const char *found = mailbox_domain(address);
 	const char *domain = found != NULL ? found : "";
-	bool new_domain = share->last_domain == NULL || !span_is_nocase(span_of(domain), share->last_domain);
+	bool new_domain = share->last_domain == NULL ||
+	    !span_is_nocase(span_of(domain), share->last_domain);
 
 	if (share->recipients == 0 || (new_domain && share->domains == 0))
 		return false;
@@ -63,7 +67,10 @@ share_take(struct share *share, const char *address)
 	return true;
 }
 
-/* The next pending recipient from i on that the turn has room for; the envelope's count behind the last. */
+/*
+ * The next pending recipient from i on that the turn has room for; the envelope's count behind the
+ * last.
+ */
 static size_t
 next_pending(const struct transaction *tx, struct share *share, size_t i)
 {
@@ -81,7 +88,8 @@ is_one_turn(const struct smtp *s, const struct transaction *tx)
 	struct share share = share_begin(s);
 
 	for (size_t i = 0; i < tx->envelope->count; i++)
-		if (tx->outcomes[i].state == OUTCOME_PENDING && !share_take(&share, tx->envelope->recipients[i].address))
+		if (tx->outcomes[i].state == OUTCOME_PENDING &&
+		    !share_take(&share, tx->envelope->recipients[i].address))
 			return false;
 	return true;
 }
@@ -100,15 +108,20 @@ queue_envelope(struct smtp *s, struct transaction *tx, struct err *err)
 	struct share share = share_begin(s);
 
 	smtp_queue_mail(s, tx);
-	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count; i = next_pending(tx, &share, i + 1)) {
+	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count;
+	     i = next_pending(tx, &share, i + 1)) {
 		smtp_queue_rcpt(s, tx, i);
-		if (stream_queued(&s->stream) > FLIGHT_MAX && smtp_exchange(s, FLIGHT_MAX / 2, s->due, err) < 0)
+		if (stream_queued(&s->stream) > FLIGHT_MAX &&
+		    smtp_exchange(s, FLIGHT_MAX / 2, s->due, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* An envelope that came to nothing may still stand (RFC 5321 section 4.1.4): where one does, it goes before the next. */
+/*
+ * An envelope that came to nothing may still stand (RFC 5321 section 4.1.4): where one does, it
+ * goes before the next.
+ */
 static void
 queue_reset(struct smtp *s, struct transaction *tx)
 {
@@ -129,10 +142,14 @@ forget_other_session(const struct smtp *s, struct transaction *tx)
 static bool
 may_announce(const struct smtp *s, const struct transaction *next)
 {
-	return smtp_may_send(s) && transaction_count(next, OUTCOME_PENDING) > 0 && is_one_turn(s, next);
+	return smtp_may_send(s) && transaction_count(next, OUTCOME_PENDING) > 0 &&
+	    is_one_turn(s, next);
 }
 
-/* The envelope of the next message, unless there is something to say against it: that is for its own turn. */
+/*
+ * The envelope of the next message, unless there is something to say against it: that is for its
+ * own turn.
+ */
 static int
 announce(struct smtp *s, struct transaction *next, struct err *err)
 {
@@ -154,11 +171,16 @@ announce(struct smtp *s, struct transaction *next, struct err *err)
 	return 0;
 }
 
-/* What can travel behind the content; nothing where this session has another turn to take for the same message. */
+/*
+ * What can travel behind the content; nothing where this session has another turn to take for the
+ * same message.
+ */
 static int
-queue_follower(struct smtp *s, const struct transaction *tx, const struct around *around, struct err *err)
+queue_follower(struct smtp *s, const struct transaction *tx, const struct around *around,
+    struct err *err)
 {
-	if (!smtp_may_pipeline(s) || (transaction_count(tx, OUTCOME_PENDING) > 0 && smtp_may_send(s)))
+	if (!smtp_may_pipeline(s) ||
+	    (transaction_count(tx, OUTCOME_PENDING) > 0 && smtp_may_send(s)))
 		return 0;
 	if (around->last) {
 		smtp_command(s, VERB_QUIT, NULL, EVERY_RECIPIENT, "QUIT");
@@ -172,8 +194,8 @@ queue_follower(struct smtp *s, const struct transaction *tx, const struct around
 }
 
 /*
- * Content that was refused before its end leaves the connection useless: the server may take the rest for commands.
- * Its time does not count against the deadline.
+ * Content that was refused before its end leaves the connection useless: the server may take the
+ * rest for commands. Its time does not count against the deadline.
  */
 static int
 finish_content(struct smtp *s, struct transaction *tx, int64_t began, struct err *err)
@@ -199,7 +221,8 @@ send_content(struct smtp *s, struct transaction *tx, const struct around *around
 	content_begin(&content, s, tx);
 	if (content_send(&content, err) < 0)
 		return -1;
-	if (s->in_content && (content_end(&content, err) < 0 || queue_follower(s, tx, around, err) < 0))
+	if (s->in_content &&
+	    (content_end(&content, err) < 0 || queue_follower(s, tx, around, err) < 0))
 		return -1;
 	return finish_content(s, tx, began, err);
 }
@@ -207,7 +230,8 @@ send_content(struct smtp *s, struct transaction *tx, const struct around *around
 static bool
 is_small(const struct smtp *s, const struct transaction *tx)
 {
-	return smtp_may_pipeline(s) && smtp_chunks(s) && !smtp_is_lmtp(s) && message_size(tx->message) <= SMALL_CONTENT;
+	return smtp_may_pipeline(s) && smtp_chunks(s) && !smtp_is_lmtp(s) &&
+	    message_size(tx->message) <= SMALL_CONTENT;
 }
 
 /* A small message for BDAT goes along with its envelope. */
@@ -221,9 +245,11 @@ send_in_one(struct smtp *s, struct transaction *tx, const struct around *around,
 		return -1;
 	content_begin(&content, s, tx);
 	s->in_content = false;
-	if (content_queue_all(&content, err) < 0 || content_end(&content, err) < 0 || queue_follower(s, tx, around, err) < 0)
+	if (content_queue_all(&content, err) < 0 || content_end(&content, err) < 0 ||
+	    queue_follower(s, tx, around, err) < 0)
 		return -1;
-	return around->ahead ? smtp_exchange(s, 0, s->due, err) : smtp_exchange_to_answer(s, tx, err);
+	return around->ahead ? smtp_exchange(s, 0, s->due, err) :
+			       smtp_exchange_to_answer(s, tx, err);
 }
 
 /* MAIL, RCPT and perhaps DATA are answered: now the content, if anybody is to get it. */
@@ -262,7 +288,7 @@ send_in_steps(struct smtp *s, struct transaction *tx, const struct around *aroun
 	if (smtp_exchange(s, 0, 0, err) < 0)
 		return -1;
 	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count && !tx->mail_refused;
-	    i = next_pending(tx, &share, i + 1)) {
+	     i = next_pending(tx, &share, i + 1)) {
 		smtp_queue_rcpt(s, tx, i);
 		if (smtp_exchange(s, 0, 0, err) < 0)
 			return -1;
@@ -290,12 +316,13 @@ begin_turn(struct smtp *s, struct transaction *tx, const struct around *around, 
 	}
 	if (is_small(s, tx))
 		return send_in_one(s, tx, around, err);
-	return smtp_may_pipeline(s) ? send_pipelined(s, tx, around, err) : send_in_steps(s, tx, around, err);
+	return smtp_may_pipeline(s) ? send_pipelined(s, tx, around, err) :
+				      send_in_steps(s, tx, around, err);
 }
 
 /*
- * 354 behind a MAIL that was refused because another stands: the dot would send nothing to whoever that other was
- * for.  Only the end of the connection takes it back.
+ * 354 behind a MAIL that was refused because another stands: the dot would send nothing to whoever
+ * that other was for.  Only the end of the connection takes it back.
  */
 static bool
 is_trapped(const struct transaction *tx)
@@ -371,11 +398,15 @@ end_turn(struct smtp *s, struct transaction *tx, struct err *err)
 	return smtp_ask(s, VERB_RSET, err);
 }
 
-/* In doubt: all of the content is out, and the server did not say that it leaves us in answer to this very message. */
+/*
+ * In doubt: all of the content is out, and the server did not say that it leaves us in answer to
+ * this very message.
+ */
 static void
 fail_turn(const struct smtp *s, struct transaction *tx, const struct err *err)
 {
-	transaction_break(tx, err, tx->answers_due > 0 && s->stream.sent_total >= tx->ends_at && s->closer != tx);
+	transaction_break(tx, err,
+	    tx->answers_due > 0 && s->stream.sent_total >= tx->ends_at && s->closer != tx);
 	tx->answers_due = 0;
 	tx->lost = true;
 }
@@ -404,7 +435,10 @@ conclude(struct smtp *s, struct transaction *tx, int result, struct err *err)
 {
 	struct err why;
 
-	/* LMTP: one recipient was answered before the end of the content, and the others never will be. */
+	/*
+	 * LMTP: one recipient was answered before the end of the content, and the others never will
+	 * be.
+	 */
 	if (result == 0 && tx->named > 0 && tx->answers_due == 0) {
 		result = err_set(err, ERR_TEMPORARY, "the server broke off the message");
 		smtp_place(s, VERB_CONTENT, err);

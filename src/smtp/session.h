@@ -2,8 +2,8 @@
 /*
  * An SMTP session, client side (RFC 5321): connect, greet, secure, log in; send; say goodbye.
  *
- * The session reports what happened, per recipient; whether that means "again later" or "give up" is decided above.
- * After a function returned -1 the session can only be closed.
+ * The session reports what happened, per recipient; whether that means "again later" or "give up"
+ * is decided above. After a function returned -1 the session can only be closed.
  */
 #ifndef SENDOFF_SMTP_SESSION_H
 #define SENDOFF_SMTP_SESSION_H
@@ -20,16 +20,16 @@
 
 /* What is said, and answered: one row of the table in wire.c each. */
 enum verb {
-	VERB_GREETING,		/* nothing is said: the server's first reply */
+	VERB_GREETING, /* nothing is said: the server's first reply */
 	VERB_EHLO,
 	VERB_STARTTLS,
 	VERB_AUTH,
-	VERB_AUTH_STEP,		/* a response within AUTH */
+	VERB_AUTH_STEP, /* a response within AUTH */
 	VERB_MAIL,
 	VERB_RCPT,
 	VERB_DATA,
 	VERB_BDAT,
-	VERB_CONTENT,		/* the lone dot that ends DATA's content */
+	VERB_CONTENT, /* the lone dot that ends DATA's content */
 	VERB_RSET,
 	VERB_QUIT,
 	VERBS
@@ -40,80 +40,92 @@ enum verb {
 /* A reply that is due. */
 struct expected {
 	enum verb verb;
-	struct transaction *tx;	/* NULL where the verb belongs to none */
-	size_t recipient;	/* of VERB_RCPT, and of the content in LMTP; else EVERY_RECIPIENT */
+	struct transaction *tx; /* NULL where the verb belongs to none */
+	size_t recipient;       /* of VERB_RCPT, and of the content in LMTP; else EVERY_RECIPIENT */
 };
 
 struct smtp {
-	const struct account *account;	/* borrowed */
-	const struct server *server;	/* borrowed */
+	const struct account *account; /* borrowed */
+	const struct server *server;   /* borrowed */
 	struct stream stream;
-	struct ehlo offers;		/* what the last EHLO told */
-	struct reply reply;		/* the reply that was read last, or is being read */
-	struct expected *fifo;		/* replies due, in order: [first, first + due) */
+	struct ehlo offers;    /* what the last EHLO told */
+	struct reply reply;    /* the reply that was read last, or is being read */
+	struct expected *fifo; /* replies due, in order: [first, first + due) */
 	size_t first, due, fifo_cap;
-	int64_t deadline;		/* of the login, then of each message, without content */
-	int64_t progress;		/* clock_ms() when the last reply or the last octet went by */
-	int64_t window_start;		/* of the minute over which the speed of content is watched */
+	int64_t deadline;     /* of the login, then of each message, without content */
+	int64_t progress;     /* clock_ms() when the last reply or the last octet went by */
+	int64_t window_start; /* of the minute over which the speed of content is watched */
 	uint64_t window_octets;
-	uint64_t unread_octets;		/* of content, sent since a reply was last looked for */
-	bool in_content;		/* content is under way or its reply due: the deadline rests */
-	bool unasked;			/* input was there before the flight that is queued now */
-	bool quit;			/* QUIT is said */
-	bool broken;			/* nothing more can be said */
-	uint64_t mails;			/* transactions begun (LIMITS' MAILMAX) */
-	struct transaction *announced;	/* whose envelope went out ahead of its turn; borrowed until then.  NULL: none */
-	/* Whose MAIL may still stand at the server, so that RSET comes before the next.  NULL: none.  Only compared. */
+	uint64_t unread_octets; /* of content, sent since a reply was last looked for */
+	bool in_content;        /* content is under way or its reply due: the deadline rests */
+	bool unasked;           /* input was there before the flight that is queued now */
+	bool quit;              /* QUIT is said */
+	bool broken;            /* nothing more can be said */
+	uint64_t mails;         /* transactions begun (LIMITS' MAILMAX) */
+	struct transaction *announced; /* whose envelope went out ahead of its turn; borrowed until
+					  then.  NULL: none */
+	/*
+	 * Whose MAIL may still stand at the server, so that RSET comes before the next.  NULL:
+	 * none.  Only compared.
+	 */
 	const struct transaction *standing;
-	const struct transaction *closer;	/* whose command was answered with 421.  Only compared */
-	struct err why;			/* what broke the session */
-	const char *mechanism;		/* of the login; NULL: none */
+	const struct transaction *closer; /* whose command was answered with 421.  Only compared */
+	struct err why;                   /* what broke the session */
+	const char *mechanism;            /* of the login; NULL: none */
 };
 
 /*
- * Connects to the server and brings the session to where mail can be sent: TLS as configured, login where the account has
- * a user.  `secret` is the password (empty where none is needed); `watch` may be NULL.
- * Errors: those of dial_tcp(), dial_unix() and tls_start(); ERR_CONFIG (a password would go out unprotected, or plain
- * text off this machine), ERR_TEMPORARY, ERR_SERVICE, ERR_LOGIN, ERR_TLS, ERR_PROTOCOL, ERR_TIMEOUT, ERR_LOST.
+ * Connects to the server and brings the session to where mail can be sent: TLS as configured, login
+ * where the account has a user.  `secret` is the password (empty where none is needed); `watch` may
+ * be NULL.
+ * Errors: those of dial_tcp(), dial_unix() and tls_start(); ERR_CONFIG (a password would go out
+ * unprotected, or plain text off this machine), ERR_TEMPORARY, ERR_SERVICE, ERR_LOGIN, ERR_TLS,
+ * ERR_PROTOCOL, ERR_TIMEOUT, ERR_LOST.
  */
-int smtp_open(struct smtp *s, const struct account *account, const struct server *server, const struct buf *secret,
-    const struct stream_watch *watch, struct err *err);
+int smtp_open(struct smtp *s, const struct account *account, const struct server *server,
+    const struct buf *secret, const struct stream_watch *watch, struct err *err);
 
 /* What stands around a message. */
 struct around {
-	bool last;			/* no other message will follow, so that QUIT can join the last flight */
+	bool last; /* no other message will follow, so that QUIT can join the last flight */
 	/*
-	 * The next message to send, or NULL: where the server lets us, its MAIL and RCPT (and DATA, where there is no
-	 * CHUNKING) join the flight of this one's end; not where this one has recipients left for another turn, or
-	 * where `next` has more than a turn takes.  It is then `announced`: its smtp_send() should come next, and
-	 * it must stay until then, or until nothing but smtp_close() is called.  Where another comes before it, the
-	 * announcement is taken back.
+	 * The next message to send, or NULL: where the server lets us, its MAIL and RCPT (and DATA,
+	 * where there is no CHUNKING) join the flight of this one's end; not where this one has
+	 * recipients left for another turn, or where `next` has more than a turn takes.  It is then
+	 * `announced`: its smtp_send() should come next, and it must stay until then, or until
+	 * nothing but smtp_close() is called.  Where another comes before it, the announcement is
+	 * taken back.
 	 */
 	struct transaction *next;
 	/*
-	 * Do not wait for the answer where the server has PIPELINING and CHUNKING and the message is small:
-	 * smtp_send() returns with tx->answers_due > 0 (unless the answer came meanwhile), and smtp_await() is to be
-	 * called.  `next` must be NULL.  Where the message before it has no answer yet, RSET goes between the two.
+	 * Do not wait for the answer where the server has PIPELINING and CHUNKING and the message
+	 * is small: smtp_send() returns with tx->answers_due > 0 (unless the answer came
+	 * meanwhile), and smtp_await() is to be called.  `next` must be NULL.  Where the message
+	 * before it has no answer yet, RSET goes between the two.
 	 */
 	bool ahead;
 };
 
 /*
- * Sends the message to the recipients of tx that are pending, or to as many of them as the server takes at once.
+ * Sends the message to the recipients of tx that are pending, or to as many of them as the server
+ * takes at once.
  *
- * On 0 each recipient has an outcome or is pending (again): then smtp_send() is to be called once more, on another
- * session where smtp_may_send() is false.  All of them may be pending still: a server that leaves us (421, or without
- * a word) before it answered an announced envelope has seen nothing of the message, and said nothing about it.
+ * On 0 each recipient has an outcome or is pending (again): then smtp_send() is to be called once
+ * more, on another session where smtp_may_send() is false.  All of them may be pending still: a
+ * server that leaves us (421, or without a word) before it answered an announced envelope has seen
+ * nothing of the message, and said nothing about it.
  *
- * On -1 the session broke (tx->lost); recipients without an outcome have got the error, with in_doubt set where the server may
- * have taken the message: in this transaction, and in each that was sent ahead and has no answer.  The recipients of
- * an announced `next` are pending again: nothing of it went out but its envelope.
+ * On -1 the session broke (tx->lost); recipients without an outcome have got the error, with
+ * in_doubt set where the server may have taken the message: in this transaction, and in each that
+ * was sent ahead and has no answer.  The recipients of an announced `next` are pending again:
+ * nothing of it went out but its envelope.
  */
 int smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err);
 
 /*
- * Waits until a message that was sent ahead is answered; those sent before it are answered by then, too.  As
- * smtp_send().  On a session that broke meanwhile: -1 with what broke it, and the outcomes are there already.
+ * Waits until a message that was sent ahead is answered; those sent before it are answered by then,
+ * too.  As smtp_send().  On a session that broke meanwhile: -1 with what broke it, and the outcomes
+ * are there already.
  */
 int smtp_await(struct smtp *s, struct transaction *tx, struct err *err);
 
@@ -124,8 +136,9 @@ bool smtp_may_send_ahead(const struct smtp *s, const struct transaction *tx);
 bool smtp_may_send(const struct smtp *s);
 
 /*
- * Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases everything.  Messages
- * that were sent ahead and have no answer fail, in doubt where all of them went out.
+ * Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases
+ * everything.  Messages that were sent ahead and have no answer fail, in doubt where all of them
+ * went out.
  */
 void smtp_close(struct smtp *s);
 

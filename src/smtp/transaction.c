@@ -7,8 +7,8 @@
 #include "format/reply.h"
 
 int
-transaction_init(struct transaction *tx, const struct envelope *envelope, const struct message *message,
-    struct err *err)
+transaction_init(struct transaction *tx, const struct envelope *envelope,
+    const struct message *message, struct err *err)
 {
 	memset(tx, 0, sizeof(*tx));
 	tx->envelope = envelope;
@@ -36,7 +36,8 @@ void
 transaction_begin_turn(struct transaction *tx)
 {
 	tx->named = tx->answers_due = 0;
-	tx->utf8 = tx->mail_refused = tx->data_ready = tx->announced = tx->nested = tx->content_unsent = tx->lost = false;
+	tx->utf8 = tx->mail_refused = tx->data_ready = tx->announced = tx->nested =
+	    tx->content_unsent = tx->lost = false;
 	tx->ends_at = UINT64_MAX;
 }
 
@@ -57,7 +58,8 @@ transaction_fail_one(struct transaction *tx, size_t recipient, const struct err 
 static bool
 is_tried(const struct transaction *tx, size_t recipient)
 {
-	return tx->outcomes[recipient].state == OUTCOME_TRIED || tx->outcomes[recipient].state == OUTCOME_NAMED;
+	return tx->outcomes[recipient].state == OUTCOME_TRIED ||
+	    tx->outcomes[recipient].state == OUTCOME_NAMED;
 }
 
 void
@@ -127,14 +129,16 @@ transaction_hold_until_s(const struct transaction *tx, int64_t now_ms)
 		return r->hold_until_s > now_ms / 1000 ? r->hold_until_s : 0;
 	if (r->hold_for_s == 0)
 		return 0;
-	return now_ms / 1000 + (r->hold_for_s < EHLO_SECONDS_MAX ? r->hold_for_s : EHLO_SECONDS_MAX);
+	return now_ms / 1000 +
+	    (r->hold_for_s < EHLO_SECONDS_MAX ? r->hold_for_s : EHLO_SECONDS_MAX);
 }
 
 int64_t
 transaction_time_left_s(const struct transaction *tx, int64_t now_ms)
 {
 	int64_t now_s = now_ms / 1000, hold_until_s = transaction_hold_until_s(tx, now_ms);
-	int64_t left = tx->requests.deliver_by_s < EHLO_SECONDS_MAX ? tx->requests.deliver_by_s : EHLO_SECONDS_MAX;
+	int64_t left = tx->requests.deliver_by_s < EHLO_SECONDS_MAX ? tx->requests.deliver_by_s :
+								      EHLO_SECONDS_MAX;
 
 	/* A clock that was set back has taken no time. */
 	if (tx->begin_ms > 0 && tx->begin_ms < now_ms)
@@ -151,9 +155,12 @@ transaction_check_time(const struct transaction *tx, int64_t now_ms, struct err 
 {
 	const struct requests *r = &tx->requests;
 
-	if (r->deliver_by_s == 0 || !r->deliver_by_return || transaction_time_left_s(tx, now_ms) > 0)
+	if (r->deliver_by_s == 0 || !r->deliver_by_return ||
+	    transaction_time_left_s(tx, now_ms) > 0)
 		return 0;
-	err_set(err, ERR_MESSAGE, "it was to be delivered within %lld seconds, which are over (deliver_by)", r->deliver_by_s);
+	err_set(err, ERR_MESSAGE,
+	    "it was to be delivered within %lld seconds, which are over (deliver_by)",
+	    r->deliver_by_s);
 	memcpy(err->enhanced, "5.4.7", sizeof("5.4.7"));
 	return -1;
 }

@@ -10,10 +10,11 @@
 #include "smtp/hints.h"
 
 enum {
-	WRITE_STALL_MS = 180 * 1000,	/* commands that the server does not take (RFC 5321 section 4.5.3.2.5) */
-	WINDOW_MS = 60 * 1000,		/* content must move at CONTENT_RATE over any such span */
-	CONTENT_RATE = 1024,		/* octets a second */
-	LOOK_EVERY = 256 * 1024,	/* octets of content after which an early reply is looked for */
+	WRITE_STALL_MS = 180 * 1000, /* commands that the server does not take (RFC 5321
+					section 4.5.3.2.5) */
+	WINDOW_MS = 60 * 1000,       /* content must move at CONTENT_RATE over any such span */
+	CONTENT_RATE = 1024,         /* octets a second */
+	LOOK_EVERY = 256 * 1024, /* octets of content after which an early reply is looked for */
 };
 
 static void handle_mail(struct smtp *s, const struct expected *e);
@@ -22,27 +23,34 @@ static void handle_data(struct smtp *s, const struct expected *e);
 static void handle_content(struct smtp *s, const struct expected *e);
 
 /*
- * One row a verb.  Time limits are RFC 5321 section 4.5.3.2's, and as near to them where it has none; the greeting's is
- * shorter than its five minutes because a port that waits for TLS never greets.
+ * One row a verb.  Time limits are RFC 5321 section 4.5.3.2's, and as near to them where it has
+ * none; the greeting's is shorter than its five minutes because a port that waits for TLS never
+ * greets.
  */
 static const struct verb_row {
-	const char *noun;		/* "the server refused …" */
-	const char *gerund;		/* "…, while …" */
-	int limit_s;			/* how long its reply may take */
-	int success;			/* code of the reply that means it worked */
-	enum err_kind permanent;	/* what a 5yz reply to it means */
-	void (*handle)(struct smtp *s, const struct expected *e);	/* NULL: the caller reads s->reply */
+	const char *noun;        /* "the server refused …" */
+	const char *gerund;      /* "…, while …" */
+	int limit_s;             /* how long its reply may take */
+	int success;             /* code of the reply that means it worked */
+	enum err_kind permanent; /* what a 5yz reply to it means */
+	void (*handle)(struct smtp *s, const struct expected *e); /* NULL: the caller reads s->reply
+								   */
 } verbs[VERBS] = {
-	[VERB_GREETING] = { "the connection", "waiting for the greeting", 60, 220, ERR_SERVICE, NULL },
+	[VERB_GREETING] = { "the connection", "waiting for the greeting", 60, 220, ERR_SERVICE,
+	    NULL },
 	[VERB_EHLO] = { "our greeting", "greeting the server", 300, 250, ERR_SERVICE, NULL },
 	[VERB_STARTTLS] = { "STARTTLS", "asking for TLS", 120, 220, ERR_TLS, NULL },
 	[VERB_AUTH] = { "the login", "logging in", 300, 235, ERR_LOGIN, NULL },
 	[VERB_AUTH_STEP] = { "the login", "logging in", 300, 235, ERR_LOGIN, NULL },
 	[VERB_MAIL] = { "the sender", "giving the sender", 300, 250, ERR_SERVICE, handle_mail },
-	[VERB_RCPT] = { "the recipient", "giving the recipients", 300, 250, ERR_REFUSED, handle_rcpt },
-	[VERB_DATA] = { "the message", "announcing the message", 120, 354, ERR_REFUSED, handle_data },
-	[VERB_BDAT] = { "the message", "sending the message", 600, 250, ERR_REFUSED, handle_content },
-	[VERB_CONTENT] = { "the message", "sending the message", 600, 250, ERR_REFUSED, handle_content },
+	[VERB_RCPT] = { "the recipient", "giving the recipients", 300, 250, ERR_REFUSED,
+	    handle_rcpt },
+	[VERB_DATA] = { "the message", "announcing the message", 120, 354, ERR_REFUSED,
+	    handle_data },
+	[VERB_BDAT] = { "the message", "sending the message", 600, 250, ERR_REFUSED,
+	    handle_content },
+	[VERB_CONTENT] = { "the message", "sending the message", 600, 250, ERR_REFUSED,
+	    handle_content },
 	[VERB_RSET] = { "RSET", "starting anew", 120, 250, ERR_PROTOCOL, NULL },
 	[VERB_QUIT] = { "QUIT", "saying goodbye", 2, 221, ERR_PROTOCOL, NULL },
 };
@@ -62,7 +70,10 @@ smtp_place(const struct smtp *s, enum verb verb, struct err *err)
 		err->stage = verbs[verb].gerund;
 }
 
-/* 552 means "too many recipients" at RCPT (RFC 5321 section 4.5.3.1.10); 530 and 538 want a login at any stage. */
+/*
+ * 552 means "too many recipients" at RCPT (RFC 5321 section 4.5.3.1.10); 530 and 538 want a login
+ * at any stage.
+ */
 static enum err_kind
 refusal_kind(const struct reply *reply, enum verb verb, const char *enhanced)
 {
@@ -74,7 +85,8 @@ refusal_kind(const struct reply *reply, enum verb verb, const char *enhanced)
 		return ERR_PROTOCOL;
 	if (code == 530 || code == 538)
 		return ERR_LOGIN;
-	if (verb == VERB_RCPT && (code == 550 || code == 551 || code == 553 || strcmp(enhanced, "5.1.1") == 0))
+	if (verb == VERB_RCPT &&
+	    (code == 550 || code == 551 || code == 553 || strcmp(enhanced, "5.1.1") == 0))
 		return ERR_RECIPIENT_UNKNOWN;
 	return verbs[verb].permanent;
 }
@@ -104,18 +116,20 @@ smtp_refused(const struct smtp *s, enum verb verb, struct err *err)
 	if (kind == ERR_PROTOCOL && reply_class(reply) != 5)
 		err_set(err, kind, "an answer that does not fit, while %s", verbs[verb].gerund);
 	else
-		err_set(err, kind, "the server refused %s%s", verbs[verb].noun, kind == ERR_TEMPORARY ? " for now" : "");
+		err_set(err, kind, "the server refused %s%s", verbs[verb].noun,
+		    kind == ERR_TEMPORARY ? " for now" : "");
 	err->reply_code = reply->code;
 	memcpy(err->enhanced, enhanced, sizeof(err->enhanced));
 	add_reply(reply, &err->reply);
 	smtp_place(s, verb, err);
-	hint = hint_for_reply(reply->code, enhanced, (struct span){ reply->text.data, reply->text.len });
+	hint = hint_for_reply(reply->code, enhanced,
+	    (struct span){ reply->text.data, reply->text.len });
 	return hint != NULL ? err_hint(err, "%s", hint) : -1;
 }
 
 /*
- * The message before an announced one failed, and the server keeps its MAIL: that is no word about the one that
- * follows.
+ * The message before an announced one failed, and the server keeps its MAIL: that is no word about
+ * the one that follows.
  */
 static bool
 is_nested(const struct smtp *s, const struct transaction *tx)
@@ -145,7 +159,10 @@ handle_mail(struct smtp *s, const struct expected *e)
 	err_release(&err);
 }
 
-/* "Too many recipients" is no refusal of this one: where others were taken, it gets its turn after them. */
+/*
+ * "Too many recipients" is no refusal of this one: where others were taken, it gets its turn after
+ * them.
+ */
 static bool
 is_too_many(const struct smtp *s, const struct transaction *tx)
 {
@@ -212,7 +229,10 @@ handle_content(struct smtp *s, const struct expected *e)
 		tx->answers_due--;
 	if (tx->answers_due == 0)
 		s->in_content = false;
-	/* Nobody was to get it: "no valid recipients" says nothing about those whose turn is still to come. */
+	/*
+	 * Nobody was to get it: "no valid recipients" says nothing about those whose turn is still
+	 * to come.
+	 */
 	if (tx->named == 0)
 		return;
 	if (reply_class(&s->reply) == 2 && !early) {
@@ -276,7 +296,8 @@ smtp_expect(struct smtp *s, enum verb verb, struct transaction *tx, size_t recip
 }
 
 void
-smtp_line(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, struct buf *line)
+smtp_line(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient,
+    struct buf *line)
 {
 	buf_add(line, "\r\n", 2);
 	if (!buf_ok(line))
@@ -286,7 +307,8 @@ smtp_line(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipie
 }
 
 void
-smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient, const char *fmt, ...)
+smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t recipient,
+    const char *fmt, ...)
 {
 	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
 	va_list ap;
@@ -312,7 +334,8 @@ server_closes(const struct smtp *s, enum verb verb, struct err *err)
 static bool
 is_for_handler(const struct smtp *s, const struct expected *e)
 {
-	return verbs[e->verb].handle != NULL && (s->reply.code != 421 || e->tx == NULL || !e->tx->announced);
+	return verbs[e->verb].handle != NULL &&
+	    (s->reply.code != 421 || e->tx == NULL || !e->tx->announced);
 }
 
 /* A reply is complete: its verb's handler gets it. */
@@ -332,10 +355,14 @@ take_reply(struct smtp *s, struct err *err)
 		return server_closes(s, e.verb, err);
 	}
 	/* What follows RSET counts on it. */
-	return e.verb == VERB_RSET && reply_class(&s->reply) != 2 ? smtp_refused(s, e.verb, err) : 0;
+	return e.verb == VERB_RSET && reply_class(&s->reply) != 2 ? smtp_refused(s, e.verb, err) :
+								    0;
 }
 
-/* Until when an exchange goes on: until that message is answered; without one, until little enough is left. */
+/*
+ * Until when an exchange goes on: until that message is answered; without one, until little enough
+ * is left.
+ */
 struct goal {
 	size_t queued, due;
 	const struct transaction *answered;
@@ -355,7 +382,10 @@ is_reached(const struct smtp *s, const struct goal *goal)
 	return stream_queued(&s->stream) <= goal->queued && s->due <= goal->due;
 }
 
-/* Takes the replies that have come, as long as any is due: what follows them stays for who asks next. */
+/*
+ * Takes the replies that have come, as long as any is due: what follows them stays for who asks
+ * next.
+ */
 static int
 take_replies(struct smtp *s, const struct goal *goal, struct err *err)
 {
@@ -370,7 +400,8 @@ take_replies(struct smtp *s, const struct goal *goal, struct err *err)
 			return -1;
 	}
 	if (stream_line_too_long(&s->stream))
-		return err_set(err, ERR_PROTOCOL, "the server's answer has a line of more than %d octets", REPLY_LINE_MAX);
+		return err_set(err, ERR_PROTOCOL,
+		    "the server's answer has a line of more than %d octets", REPLY_LINE_MAX);
 	return 0;
 }
 
@@ -387,7 +418,8 @@ is_answer_next(const struct smtp *s)
 {
 	enum verb verb = current_verb(s);
 
-	return (verb == VERB_BDAT || verb == VERB_CONTENT) && s->stream.sent_total >= s->fifo[s->first].tx->ends_at;
+	return (verb == VERB_BDAT || verb == VERB_CONTENT) &&
+	    s->stream.sent_total >= s->fifo[s->first].tx->ends_at;
 }
 
 /* Until when the present step may take. */
@@ -398,7 +430,8 @@ step_deadline(const struct smtp *s)
 	bool sending = stream_queued(&s->stream) > 0 && !is_answer_next(s);
 
 	if (s->in_content && sending)
-		return s->window_start + (s->account->timeout_ms < WINDOW_MS ? s->account->timeout_ms : WINDOW_MS);
+		return s->window_start +
+		    (s->account->timeout_ms < WINDOW_MS ? s->account->timeout_ms : WINDOW_MS);
 	if (sending)
 		limit = WRITE_STALL_MS;
 	limit += s->progress;
@@ -410,7 +443,8 @@ static bool
 window_too_slow(struct smtp *s)
 {
 	int64_t now = clock_ms(), span = now - s->window_start;
-	bool slow = s->window_octets < (uint64_t)(span / 1000) * CONTENT_RATE || s->window_octets == 0;
+	bool slow = s->window_octets < (uint64_t)(span / 1000) * CONTENT_RATE ||
+	    s->window_octets == 0;
 
 	s->window_start = now;
 	s->window_octets = 0;
@@ -421,12 +455,14 @@ static int
 wait_for_server(struct smtp *s, struct err *err)
 {
 	bool sending = stream_queued(&s->stream) > 0;
-	int result = stream_wait(&s->stream, STREAM_READABLE | (sending ? STREAM_WRITABLE : 0), step_deadline(s), err);
+	int result = stream_wait(&s->stream, STREAM_READABLE | (sending ? STREAM_WRITABLE : 0),
+	    step_deadline(s), err);
 
 	if (result == 0 || err->kind != ERR_TIMEOUT)
 		return result;
 	if (!sending || !s->in_content || is_answer_next(s))
-		return err_set(err, ERR_TIMEOUT, "no answer in time, while %s", verbs[current_verb(s)].gerund);
+		return err_set(err, ERR_TIMEOUT, "no answer in time, while %s",
+		    verbs[current_verb(s)].gerund);
 	if (window_too_slow(s))
 		return err_set(err, ERR_TIMEOUT, "the server takes the message too slowly");
 	err_clear(err);
@@ -454,8 +490,10 @@ static int
 connection_lost(const struct smtp *s, struct err *err)
 {
 	if (current_verb(s) == VERB_GREETING && s->reply.code == 0)
-		return err_set(err, ERR_LOST, "the server closed the connection without a greeting");
-	return err_set(err, ERR_LOST, "the server closed the connection, while %s", verbs[current_verb(s)].gerund);
+		return err_set(err, ERR_LOST,
+		    "the server closed the connection without a greeting");
+	return err_set(err, ERR_LOST, "the server closed the connection, while %s",
+	    verbs[current_verb(s)].gerund);
 }
 
 /* Reads once.  1: something came; 0: nothing there; -1: failed. */
@@ -471,7 +509,10 @@ read_replies(struct smtp *s, const struct goal *goal, struct err *err)
 	return result == STREAM_OK ? 1 : 0;
 }
 
-/* Takes the replies that were read; and, where a server takes content without ever making us wait, reads now and then. */
+/*
+ * Takes the replies that were read; and, where a server takes content without ever making us wait,
+ * reads now and then.
+ */
 static int
 look_for_replies(struct smtp *s, const struct goal *goal, struct err *err)
 {
@@ -482,8 +523,8 @@ look_for_replies(struct smtp *s, const struct goal *goal, struct err *err)
 }
 
 /*
- * Sending failed.  A server that drops us often has said why, in a reply or (TLS 1.3: no client certificate) an alert:
- * that is worth more than "broken pipe".
+ * Sending failed.  A server that drops us often has said why, in a reply or (TLS 1.3: no client
+ * certificate) an alert: that is worth more than "broken pipe".
  */
 static int
 read_last_words(struct smtp *s, struct err *err)
@@ -502,7 +543,10 @@ read_last_words(struct smtp *s, struct err *err)
 	return -1;
 }
 
-/* What was unread before a flight began is a reply too many, which would be taken for the first one of the flight. */
+/*
+ * What was unread before a flight began is a reply too many, which would be taken for the first one
+ * of the flight.
+ */
 static int
 refuse_unasked(struct smtp *s, struct err *err)
 {

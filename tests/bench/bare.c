@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The least that a program must do to send a message with GnuTLS: the floor that the benchmark measures against.
+ * The least that a program must do to send a message with GnuTLS: the floor that the benchmark
+ * measures against.
  *
  *   bare HOST PORT implicit|starttls CA-FILE USER PASSWORD SENDER RECIPIENT... <MESSAGE
  *
- * It reads the input (into an unnamed file where it is large), connects, verifies the server against the one CA, logs
- * in with PLAIN, sends, and nothing else.  It does not look at the message, which must be ready for the wire (CRLF);
- * has no configuration, no time limits, no addresses to check, no error worth reading; and it takes for granted that
- * the server has PIPELINING, CHUNKING and AUTH PLAIN.
+ * It reads the input (into an unnamed file where it is large), connects, verifies the server
+ * against the one CA, logs in with PLAIN, sends, and nothing else.  It does not look at the
+ * message, which must be ready for the wire (CRLF); has no configuration, no time limits, no
+ * addresses to check, no error worth reading; and it takes for granted that the server has
+ * PIPELINING, CHUNKING and AUTH PLAIN.
  */
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
@@ -23,21 +25,21 @@
 #include <unistd.h>
 
 enum {
-	IN_MEMORY = 128 * 1024,	/* a larger message goes through a file */
-	PIECE = 16384,		/* a TLS record */
+	IN_MEMORY = 128 * 1024, /* a larger message goes through a file */
+	PIECE = 16384,          /* a TLS record */
 	REPLIES = 65536,
 };
 
 struct message {
-	char start[IN_MEMORY];	/* all of it, where it is not larger */
-	size_t len;		/* octets in start */
-	int fd;			/* or the file, which then holds all of it; -1 */
+	char start[IN_MEMORY]; /* all of it, where it is not larger */
+	size_t len;            /* octets in start */
+	int fd;                /* or the file, which then holds all of it; -1 */
 	size_t size;
 };
 
 struct session {
 	int fd;
-	gnutls_session_t tls;	/* NULL: not yet */
+	gnutls_session_t tls; /* NULL: not yet */
 	char *out;
 	size_t out_len, out_cap;
 	char in[REPLIES];
@@ -92,7 +94,7 @@ push(struct session *s, const char *data, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = s->tls != NULL ? gnutls_record_send(s->tls, data, len) :
-		    send(s->fd, data, len, MSG_NOSIGNAL);
+					     send(s->fd, data, len, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			die("send");
@@ -158,7 +160,8 @@ expect(struct session *s, char class)
 	bool more = true;
 
 	while (more) {
-		const char *line = s->in + s->in_begin, *lf = memchr(line, '\n', s->in_end - s->in_begin);
+		const char *line = s->in + s->in_begin,
+			   *lf = memchr(line, '\n', s->in_end - s->in_begin);
 
 		if (lf == NULL) {
 			fill(s);
@@ -256,7 +259,8 @@ send_content(struct session *s, const struct message *m)
 }
 
 static void
-send_message(struct session *s, const struct message *m, const char *sender, char **recipients, int count)
+send_message(struct session *s, const struct message *m, const char *sender, char **recipients,
+    int count)
 {
 	put(s, "MAIL FROM:<%s> SIZE=%zu\r\n", sender, m->size);
 	for (int i = 0; i < count; i++)

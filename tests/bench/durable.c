@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The least that a program must do to queue a message durably: what comes on standard input is in DIRECTORY, under its
- * name, whatever happens to the machine afterwards.
+ * The least that a program must do to queue a message durably: what comes on standard input is in
+ * DIRECTORY, under its name, whatever happens to the machine afterwards.
  *
  *   durable DIRECTORY NAME < MESSAGE
  *

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Base64 alone: ours, in the lines that a message has, beside that of other libraries, which make no lines.
+ * Base64 alone: ours, in the lines that a message has, beside that of other libraries, which make
+ * no lines.
  *
  *   encode RUNS < FILE
  *
- * Prints the octets of a block, and then a line for each: its name, and the MB a second, of what is encoded, in the
- * best of the runs.  All take blocks of the size that composing takes, and write what they make to where the last
- * block went: all but what is read is in the caches, as it is when a message is composed.  Fails where one of them
- * does not make the digits that the first one makes.
+ * Prints the octets of a block, and then a line for each: its name, and the MB a second, of what is
+ * encoded, in the best of the runs.  All take blocks of the size that composing takes, and write
+ * what they make to where the last block went: all but what is read is in the caches, as it is when
+ * a message is composed.  Fails where one of them does not make the digits that the first one
+ * makes.
  */
 #include <nettle/base64.h>
 #include <openssl/evp.h>
@@ -19,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "message/compose_work.h"
+#include "compose/work.h"
 
 enum { BLOCK = COMPOSE_BLOCK, ROOM = 2 * BLOCK };
 
@@ -49,7 +51,8 @@ static size_t
 encode_openssl(struct span block, const char **out)
 {
 	*out = room;
-	return (size_t)EVP_EncodeBlock((unsigned char *)room, (const unsigned char *)block.data, (int)block.len);
+	return (size_t)EVP_EncodeBlock((unsigned char *)room, (const unsigned char *)block.data,
+	    (int)block.len);
 }
 
 static const struct encoder {
@@ -78,7 +81,8 @@ map_input(void)
 
 	if (fstat(STDIN_FILENO, &st) != 0 || st.st_size == 0)
 		die("there is nothing to encode");
-	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, STDIN_FILENO, 0);
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, STDIN_FILENO,
+	    0);
 	if (data == MAP_FAILED)
 		die("the input is not a file");
 	return (struct span){ data, (size_t)st.st_size };
@@ -130,7 +134,8 @@ time_of(const struct encoder *encoder, struct span data)
 	while (data.len > 0)
 		encoder->encode(cut_block(&data), &out);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	return (double)(end.tv_sec - begin.tv_sec) * 1e6 + (double)(end.tv_nsec - begin.tv_nsec) / 1e3;
+	return (double)(end.tv_sec - begin.tv_sec) * 1e6 +
+	    (double)(end.tv_nsec - begin.tv_nsec) / 1e3;
 }
 
 static void

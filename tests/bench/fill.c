@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Fills a queue with copies of one message, as store_add() queues them, but for what makes them durable.
+ * Fills a queue with copies of one message, as store_add() queues them, but for what makes them
+ * durable.
  *
  *   fill QUEUE COUNT SENDER RECIPIENT < MESSAGE
  */
@@ -11,7 +12,7 @@
 
 #include "base/clock.h"
 #include "message/message.h"
-#include "queue/store.h"
+#include "store/store.h"
 
 /* In place of the C library's: a hundred thousand messages would be waited for twice each. */
 int
@@ -35,13 +36,15 @@ read_address(const char *text, int (*take)(struct envelope *, const struct addre
 }
 
 static int
-add_copies(struct store *store, unsigned long count, const struct envelope *envelope, const struct message *message,
-    struct err *err)
+add_copies(struct store *store, unsigned long count, const struct envelope *envelope,
+    const struct message *message, struct err *err)
 {
 	int rc = 0;
 
 	for (unsigned long i = 0; rc == 0 && i < count; i++) {
-		struct store_facts facts = { .account = "default", .uid = getuid(), .now_ms = clock_wall_ms() };
+		struct store_facts facts = {
+			.account = "default", .uid = getuid(), .now_ms = clock_wall_ms()
+		};
 		struct item item;
 
 		rc = store_add(store, envelope, message, &facts, &item, err);
@@ -52,13 +55,14 @@ add_copies(struct store *store, unsigned long count, const struct envelope *enve
 }
 
 static int
-fill(char **argv, struct envelope *envelope, struct message *message, struct store *store, struct err *err)
+fill(char **argv, struct envelope *envelope, struct message *message, struct store *store,
+    struct err *err)
 {
 	struct message_input input = { .fd = STDIN_FILENO };
 
 	if (read_address(argv[3], envelope_set_sender, envelope, err) != 0 ||
-	    read_address(argv[4], envelope_add, envelope, err) != 0 || message_read(message, &input, err) != 0 ||
-	    store_open(store, argv[1], true, err) != 0)
+	    read_address(argv[4], envelope_add, envelope, err) != 0 ||
+	    message_read(message, &input, err) != 0 || store_open(store, argv[1], true, err) != 0)
 		return -1;
 	return add_copies(store, strtoul(argv[2], NULL, 10), envelope, message, err);
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The server that the benchmark sends to: it takes every message, as fast as it comes, and keeps nothing.
+ * The server that the benchmark sends to: it takes every message, as fast as it comes, and keeps
+ * nothing.
  *
  *   sink [-t] [-x EXTENSION]... CERTIFICATE KEY
  *
- * -t: TLS sessions can be resumed, as with most servers.  -x: leaves out that extension.
- * Prints the three ports it listens on at 127.0.0.1 (and ::1): implicit TLS, STARTTLS, plain.  For every line on
- * standard input it prints what it has seen since it began: connections, logins, messages, recipients, octets of
- * content as they came (dots still doubled), the microseconds of processor time it has used, and when it took the
- * first message and the last one (microseconds of CLOCK_MONOTONIC, or 0).  It ends with its input.
+ * -t: TLS sessions can be resumed, as with most servers.  -x: leaves out that extension. Prints the
+ * three ports it listens on at 127.0.0.1 (and ::1): implicit TLS, STARTTLS, plain.  For every line
+ * on standard input it prints what it has seen since it began: connections, logins, messages,
+ * recipients, octets of content as they came (dots still doubled), the microseconds of processor
+ * time it has used, and when it took the first message and the last one (microseconds of
+ * CLOCK_MONOTONIC, or 0).  It ends with its input.
  *
- * One thread a connection.  Replies are written when all input is taken: a flight is answered in one piece.
+ * One thread a connection.  Replies are written when all input is taken: a flight is answered in
+ * one piece.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,7 +40,7 @@ enum {
 	OUT_SIZE = 64 * 1024,
 	LINE_MAX_LEN = 16 * 1024,
 	LEFT_OUT_MAX = 8,
-	BACKLOG = 4096,		/* dma comes with all its messages at once */
+	BACKLOG = 4096, /* dma comes with all its messages at once */
 };
 
 enum way_in { IMPLICIT, STARTTLS, PLAIN, WAYS };
@@ -49,13 +52,13 @@ struct listener {
 
 struct conn {
 	int fd;
-	gnutls_session_t tls;	/* NULL: plain text */
+	gnutls_session_t tls; /* NULL: plain text */
 	enum way_in way;
 	bool logged_in;
 	bool done;
-	char *in;		/* IN_SIZE octets; those in [begin, end) are not taken yet */
+	char *in; /* IN_SIZE octets; those in [begin, end) are not taken yet */
 	size_t begin, end;
-	char *out;		/* OUT_SIZE octets */
+	char *out; /* OUT_SIZE octets */
 	size_t out_len;
 	char line[LINE_MAX_LEN];
 };
@@ -66,7 +69,7 @@ static struct {
 } seen;
 
 static gnutls_certificate_credentials_t credentials;
-static gnutls_datum_t ticket_key;	/* empty: no tickets */
+static gnutls_datum_t ticket_key; /* empty: no tickets */
 static const char *left_out[LEFT_OUT_MAX + 1];
 
 static void
@@ -85,14 +88,16 @@ wire_recv(struct conn *c, char *to, size_t len)
 
 	do
 		n = c->tls != NULL ? gnutls_record_recv(c->tls, to, len) : recv(c->fd, to, len, 0);
-	while (c->tls != NULL ? n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_AGAIN : n < 0 && errno == EINTR);
+	while (c->tls != NULL ? n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_AGAIN :
+				n < 0 && errno == EINTR);
 	return n;
 }
 
 static ssize_t
 wire_send(struct conn *c, const char *from, size_t len)
 {
-	return c->tls != NULL ? gnutls_record_send(c->tls, from, len) : send(c->fd, from, len, MSG_NOSIGNAL);
+	return c->tls != NULL ? gnutls_record_send(c->tls, from, len) :
+				send(c->fd, from, len, MSG_NOSIGNAL);
 }
 
 static void
@@ -182,8 +187,11 @@ ehlo(struct conn *c, const char *arg)
 	static const struct {
 		const char *name, *line;
 	} extensions[] = {
-		{ "PIPELINING", "250-PIPELINING" }, { "CHUNKING", "250-CHUNKING" }, { "SIZE", "250-SIZE 0" },
-		{ "8BITMIME", "250-8BITMIME" }, { "DSN", "250-DSN" },
+		{ "PIPELINING", "250-PIPELINING" },
+		{ "CHUNKING", "250-CHUNKING" },
+		{ "SIZE", "250-SIZE 0" },
+		{ "8BITMIME", "250-8BITMIME" },
+		{ "DSN", "250-DSN" },
 	};
 
 	(void)arg;
@@ -249,7 +257,8 @@ auth(struct conn *c, const char *arg)
 	if (plain)
 		ok = ok && (arg[5] == ' ' || ask(c, "334 "));
 	else
-		ok = ok && (strlen(arg) > 6 || ask(c, "334 VXNlcm5hbWU6")) && ask(c, "334 UGFzc3dvcmQ6");
+		ok = ok && (strlen(arg) > 6 || ask(c, "334 VXNlcm5hbWU6")) &&
+		    ask(c, "334 UGFzc3dvcmQ6");
 	say(c, ok ? "235 2.7.0 welcome" : "535 5.7.8 no");
 	c->logged_in = ok;
 	if (ok)
@@ -313,7 +322,10 @@ bdat(struct conn *c, const char *arg)
 	say(c, "250 2.0.0 next");
 }
 
-/* The content ends with a lone dot; the last four octets that do not show its end are kept until more has come. */
+/*
+ * The content ends with a lone dot; the last four octets that do not show its end are kept until
+ * more has come.
+ */
 static void
 data(struct conn *c, const char *arg)
 {
@@ -368,9 +380,17 @@ static const struct verb {
 	const char *name;
 	void (*handle)(struct conn *c, const char *arg);
 } verbs[] = {
-	{ "EHLO", ehlo }, { "HELO", helo }, { "STARTTLS", starttls }, { "AUTH", auth },
-	{ "MAIL", mail }, { "RCPT", rcpt }, { "BDAT", bdat }, { "DATA", data },
-	{ "RSET", ok }, { "NOOP", ok }, { "QUIT", quit },
+	{ "EHLO", ehlo },
+	{ "HELO", helo },
+	{ "STARTTLS", starttls },
+	{ "AUTH", auth },
+	{ "MAIL", mail },
+	{ "RCPT", rcpt },
+	{ "BDAT", bdat },
+	{ "DATA", data },
+	{ "RSET", ok },
+	{ "NOOP", ok },
+	{ "QUIT", quit },
 };
 
 static void
@@ -449,7 +469,8 @@ listen_at(const struct sockaddr *address, socklen_t len)
 static void
 listen_both(enum way_in way, struct listener *listeners, size_t *count)
 {
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in four = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	socklen_t len = sizeof(four);
 	int fd = listen_at((const struct sockaddr *)&four, sizeof(four));
@@ -467,8 +488,9 @@ listen_both(enum way_in way, struct listener *listeners, size_t *count)
 static void
 tell(void)
 {
-	printf("%llu %llu %llu %llu %llu %lld %lld %lld\n", seen.connections, seen.logins, seen.messages,
-	    seen.recipients, seen.octets, now_us(CLOCK_PROCESS_CPUTIME_ID), seen.first_us, seen.last_us);
+	printf("%llu %llu %llu %llu %llu %lld %lld %lld\n", seen.connections, seen.logins,
+	    seen.messages, seen.recipients, seen.octets, now_us(CLOCK_PROCESS_CPUTIME_ID),
+	    seen.first_us, seen.last_us);
 }
 
 /* False at the end of standard input. */
@@ -520,7 +542,7 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	gnutls_certificate_allocate_credentials(&credentials);
 	if (gnutls_certificate_set_x509_key_file(credentials, argv[optind], argv[optind + 1],
-	    GNUTLS_X509_FMT_PEM) < 0)
+		GNUTLS_X509_FMT_PEM) < 0)
 		die("cannot read", argv[optind]);
 	for (int way = 0; way < WAYS; way++)
 		listen_both((enum way_in)way, listeners, &count);

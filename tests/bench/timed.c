@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs a command and tells on descriptor 3 what it took: microseconds on the clock, of processor time in the program
- * and in the kernel, and the most KiB it had resident; then its wait status.
+ * Runs a command and tells on descriptor 3 what it took: microseconds on the clock, of processor
+ * time in the program and in the kernel, and the most KiB it had resident; then its wait status.
  *
  *   timed COMMAND [ARGUMENT...] 3>FILE
  *
- * A program's peak of memory counts what its parent held before exec(2): from this small one, unlike from Python, that
- * is nothing.
+ * A program's peak of memory counts what its parent held before exec(2): from this small one,
+ * unlike from Python, that is nothing.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -55,7 +55,7 @@ main(int argc, char **argv)
 	}
 	if (wait4(pid, &status, 0, &usage) < 0)
 		return 2;
-	dprintf(REPORT_FD, "%lld %lld %lld %ld %d\n", now_us() - began, us_of(usage.ru_utime), us_of(usage.ru_stime),
-	    usage.ru_maxrss, status);
+	dprintf(REPORT_FD, "%lld %lld %lld %ld %d\n", now_us() - began, us_of(usage.ru_utime),
+	    us_of(usage.ru_stime), usage.ru_maxrss, status);
 	return 0;
 }

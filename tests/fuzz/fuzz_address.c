@@ -22,7 +22,8 @@ check_one(const struct address *a)
 	check(span_has_8bit(domain) == a->domain_8bit);
 	check(local.len <= ADDRESS_LOCAL_MAX && domain.len <= ADDRESS_DOMAIN_MAX);
 	check(strlen(a->mailbox) == local.len + a->qualified + domain.len);
-	check(!a->qualified || (a->mailbox[a->local_len] == '@' && domain.len > 0 && local.len > 0));
+	check(!a->qualified ||
+	    (a->mailbox[a->local_len] == '@' && domain.len > 0 && local.len > 0));
 	check(address_matches(span_of(a->mailbox), "*"));
 }
 
@@ -36,7 +37,8 @@ check_again(const struct address *a, const char *before, const char *after)
 
 	err_init(&err);
 	buf_addf(&text, "%s%s%s", before, a->mailbox, after);
-	check(address_parse(&again, (struct span){ text.data, text.len }, ADDRESS_ONE | ADDRESS_NULL, &err) == 0);
+	check(address_parse(&again, (struct span){ text.data, text.len },
+		  ADDRESS_ONE | ADDRESS_NULL, &err) == 0);
 	check(again.count == 1);
 	check(strcmp(again.items[0].mailbox, a->mailbox) == 0);
 	check(address_equal(&again.items[0], a));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /etc/aliases, whatever it holds: names come to addresses, to themselves, or to an error that says where.
+ * /etc/aliases, whatever it holds: names come to addresses, to themselves, or to an error that says
+ * where.
  */
 #include <stdint.h>
 #include <string.h>
@@ -56,7 +57,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	err_init(&err);
 	if (aliases_parse("aliases", text, &aliases, &err) < 0) {
-		check(aliases == NULL && err.kind == ERR_CONFIG && strncmp(err.what.data, "aliases:", 8) == 0);
+		check(aliases == NULL && err.kind == ERR_CONFIG &&
+		    strncmp(err.what.data, "aliases:", 8) == 0);
 		err_release(&err);
 		return 0;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Configuration files: whatever they hold, each account that comes out is whole, and each error says where.
+ * Configuration files: whatever they hold, each account that comes out is whole, and each error
+ * says where.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,9 +35,11 @@ check_account(const struct config *config, const struct account *account)
 		check(account->servers[i].host[0] != '\0');
 	for (size_t i = 0; i < account->from.count; i++)
 		check(account->from.items[i][0] != '\0');
-	check(account->expire_s >= 60 && account->retry_min_s >= 1 && account->retry_max_s >= account->retry_min_s);
+	check(account->expire_s >= 60 && account->retry_min_s >= 1 &&
+	    account->retry_max_s >= account->retry_min_s);
 	check(account->wait_ms == -1 || account->wait_ms >= 1000);
-	check(account->connections >= 1 && account->connections <= 20 && account->window >= 1 && account->window <= 8);
+	check(account->connections >= 1 && account->connections <= 20 && account->window >= 1 &&
+	    account->window <= 8);
 	check_fallbacks(config, account);
 	err_init(&err);
 	if (config_account(config, account->name, NULL, &found, &err) == 0)

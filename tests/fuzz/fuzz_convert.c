@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reads any input as a message, converts it for a server with or without 8BITMIME (the first octet chooses), and checks that
- * the result is a message that such a server takes, and that its parts stand for the same octets as those of the input.
+ * Reads any input as a message, converts it for a server with or without 8BITMIME (the first octet
+ * chooses), and checks that the result is a message that such a server takes, and that its parts
+ * stand for the same octets as those of the input.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -10,10 +11,10 @@
 #include "format/header.h"
 #include "format/media.h"
 #include "format/parameter.h"
+#include "fuzz.h"
 #include "message/convert.h"
 #include "message/mime.h"
 #include "message/scan.h"
-#include "fuzz.h"
 
 enum {
 	INPUT_MAX = 256 * 1024,
@@ -70,7 +71,8 @@ decode_qp(const struct buf *text, struct buf *out)
 static void
 decode_base64(const struct buf *text, struct buf *out)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char
+	    digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	unsigned bits = 0, have = 0;
 
 	for (size_t i = 0; i < text->len; i++) {
@@ -130,10 +132,12 @@ is_multipart(struct reader *r, const struct buf *type)
 	parameter_find((struct span){ type->data, type->len }, "boundary", &boundary);
 	while (boundary.len > 0 && ascii_is_space(boundary.data[boundary.len - 1]))
 		buf_truncate(&boundary, boundary.len - 1);
-	if (r->depth < MIME_DEPTH_MAX && mime_open(&r->mime, (struct span){ boundary.data, boundary.len })) {
+	if (r->depth < MIME_DEPTH_MAX &&
+	    mime_open(&r->mime, (struct span){ boundary.data, boundary.len })) {
 		while (mime_next(&r->mime, &piece, r->err) == 0 && piece.kind == MIME_TEXT)
 			continue;
-		is = piece.kind == MIME_DELIMITER && piece.level == r->mime.open - 1 && !piece.closes;
+		is = piece.kind == MIME_DELIMITER && piece.level == r->mime.open - 1 &&
+		    !piece.closes;
 		mime_go(&r->mime, at, true);
 		if (!is)
 			mime_close(&r->mime);
@@ -180,8 +184,10 @@ read_entity(struct reader *r, struct span header, bool in_digest)
 		read_leaf(r, span_of(""));
 	else if (media_is(kind, "multipart/") && is_multipart(r, &type))
 		read_multipart(r, media_is(kind, "multipart/digest"));
-	else if ((media_is(kind, "message/rfc822") || media_is(kind, "message/global") || media_is(kind, "message/news")) &&
-	    !span_is_nocase(word, "base64") && !span_is_nocase(word, "quoted-printable") && r->depth < MIME_DEPTH_MAX)
+	else if ((media_is(kind, "message/rfc822") || media_is(kind, "message/global") ||
+		     media_is(kind, "message/news")) &&
+	    !span_is_nocase(word, "base64") && !span_is_nocase(word, "quoted-printable") &&
+	    r->depth < MIME_DEPTH_MAX)
 		read_inner(r, false);
 	else
 		read_leaf(r, word);
@@ -212,9 +218,12 @@ check_result(const struct message *m, bool eightbit, struct err *err)
 	check(body.len == m->body.size && (body.len == 0 || body.data[body.len - 1] == '\n'));
 	scan_add(&scan, body);
 	scan_end(&scan);
-	check(scan.has_8bit == m->body_8bit && !scan.not_utf8 == m->body_utf8 && !scan.has_nul && !m->body_nul);
-	check(!scan.bare_cr && scan.line_max == m->body_line_max && scan.line_max <= MESSAGE_LINE_MAX);
-	check(m->header_line_max <= MESSAGE_LINE_MAX && memchr(m->header.data, '\0', m->header.len) == NULL);
+	check(scan.has_8bit == m->body_8bit && !scan.not_utf8 == m->body_utf8 && !scan.has_nul &&
+	    !m->body_nul);
+	check(!scan.bare_cr && scan.line_max == m->body_line_max &&
+	    scan.line_max <= MESSAGE_LINE_MAX);
+	check(m->header_line_max <= MESSAGE_LINE_MAX &&
+	    memchr(m->header.data, '\0', m->header.len) == NULL);
 	check(eightbit || !m->body_8bit);
 }
 

@@ -6,14 +6,15 @@
 #include <stdlib.h>
 
 #include "format/dns.h"
+#include "fuzz.h"
 #include "net/anchors.h"
 #include "net/tls.h"
-#include "fuzz.h"
 
 static bool
 lies_within(struct span part, struct span whole)
 {
-	return part.data >= whole.data && part.len <= whole.len && part.data + part.len <= whole.data + whole.len;
+	return part.data >= whole.data && part.len <= whole.len &&
+	    part.data + part.len <= whole.data + whole.len;
 }
 
 int

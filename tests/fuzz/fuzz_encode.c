@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Encodes any octets in base64 and quoted-printable, in pieces, decodes them, and looks at them as a scan does.  The
- * first octet chooses how they are cut.
+ * Encodes any octets in base64 and quoted-printable, in pieces, decodes them, and looks at them as
+ * a scan does.  The first octet chooses how they are cut.
  */
 #include <stdint.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "format/codec.h"
 #include "format/encode.h"
-#include "message/scan.h"
 #include "fuzz.h"
+#include "message/scan.h"
 
 enum { INPUT_MAX = 16 * 1024 };
 
@@ -32,7 +32,8 @@ take_line(struct span *rest, bool *ends)
 static void
 check_base64(struct span octets, size_t step)
 {
-	struct buf encoded = BUF_INIT(INPUT_MAX * 2), digits = BUF_INIT(INPUT_MAX * 2), decoded = BUF_INIT(INPUT_MAX);
+	struct buf encoded = BUF_INIT(INPUT_MAX * 2), digits = BUF_INIT(INPUT_MAX * 2),
+		   decoded = BUF_INIT(INPUT_MAX);
 	struct span rest = octets;
 	bool ends;
 
@@ -100,7 +101,8 @@ add_canonical(struct buf *out, struct span text)
 static void
 check_quoted_printable(struct span text, size_t step)
 {
-	struct buf encoded = BUF_INIT(INPUT_MAX * 5), decoded = BUF_INIT(INPUT_MAX * 2), wanted = BUF_INIT(INPUT_MAX * 2);
+	struct buf encoded = BUF_INIT(INPUT_MAX * 5), decoded = BUF_INIT(INPUT_MAX * 2),
+		   wanted = BUF_INIT(INPUT_MAX * 2);
 	struct qp qp = QP_INIT(&encoded);
 	struct span rest = text;
 
@@ -153,7 +155,8 @@ check_scan(struct span octets, size_t step)
 		search_add(&search, (struct span){ rest.data, len });
 		rest = (struct span){ rest.data + len, rest.len - len };
 	}
-	check(needle.len == 0 || search.found == (memmem(behind.data, behind.len, needle.data, needle.len) != NULL));
+	check(needle.len == 0 ||
+	    search.found == (memmem(behind.data, behind.len, needle.data, needle.len) != NULL));
 }
 
 int

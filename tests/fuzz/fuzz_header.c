@@ -73,7 +73,8 @@ check_field(const struct header_field *field, struct span left)
 	check(field->name.len > 0 && field->name.data == field->whole.data);
 	check(!span_has_control(field->name) && !span_has_8bit(field->name));
 	check(lies_in(field->name, field->whole) && lies_in(field->body, field->whole));
-	check(field->body.data > field->name.data + field->name.len - 1 && field->body.data[-1] == ':');
+	check(field->body.data > field->name.data + field->name.len - 1 &&
+	    field->body.data[-1] == ':');
 	check(field->whole.data + field->whole.len == left.data);
 	check(left.len == 0 || header_classify(first_line(left, &whole)) != HEADER_CONTINUATION);
 	check_unfolded(field->body);

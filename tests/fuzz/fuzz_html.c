@@ -7,16 +7,20 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "format/html_meta.h"
-#include "format/html_text.h"
 #include "fuzz.h"
+#include "html/meta.h"
+#include "html/text.h"
 
 enum {
-	GROWTH = 48,		/* octets of text for one of HTML at most: a line end in <pre>, in quotations */
-	RULE_ROOM = 256,	/* and for <hr> at the begin of short HTML */
+	GROWTH = 48, /* octets of text for one of HTML at most: a line end in <pre>, in quotations
+		      */
+	RULE_ROOM = 256, /* and for <hr> at the begin of short HTML */
 };
 
-/* UTF-8 without control characters, in lines that do not end with a space, the first and the last of them not empty. */
+/*
+ * UTF-8 without control characters, in lines that do not end with a space, the first and the last
+ * of them not empty.
+ */
 static void
 check_text(struct span text)
 {
@@ -31,7 +35,8 @@ check_text(struct span text)
 		check(!span_has_control(line));
 		check(line.len == 0 || line.data[line.len - 1] != ' ');
 		for (size_t i = 0; i + 1 < line.len; i++)
-			check((unsigned char)line.data[i] != 0xc2 || (unsigned char)line.data[i + 1] >= 0xa0);
+			check((unsigned char)line.data[i] != 0xc2 ||
+			    (unsigned char)line.data[i + 1] >= 0xa0);
 	}
 }
 
@@ -54,7 +59,8 @@ check_images(struct span html)
 	struct buf out = BUF_INIT(SIZE_MAX);
 
 	while (html_next_image(&rest, &at, &out)) {
-		check(at.len > 0 && at.data >= html.data && at.data + at.len < rest.data + rest.len + (rest.len == 0));
+		check(at.len > 0 && at.data >= html.data &&
+		    at.data + at.len < rest.data + rest.len + (rest.len == 0));
 		check(rest.data + rest.len == html.data + html.len);
 		check(out.len > 0 && utf8_valid((struct span){ out.data, out.len }));
 		buf_clear(&out);
@@ -89,7 +95,9 @@ check_charset(struct span html)
 	bool found = html_meta_charset(html, &out);
 
 	check(buf_ok(&out) && found == (out.len > 0) && strlen(out.data) == out.len);
-	check(!found || memmem(html.data, html.len < HTML_META_MAX ? html.len : HTML_META_MAX, out.data, out.len) != NULL);
+	check(!found ||
+	    memmem(html.data, html.len < HTML_META_MAX ? html.len : HTML_META_MAX, out.data,
+		out.len) != NULL);
 	buf_release(&out);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reads any input as a message, takes its recipients, completes it, and checks that what results is a message in wire
- * form.  The first octet chooses: whether a dot ends the input, and how the input is cut into pieces.
+ * Reads any input as a message, takes its recipients, completes it, and checks that what results is
+ * a message in wire form.  The first octet chooses: whether a dot ends the input, and how the input
+ * is cut into pieces.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,11 +13,11 @@
 
 #include "base/text.h"
 #include "format/header.h"
-#include "message/message.h"
 #include "fuzz.h"
+#include "message/message.h"
 
 enum {
-	PIECES_MAX = 100,	/* these, and the rest in one, are what a socket takes */
+	PIECES_MAX = 100, /* these, and the rest in one, are what a socket takes */
 	INPUT_MAX = 64 * 1024,
 	BODY_MAX = 2 * INPUT_MAX + 2,
 };
@@ -84,7 +85,8 @@ compare(const struct message *a, const struct message *b, struct err *err)
 	struct span x, y;
 	char *copy;
 
-	demand(a->header.len == b->header.len && memcmp(a->header.data, b->header.data, a->header.len) == 0);
+	demand(a->header.len == b->header.len &&
+	    memcmp(a->header.data, b->header.data, a->header.len) == 0);
 	demand(a->header_8bit == b->header_8bit && a->header_line_max == b->header_line_max);
 	demand(a->body_8bit == b->body_8bit && a->body_line_max == b->body_line_max);
 	demand(a->body_utf8 == b->body_utf8 && a->body_nul == b->body_nul);
@@ -153,7 +155,8 @@ check_recipients(const struct message *m, struct err *err)
 
 	envelope_init(&envelope);
 	if (message_recipients(m, &envelope, err) != 0)
-		demand(envelope.count == 0 && (err->kind == ERR_ADDRESS || err->kind == ERR_MESSAGE));
+		demand(envelope.count == 0 &&
+		    (err->kind == ERR_ADDRESS || err->kind == ERR_MESSAGE));
 	for (size_t i = 0; i < envelope.count; i++)
 		demand(!span_has_control(span_of(envelope.recipients[i].address)));
 	envelope_release(&envelope);
@@ -169,7 +172,8 @@ check_completed(struct message *m, const struct message_defaults *defaults, stru
 	demand(message_complete(m, defaults, err) == 0);
 	check_header(m);
 	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
-		demand(!header_find((struct span){ m->header.data, m->header.len }, gone[i], &field));
+		demand(!header_find((struct span){ m->header.data, m->header.len }, gone[i],
+		    &field));
 	buf_add(&once, m->header.data, m->header.len);
 	demand(message_complete(m, defaults, err) == 0);
 	demand(m->header.len == once.len && memcmp(m->header.data, once.data, once.len) == 0);
@@ -182,7 +186,11 @@ complete(struct message *m, const uint8_t *data, size_t size, struct err *err)
 {
 	char *name = span_dup((struct span){ (const char *)data, size < 200 ? size : 200 });
 	struct message_defaults defaults = {
-		.from = "me@example.org", .full_name = name, .id_domain = "b.example", .now = 1600000000, .unique = "u",
+		.from = "me@example.org",
+		.full_name = name,
+		.id_domain = "b.example",
+		.now = 1600000000,
+		.unique = "u",
 	};
 
 	demand(name != NULL);

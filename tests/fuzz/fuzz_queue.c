@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Any octets as the file of a queued message.  The first octet chooses: 0: they are the file; else they are body,
- * head and tail, whose lengths stand before them (two octets each for body and head), and block and checksums are put
- * right, for no fuzzer finds one: then the records are what is tried.  With 2, batches are where they say, too.
+ * Any octets as the file of a queued message.  The first octet chooses: 0: they are the file; else
+ * they are body, head and tail, whose lengths stand before them (two octets each for body and
+ * head), and block and checksums are put right, for no fuzzer finds one: then the records are what
+ * is tried.  With 2, batches are where they say, too.
  *
- * What can be read is the same whether it is read from memory or from the store, is written again as it was read, and
- * can be appended to.
+ * What can be read is the same whether it is read from memory or from the store, is written again
+ * as it was read, and can be appended to.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
-#include "queue/store.h"
 #include "fuzz.h"
+#include "store/store.h"
 
 enum { INPUT_MAX = 60000 };
 
@@ -35,7 +36,9 @@ open_store(struct err *err)
 {
 	if (store.dir >= 0)
 		return;
-	strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/fuzz_queue-XXXXXX" : "/tmp/fuzz_queue-XXXXXX");
+	strcpy(folder,
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm/fuzz_queue-XXXXXX" :
+					    "/tmp/fuzz_queue-XXXXXX");
 	check(mkdtemp(folder) != NULL && store_open(&store, folder, false, err) == 0);
 	check(atexit(remove_folder) == 0);
 }
@@ -57,7 +60,10 @@ put(char *to, uint64_t value, unsigned octets)
 		to[i] = (char)(value >> 8 * i);
 }
 
-/* A record's length ends where the octets do, its checksum is right; what is too short for a record stays. */
+/*
+ * A record's length ends where the octets do, its checksum is right; what is too short for a record
+ * stays.
+ */
 static void
 mend_records(char *records, size_t len, bool batches)
 {
@@ -69,7 +75,8 @@ mend_records(char *records, size_t len, bool batches)
 		if (payload > room)
 			payload = room;
 		put(records + at, payload, 4);
-		if (batches && records[at + 8] == RECORD_BATCH && payload >= 13 && records[at + 9] == 13) {
+		if (batches && records[at + 8] == RECORD_BATCH && payload >= 13 &&
+		    records[at + 9] == 13) {
 			put(records + at + 10, 8, 4);
 			put(records + at + 14, at, 8);
 		}
@@ -99,7 +106,8 @@ mend(struct buf *file, const char *input, size_t size, bool batches)
 	buf_add(file, input, size);
 	data = file->data + BLOCK_SIZE;
 	mend_records(data + block.body_len, (size_t)block.head_len, false);
-	mend_records(data + block.body_len + block.head_len, (size_t)(size - block.body_len - block.head_len), batches);
+	mend_records(data + block.body_len + block.head_len,
+	    (size_t)(size - block.body_len - block.head_len), batches);
 	block.body_sum = checksum(0, data, (size_t)block.body_len);
 	block.head_sum = checksum(0, data + block.body_len, (size_t)block.head_len);
 	block_write(octets, &block);
@@ -151,14 +159,19 @@ check_item(const struct item *item)
 static void
 check_same(const struct item *a, const struct item *b)
 {
-	check(a->envelope.count == b->envelope.count && a->size == b->size && a->queued_ms == b->queued_ms);
-	check(same_text(a->envelope.sender, b->envelope.sender) && same_text(a->envelope.envid, b->envelope.envid));
+	check(a->envelope.count == b->envelope.count && a->size == b->size &&
+	    a->queued_ms == b->queued_ms);
+	check(same_text(a->envelope.sender, b->envelope.sender) &&
+	    same_text(a->envelope.envid, b->envelope.envid));
 	check(same_text(a->account, b->account) && a->uid == b->uid);
-	check(a->held == b->held && a->failed == b->failed && a->in_doubt == b->in_doubt && a->attempts == b->attempts);
+	check(a->held == b->held && a->failed == b->failed && a->in_doubt == b->in_doubt &&
+	    a->attempts == b->attempts);
 	check(a->next_ms == b->next_ms && a->notice_in_doubt == b->notice_in_doubt);
 	for (size_t i = 0; i < a->envelope.count; i++) {
-		check(same_text(a->envelope.recipients[i].address, b->envelope.recipients[i].address));
-		check(same_text(a->envelope.recipients[i].original, b->envelope.recipients[i].original));
+		check(same_text(a->envelope.recipients[i].address,
+		    b->envelope.recipients[i].address));
+		check(same_text(a->envelope.recipients[i].original,
+		    b->envelope.recipients[i].original));
 		check(a->recipients[i].state == b->recipients[i].state);
 		check(a->recipients[i].err.kind == b->recipients[i].err.kind);
 	}
@@ -191,7 +204,8 @@ read_file(const struct buf *file, struct item *item, struct err *err)
 	uint64_t size, at;
 
 	item_init(item);
-	if (file->len < BLOCK_SIZE || block_read((const unsigned char *)file->data, &block) != BLOCK_OK)
+	if (file->len < BLOCK_SIZE ||
+	    block_read((const unsigned char *)file->data, &block) != BLOCK_OK)
 		return -1;
 	size = file->len - BLOCK_SIZE;
 	if (block.body_len > size || block.head_len > size - block.body_len)
@@ -200,7 +214,8 @@ read_file(const struct buf *file, struct item *item, struct err *err)
 	item->message.body.size = block.body_len;
 	if (checksum(0, file->data + at, (size_t)block.head_len) != block.head_sum ||
 	    checksum(0, file->data + BLOCK_SIZE, (size_t)block.body_len) != block.body_sum ||
-	    item_read_head(item, (struct span){ file->data + at, (size_t)block.head_len }, true, err) != 0)
+	    item_read_head(item, (struct span){ file->data + at, (size_t)block.head_len }, true,
+		err) != 0)
 		return -1;
 	at += block.head_len;
 	return item_read_tail(item, (struct span){ file->data + at, file->len - (size_t)at }, err);

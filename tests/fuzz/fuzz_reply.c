@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Any octets as what a server sends: lines of replies, the text of a reply to EHLO, a challenge in base64.
+ * Any octets as what a server sends: lines of replies, the text of a reply to EHLO, a challenge in
+ * base64.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -67,9 +68,11 @@ read_ehlo(struct span text)
 	check(buf_ok(&e.mechanisms) && e.mechanisms.len <= 1024);
 	check(e.size || e.size_max == 0);
 	check(e.auth || e.mechanisms.len == 0);
-	check(e.deliver_by_min_s >= 0 && e.deliver_by_min_s <= EHLO_SECONDS_MAX && (e.deliver_by || e.deliver_by_min_s == 0));
+	check(e.deliver_by_min_s >= 0 && e.deliver_by_min_s <= EHLO_SECONDS_MAX &&
+	    (e.deliver_by || e.deliver_by_min_s == 0));
 	check(e.hold_max_s >= 0 && e.hold_max_s <= EHLO_SECONDS_MAX && e.hold_until_max_s >= 0);
-	check(e.future_release || (e.hold_max_s == EHLO_SECONDS_MAX && e.hold_until_max_s == INT64_MAX));
+	check(e.future_release ||
+	    (e.hold_max_s == EHLO_SECONDS_MAX && e.hold_until_max_s == INT64_MAX));
 	rest = (struct span){ e.mechanisms.data, e.mechanisms.len };
 	while (rest.len > 0) {
 		struct span word = span_cut(&rest, ' ');
@@ -90,7 +93,8 @@ read_base64(struct span text)
 
 	if (base64_decode(&octets, text)) {
 		base64_add(&again, (struct span){ octets.data, octets.len });
-		check(again.len == text.len && (text.len == 0 || memcmp(again.data, text.data, text.len) == 0));
+		check(again.len == text.len &&
+		    (text.len == 0 || memcmp(again.data, text.data, text.len) == 0));
 	} else {
 		check(octets.len == 0 && buf_ok(&octets) && octets.data[0] == '\0');
 	}
@@ -105,7 +109,8 @@ write_codes(struct span octets)
 
 	base64_add(&text, octets);
 	check(base64_decode(&back, (struct span){ text.data, text.len }));
-	check(back.len == octets.len && (octets.len == 0 || memcmp(back.data, octets.data, octets.len) == 0));
+	check(back.len == octets.len &&
+	    (octets.len == 0 || memcmp(back.data, octets.data, octets.len) == 0));
 	buf_clear(&text);
 	xtext_add(&text, octets);
 	check(xtext_valid((struct span){ text.data, text.len }));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Any octets as the challenges of a login: the first chooses the mechanism, then come challenges, a line each.
+ * Any octets as the challenges of a login: the first chooses the mechanism, then come challenges, a
+ * line each.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "smtp/sasl.h"
 #include "fuzz.h"
+#include "smtp/sasl.h"
 
 static size_t
 mechanism_count(void)
@@ -31,8 +32,8 @@ converse(struct sasl *sasl, const struct sasl_mechanism *mechanism, struct span 
 	while (result == 0 && challenges.len > 0)
 		result = sasl_step(sasl, span_cut(&challenges, '\n'), &response, &err);
 	/* A mutual mechanism whose server is a fuzzer must never believe it. */
-	if (mechanism->mutual && sasl_is_done(sasl) && result == 0 && mechanism->proof == SASL_PASSWORD &&
-	    mechanism->client_first)
+	if (mechanism->mutual && sasl_is_done(sasl) && result == 0 &&
+	    mechanism->proof == SASL_PASSWORD && mechanism->client_first)
 		abort();
 	buf_release(&response);
 	err_release(&err);
@@ -43,7 +44,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf secret = BUF_INIT_SECRET(64), binding = BUF_INIT(64);
 	struct sasl_credentials credentials = {
-		.user = "alice", .secret = &secret, .host = "mx.example.org", .port = 465, .binding = &binding,
+		.user = "alice",
+		.secret = &secret,
+		.host = "mx.example.org",
+		.port = 465,
+		.binding = &binding,
 	};
 	const struct sasl_mechanism *mechanism;
 	struct sasl *sasl = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A whole session against a server that the fuzzer plays: the input is all that the server says, over a Unix socket;
- * at a bar it listens before it goes on.  The first octet chooses the messages, the settings, and whether they go one
- * by one, announced, or ahead.
+ * A whole session against a server that the fuzzer plays: the input is all that the server says,
+ * over a Unix socket; at a bar it listens before it goes on.  The first octet chooses the messages,
+ * the settings, and whether they go one by one, announced, or ahead.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -14,9 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "message/message.h"
 #include "smtp/session.h"
-#include "fuzz.h"
 
 enum { RECIPIENTS = 3, MESSAGES = 3, LISTEN_MS = 20 };
 
@@ -87,7 +87,8 @@ add_recipients(void)
 	struct err err;
 
 	err_init(&err);
-	check(address_parse(&list, span_of("a@example.org, b@example.org, c@example.net"), 0, &err) == 0);
+	check(address_parse(&list, span_of("a@example.org, b@example.org, c@example.net"), 0,
+		  &err) == 0);
 	envelope_init(&envelope);
 	for (size_t i = 0; i < list.count; i++)
 		check(envelope_add(&envelope, &list.items[i], &err) == 0);
@@ -104,7 +105,8 @@ set_up(void)
 	strcpy(address.sun_path, path);
 	unlink(path);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	check(bind(listener, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(listener, 1) == 0);
+	check(bind(listener, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    listen(listener, 1) == 0);
 	make_message(&small, 3);
 	make_message(&large, 5000);
 	add_recipients();
@@ -149,7 +151,8 @@ make_transactions(uint8_t choice)
 
 	err_init(&err);
 	for (size_t i = 0; i < MESSAGES; i++) {
-		check(transaction_init(&txs[i], &envelope, (choice & 16) != 0 && i % 2 == 0 ? &large : &small, &err) == 0);
+		check(transaction_init(&txs[i], &envelope,
+			  (choice & 16) != 0 && i % 2 == 0 ? &large : &small, &err) == 0);
 		ends[i] = 0;
 		if (script_len % 2 != 0)
 			txs[i].requests = asked[i];
@@ -165,8 +168,9 @@ send_one(struct smtp *s, struct transaction *tx, const struct around *around, st
 {
 	int result = 0;
 
-	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS && (tx->announced ||
-	    transaction_count(tx, OUTCOME_PENDING) > 0); turn++)
+	for (unsigned turn = 0; result == 0 && turn < RECIPIENTS &&
+	     (tx->announced || transaction_count(tx, OUTCOME_PENDING) > 0);
+	     turn++)
 		result = smtp_may_send(s) ? smtp_send(s, tx, around, err) : -1;
 	check(result == 0 || err->kind != ERR_NONE || !smtp_may_send(s));
 	return result;
@@ -177,7 +181,8 @@ static void
 send_announced(struct smtp *s, struct err *err)
 {
 	for (size_t i = 0; i < MESSAGES; i++) {
-		struct around around = { .last = i + 1 == MESSAGES, .next = i + 1 < MESSAGES ? &txs[i + 1] : NULL };
+		struct around around = { .last = i + 1 == MESSAGES,
+			.next = i + 1 < MESSAGES ? &txs[i + 1] : NULL };
 
 		if (send_one(s, &txs[i], &around, err) < 0)
 			return;
@@ -192,7 +197,9 @@ send_ahead(struct smtp *s, struct err *err)
 			break;
 	for (size_t i = 0; i < MESSAGES; i++) {
 		check((smtp_await(s, &txs[i], err) < 0) == txs[i].lost);
-		check(transaction_count(&txs[i], OUTCOME_TRIED) + transaction_count(&txs[i], OUTCOME_NAMED) == 0);
+		check(transaction_count(&txs[i], OUTCOME_TRIED) +
+			transaction_count(&txs[i], OUTCOME_NAMED) ==
+		    0);
 	}
 }
 
@@ -201,9 +208,11 @@ static void
 check_outcomes(const struct transaction *tx, unsigned calls)
 {
 	check(transaction_count(tx, OUTCOME_TRIED) + transaction_count(tx, OUTCOME_NAMED) == 0);
-	check(calls > 0 || (transaction_count(tx, OUTCOME_ACCEPTED) == 0 && !transaction_in_doubt(tx)));
+	check(calls > 0 ||
+	    (transaction_count(tx, OUTCOME_ACCEPTED) == 0 && !transaction_in_doubt(tx)));
 	check(tx != &txs[1] || tx->outcomes[2].state == OUTCOME_SETTLED);
-	check(tx->held_until_s == 0 || tx->requests.hold_for_s > 0 || tx->held_until_s == tx->requests.hold_until_s);
+	check(tx->held_until_s == 0 || tx->requests.hold_for_s > 0 ||
+	    tx->held_until_s == tx->requests.hold_until_s);
 }
 
 static void

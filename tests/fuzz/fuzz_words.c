@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Writes any octets as text, phrase, comment, list of addresses and file name of header fields, and reads them back.
- * The first octet chooses which, and how long the field's name is.
+ * Writes any octets as text, phrase, comment, list of addresses and file name of header fields, and
+ * reads them back. The first octet chooses which, and how long the field's name is.
  */
 #include <stdint.h>
 #include <string.h>
@@ -36,7 +36,8 @@ check_lines(const struct buf *field, bool limited, bool may_be_8bit)
 		check(header_classify(line) == (first ? HEADER_FIELD : HEADER_CONTINUATION));
 		check(span_trim(line).len > 0);
 		check(!limited || line.len <= FOLD_COLUMNS);
-		check(!limited || memmem(line.data, line.len, "=?utf-8?", 8) == NULL || line.len <= FOLD_COLUMNS_ENCODED);
+		check(!limited || memmem(line.data, line.len, "=?utf-8?", 8) == NULL ||
+		    line.len <= FOLD_COLUMNS_ENCODED);
 	}
 }
 
@@ -124,7 +125,8 @@ unfold(const struct buf *field, struct buf *out)
 static void
 check_text(const struct buf *field, struct span text)
 {
-	struct buf cleaned = BUF_INIT(INPUT_MAX * 4), body = BUF_INIT(INPUT_MAX * 20), read = BUF_INIT(INPUT_MAX * 4);
+	struct buf cleaned = BUF_INIT(INPUT_MAX * 4), body = BUF_INIT(INPUT_MAX * 20),
+		   read = BUF_INIT(INPUT_MAX * 4);
 	struct span wanted;
 
 	words_clean(&cleaned, text);
@@ -192,7 +194,8 @@ read_parameter(const struct buf *body, struct buf *out)
 {
 	struct buf value = BUF_INIT(INPUT_MAX * 4), name = BUF_INIT(100);
 	struct span text = { body->data, body->len };
-	bool extended = parameter_find(text, "filename*", &value) || parameter_find(text, "filename*0*", &value);
+	bool extended = parameter_find(text, "filename*", &value) ||
+	    parameter_find(text, "filename*0*", &value);
 
 	if (!extended) {
 		check(parameter_find(text, "filename", out));
@@ -215,14 +218,17 @@ read_parameter(const struct buf *body, struct buf *out)
 static void
 check_parameter(struct fold *f, struct buf *field, struct span text)
 {
-	struct buf name = BUF_INIT(INPUT_MAX * 2), plain = BUF_INIT(100), body = BUF_INIT(INPUT_MAX * 20);
+	struct buf name = BUF_INIT(INPUT_MAX * 2), plain = BUF_INIT(100),
+		   body = BUF_INIT(INPUT_MAX * 20);
 	struct buf read = BUF_INIT(INPUT_MAX * 4);
 
 	parameter_file_name(&name, text);
-	check(utf8_valid((struct span){ name.data, name.len }) && memchr(name.data, '/', name.len) == NULL);
+	check(utf8_valid((struct span){ name.data, name.len }) &&
+	    memchr(name.data, '/', name.len) == NULL);
 	check(!span_has_control((struct span){ name.data, name.len }));
 	parameter_plain_name(&plain, (struct span){ name.data, name.len });
-	check(buf_ok(&plain) && plain.len > 0 && plain.len <= 60 && !span_has_8bit((struct span){ plain.data, plain.len }));
+	check(buf_ok(&plain) && plain.len > 0 && plain.len <= 60 &&
+	    !span_has_8bit((struct span){ plain.data, plain.len }));
 	fold_token(f, " ", span_of("attachment"));
 	parameter_add(f, "filename", (struct span){ name.data, name.len });
 	fold_end(f);

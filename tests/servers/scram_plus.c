@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A mail server for one client: implicit TLS, and a login with channel binding (RFC 5802 with RFC 9266).
+ * A mail server for one client: implicit TLS, and a login with channel binding (RFC 5802 with RFC
+ * 9266).
  *
  *   scram_plus CERTIFICATE KEY PRIORITIES MECHANISMS PASSWORD [other-channel | renegotiate]
  *
- * Prints its port, and then what happens: "TLS1.3", "login MECHANISM user", "refused MECHANISM", "message".
- * other-channel: the channel binding is that of another connection, as it is where someone stands in between.
- * renegotiate: behind MAIL the server asks for another handshake (TLS 1.2).
+ * Prints its port, and then what happens: "TLS1.3", "login MECHANISM user", "refused MECHANISM",
+ * "message". other-channel: the channel binding is that of another connection, as it is where
+ * someone stands in between. renegotiate: behind MAIL the server asks for another handshake (TLS
+ * 1.2).
  */
 #include <arpa/inet.h>
 #include <gnutls/gnutls.h>
@@ -89,7 +91,9 @@ callback(Gsasl *context, Gsasl_session *sasl, Gsasl_property property)
 		set_binding(sasl);
 		return GSASL_OK;
 	case GSASL_VALIDATE_SIMPLE:
-		return strcmp(gsasl_property_get(sasl, GSASL_PASSWORD), password) == 0 ? GSASL_OK : GSASL_AUTHENTICATION_ERROR;
+		return strcmp(gsasl_property_get(sasl, GSASL_PASSWORD), password) == 0 ?
+		    GSASL_OK :
+		    GSASL_AUTHENTICATION_ERROR;
 	default:
 		return GSASL_NO_CALLBACK;
 	}
@@ -99,7 +103,8 @@ callback(Gsasl *context, Gsasl_session *sasl, Gsasl_property property)
 static void
 authenticate(Gsasl *context, char *command)
 {
-	char line[LINE_SIZE], *mechanism = strtok(command + strlen("AUTH "), " "), *response = strtok(NULL, " "), *out;
+	char line[LINE_SIZE], *mechanism = strtok(command + strlen("AUTH "), " "),
+			      *response = strtok(NULL, " "), *out;
 	Gsasl_session *sasl;
 	int code;
 
@@ -120,12 +125,15 @@ authenticate(Gsasl *context, char *command)
 		if (!hear(line))
 			exit(0);
 		response = line;
-		/* The last thing the server says in SCRAM is its own proof; an empty response takes it in. */
+		/*
+		 * The last thing the server says in SCRAM is its own proof; an empty response takes
+		 * it in.
+		 */
 		if (code == GSASL_OK)
 			break;
 	}
-	printf("%s %s %s\n", code == GSASL_OK ? "login" : "refused", mechanism, code == GSASL_OK ?
-	    gsasl_property_fast(sasl, GSASL_AUTHID) : gsasl_strerror_name(code));
+	printf("%s %s %s\n", code == GSASL_OK ? "login" : "refused", mechanism,
+	    code == GSASL_OK ? gsasl_property_fast(sasl, GSASL_AUTHID) : gsasl_strerror_name(code));
 	say(code == GSASL_OK ? "235 2.7.0 welcome\r\n" : "535 5.7.8 wrong\r\n");
 	gsasl_finish(sasl);
 }
@@ -172,12 +180,13 @@ serve(Gsasl *context, const char *mechanisms)
 static int
 accept_one(void)
 {
-	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in here = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(here);
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (listener < 0 || bind(listener, (struct sockaddr *)&here, sizeof(here)) < 0 || listen(listener, 1) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&here, &len) < 0)
+	if (listener < 0 || bind(listener, (struct sockaddr *)&here, sizeof(here)) < 0 ||
+	    listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&here, &len) < 0)
 		give_up("socket", "no socket");
 	printf("%d\n", ntohs(here.sin_port));
 	return accept(listener, NULL, NULL);

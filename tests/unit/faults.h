@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System calls that fail, or end the process, when a test wants it: defined here, they come before the C library's.
- * Included by one file of a program.
+ * System calls that fail, or end the process, when a test wants it: defined here, they come before
+ * the C library's. Included by one file of a program.
  */
 #ifndef SENDOFF_UNIT_FAULTS_H
 #define SENDOFF_UNIT_FAULTS_H
@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 /*
- * Each that changes something is counted; the one with the number fail_at fails, and those of the name
- * fail_name; the process ends before the one with the number die_at, or behind the first of the name die_after.
+ * Each that changes something is counted; the one with the number fail_at fails, and those of the
+ * name fail_name; the process ends before the one with the number die_at, or behind the first of
+ * the name die_after.
  */
 
 static const char *log_text[1000];
@@ -56,8 +57,9 @@ begin_call(const char *name)
 	log_text[calls++ % (sizeof(log_text) / sizeof(log_text[0]))] = name;
 	if (die_at > 0 && calls == die_at)
 		_exit(DEAD);
-	errno = fail_at > 0 && calls == fail_at ? fail_errno :
-	    fail_name != NULL && strcmp(name, fail_name) == 0 ? name_errno : 0;
+	errno = fail_at > 0 && calls == fail_at               ? fail_errno :
+	    fail_name != NULL && strcmp(name, fail_name) == 0 ? name_errno :
+								0;
 	return errno == 0;
 }
 
@@ -83,7 +85,8 @@ static inline int
 open_at(int dir, const char *path, int flags, mode_t mode)
 {
 	const char *name = (flags & O_TMPFILE) == O_TMPFILE ? "openat tmpfile" :
-	    (flags & O_CREAT) != 0 ? "openat new" : "openat";
+	    (flags & O_CREAT) != 0                          ? "openat new" :
+							      "openat";
 	int kept = interrupts;
 	bool begun;
 
@@ -147,26 +150,32 @@ linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
 	if (interrupts > 0)
 		interrupts = 0;
-	return begin_call("linkat") ? end_call("linkat", syscall(SYS_linkat, from_dir, from, to_dir, to, flags)) : -1;
+	return begin_call("linkat") ?
+	    end_call("linkat", syscall(SYS_linkat, from_dir, from, to_dir, to, flags)) :
+	    -1;
 }
 
 int
 renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
 	return begin_call("renameat2") ?
-	    end_call("renameat2", syscall(SYS_renameat2, from_dir, from, to_dir, to, flags)) : -1;
+	    end_call("renameat2", syscall(SYS_renameat2, from_dir, from, to_dir, to, flags)) :
+	    -1;
 }
 
 int
 unlinkat(int dir, const char *path, int flags)
 {
-	return begin_call("unlinkat") ? end_call("unlinkat", syscall(SYS_unlinkat, dir, path, flags)) : -1;
+	return begin_call("unlinkat") ?
+	    end_call("unlinkat", syscall(SYS_unlinkat, dir, path, flags)) :
+	    -1;
 }
 
 int
 ftruncate(int fd, off_t size)
 {
-	return begin_call("ftruncate") ? end_call("ftruncate", syscall(SYS_ftruncate, fd, size)) : -1;
+	return begin_call("ftruncate") ? end_call("ftruncate", syscall(SYS_ftruncate, fd, size)) :
+					 -1;
 }
 
 int
@@ -188,7 +197,8 @@ fcntl(int fd, int command, ...)
 int
 mkdirat(int dir, const char *path, mode_t mode)
 {
-	return begin_call("mkdirat") ? end_call("mkdirat", syscall(SYS_mkdirat, dir, path, mode)) : -1;
+	return begin_call("mkdirat") ? end_call("mkdirat", syscall(SYS_mkdirat, dir, path, mode)) :
+				       -1;
 }
 
 /* Runs what is to die on its way in a child. */

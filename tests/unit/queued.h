@@ -10,11 +10,14 @@
 
 #include "faults.h"
 #include "format/address.h"
-#include "queue/store.h"
 #include "script.h"
+#include "store/store.h"
 #include "with_err.h"
 
-/* In memory where there is such a place: what happens to a disk is made up, and its syncs would take minutes. */
+/*
+ * In memory where there is such a place: what happens to a disk is made up, and its syncs would
+ * take minutes.
+ */
 static const char *const places[] = { "/dev/shm", "/tmp" };
 static char root[40], queue[64];
 static const char *elsewhere;
@@ -75,7 +78,8 @@ count_names(const char *folder, char name[static 256])
 	if (dir == NULL)
 		return 0;
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-		if (entry->d_name[0] == '.' || strcmp(entry->d_name, STORE_RUN) == 0 || strcmp(entry->d_name, STORE_TMP) == 0)
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, STORE_RUN) == 0 ||
+		    strcmp(entry->d_name, STORE_TMP) == 0)
 			continue;
 		count++;
 		snprintf(name, 256, "%s", entry->d_name);
@@ -156,7 +160,9 @@ make_message(struct message *m, const struct store *store, const struct shape *s
 	if (shape->place == IN_STORE)
 		store_spool(store, &place);
 	else if (shape->place != ELSEWHERE)
-		place = (struct spool_place){ .dir = store->path, .room = 17, .linkable = shape->place == OTHER_ROOM };
+		place = (struct spool_place){
+			.dir = store->path, .room = 17, .linkable = shape->place == OTHER_ROOM
+		};
 	spool_init(&m->body, &place);
 	buf_adds(&m->header, "From: me@example.org\r\nSubject: x\r\n");
 	m->body_nul = true;
@@ -206,7 +212,8 @@ enum way { WAY_UNNAMED, WAY_TMP };
 
 /* The call with that number fails. */
 static inline int
-add_by(enum way way, struct store *store, const struct shape *shape, size_t failing, int number, struct item *item)
+add_by(enum way way, struct store *store, const struct shape *shape, size_t failing, int number,
+    struct item *item)
 {
 	reset_calls();
 	fail_at = failing;
@@ -239,7 +246,9 @@ check_body(const struct item *item, uint64_t size)
 
 	assert_int_equal(item->message.body.size, size);
 	for (uint64_t at = 0; at < size; at += got) {
-		assert_int_equal(spool_read(&item->message.body, at, scratch, sizeof(scratch), &data, &got, &err), 0);
+		assert_int_equal(spool_read(&item->message.body, at, scratch, sizeof(scratch),
+				     &data, &got, &err),
+		    0);
 		assert_true(got > 0);
 		for (size_t i = 0; i < got; i++)
 			assert_int_equal(data[i], octet_at(at + i));

@@ -23,8 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue/file.h"
-#include "queue/item.h"
+#include "store/file.h"
+#include "store/item.h"
 
 static enum notice
 script_notice(const char **word)
@@ -44,8 +44,9 @@ script_outcome(struct record *r, char letter)
 	static const char letters[] = "warz";
 
 	r->type = RECORD_OUTCOME;
-	r->state = letter == 'd' ? ITEM_WAITING : letter == 'q' ? ITEM_ACCEPTED :
-	    (uint64_t)(strchr(letters, letter) - letters);
+	r->state = letter == 'd' ? ITEM_WAITING :
+	    letter == 'q'        ? ITEM_ACCEPTED :
+				   (uint64_t)(strchr(letters, letter) - letters);
 	r->in_doubt = letter == 'd';
 	r->notice = letter == 'q' ? NOTICE_RELAYED : NOTICE_NONE;
 	if (letter == 'w' || letter == 'd' || letter == 'r') {
@@ -92,7 +93,9 @@ script_record(struct buf *out, const char *word, int64_t number)
 	case 'H':
 	case 'U':
 	case 'R':
-		r.type = letter == 'H' ? RECORD_HOLD : letter == 'U' ? RECORD_RELEASE : RECORD_RETRY;
+		r.type = letter == 'H' ? RECORD_HOLD :
+		    letter == 'U'      ? RECORD_RELEASE :
+					 RECORD_RETRY;
 		r.uid = 7;
 		break;
 	default:
@@ -137,14 +140,15 @@ static void
 script_describe(struct buf *out, const struct item *item)
 {
 	static const char *const states[] = { "waiting", "accepted", "refused", "settled" };
-	static const char *const notices[] = { "", ", failure notice in doubt", ", delay notice in doubt",
-	    ", relay notice in doubt" };
+	static const char *const notices[] = { "", ", failure notice in doubt",
+		", delay notice in doubt", ", relay notice in doubt" };
 
 	for (size_t i = 0; i < item->envelope.count; i++) {
 		const struct item_recipient *r = &item->recipients[i];
 
-		buf_addf(out, "%s%s%s%s%s", i > 0 ? " " : "", states[r->state], r->err.in_doubt ? "?" : "",
-		    r->sending ? "!" : "", r->delay_told ? "+delay" : "");
+		buf_addf(out, "%s%s%s%s%s", i > 0 ? " " : "", states[r->state],
+		    r->err.in_doubt ? "?" : "", r->sending ? "!" : "",
+		    r->delay_told ? "+delay" : "");
 		if (r->state == ITEM_ACCEPTED && !r->relay_told)
 			buf_adds(out, "+untold");
 	}

@@ -12,7 +12,10 @@
 #include "format/address.h"
 
 /* A row's text may hold NUL. */
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 /* What is accepted: the mailboxes, with '|' between them. */
 static const struct {
@@ -33,7 +36,8 @@ static const struct {
 	{ TEXT(" undisclosed-recipients: ;"), 0, "" },
 	{ TEXT("undisclosed-recipients:;, a@example.com"), 0, "a@example.com" },
 	{ TEXT("recipient list not shown: ;"), 0, "" },
-	{ TEXT("a@example.com (A, comment), =?utf-8?q?B=C3=A9?= <b@example.com>"), 0, "a@example.com|b@example.com" },
+	{ TEXT("a@example.com (A, comment), =?utf-8?q?B=C3=A9?= <b@example.com>"), 0,
+	    "a@example.com|b@example.com" },
 	{ TEXT("a@example.com,\r\n b@example.com,\r\n\tc@example.com"), 0,
 	    "a@example.com|b@example.com|c@example.com" },
 	{ TEXT("a@example.com,\n b@example.com"), 0, "a@example.com|b@example.com" },
@@ -41,7 +45,8 @@ static const struct {
 	{ TEXT("mdadm monitoring <root>"), 0, "root" },
 	{ TEXT("me@example.org <me@example.org>"), 0, "me@example.org" },
 	{ TEXT("=?UTF-8?B?SsO2cmc=?= <joerg@example.org>"), 0, "joerg@example.org" },
-	{ TEXT("=?UTF-8?Q?J=C3=B6rg?=\r\n =?UTF-8?Q?_M?= <joerg@example.org>"), 0, "joerg@example.org" },
+	{ TEXT("=?UTF-8?Q?J=C3=B6rg?=\r\n =?UTF-8?Q?_M?= <joerg@example.org>"), 0,
+	    "joerg@example.org" },
 	{ TEXT("\"=?x?=\" <a@b>"), 0, "a@b" },
 	/* Old programs write names in other character sets. */
 	{ TEXT("J\xf6rg <a@b>"), 0, "a@b" },
@@ -76,10 +81,12 @@ static const struct {
 	    "c@a.test|joe@where.test|jdoe@one.test" },
 	{ TEXT("Undisclosed recipients:;"), 0, "" },
 	/* Appendix A.5 and A.6. */
-	{ TEXT("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>"), 0, "pete@silly.test" },
-	{ TEXT("A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n"
-	       "         joe@example.org,\r\n  John <jdoe@one.test> (my dear friend); (the end of the group)"), 0,
-	    "c@public.example|joe@example.org|jdoe@one.test" },
+	{ TEXT("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>"), 0,
+	    "pete@silly.test" },
+	{ TEXT(
+	      "A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n"
+	      "         joe@example.org,\r\n  John <jdoe@one.test> (my dear friend); (the end of the group)"),
+	    0, "c@public.example|joe@example.org|jdoe@one.test" },
 	{ TEXT("(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;"), 0, "" },
 	{ TEXT("Joe Q. Public <john.q.public@example.com>"), 0, "john.q.public@example.com" },
 	{ TEXT("Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example"), 0,
@@ -113,7 +120,8 @@ static const struct {
 	{ TEXT("!#$%&'*+-/=?^_`{|}~@c"), 0, "!#$%&'*+-/=?^_`{|}~@c" },
 	{ TEXT("a+tag@c"), 0, "a+tag@c" },
 	{ TEXT("host!user%other@c"), 0, "host!user%other@c" },
-	{ TEXT("SRS0=HHH=TT=example.org=alice@example.net"), 0, "SRS0=HHH=TT=example.org=alice@example.net" },
+	{ TEXT("SRS0=HHH=TT=example.org=alice@example.net"), 0,
+	    "SRS0=HHH=TT=example.org=alice@example.net" },
 	{ TEXT("Alice.B@Example.ORG"), 0, "Alice.B@Example.ORG" },
 	{ TEXT("0@1"), 0, "0@1" },
 	/* Domains. */
@@ -135,7 +143,8 @@ static const struct {
 	{ TEXT("\"J\xc3\xb6rg M\" <a@b>"), 0, "a@b" },
 	{ TEXT("\"j\xc3\xb6rg m\"@b"), 0, "\"j\xc3\xb6rg m\"@b" },
 	{ TEXT("a@b (J\xc3\xb6rg)"), 0, "a@b" },
-	{ TEXT("\xe6\x97\xa5\xe6\x9c\xac <\xe6\x97\xa5@\xe6\x9c\xac.jp>"), 0, "\xe6\x97\xa5@\xe6\x9c\xac.jp" },
+	{ TEXT("\xe6\x97\xa5\xe6\x9c\xac <\xe6\x97\xa5@\xe6\x9c\xac.jp>"), 0,
+	    "\xe6\x97\xa5@\xe6\x9c\xac.jp" },
 	{ TEXT("\xf0\x9f\x98\x80@b"), 0, "\xf0\x9f\x98\x80@b" },
 	{ TEXT("\xe2\x80\xae (x) <a@b>"), 0, "a@b" },
 	/* Phrases as programs write them. */
@@ -191,7 +200,8 @@ static const struct {
 } refused[] = {
 	{ TEXT("foo bar@example.org"), 0,
 	    "cannot parse the address \"foo bar@example.org\": a space in the local part (missing quotes or comma?)" },
-	{ TEXT("a@b, foo bar@c, d@e"), 0, "cannot parse the address \"foo bar@c\": a space in the local part" },
+	{ TEXT("a@b, foo bar@c, d@e"), 0,
+	    "cannot parse the address \"foo bar@c\": a space in the local part" },
 	{ TEXT("foo bar"), 0, "a space in the local part" },
 	{ TEXT("<foo bar@c>"), 0, "a space in the local part" },
 	{ TEXT("a@b c@d"), 0, "\"a@b c@d\": text behind the address (missing comma?)" },
@@ -288,7 +298,8 @@ static const struct {
 	{ TEXT("a@b)"), 0, "a ')' without" },
 	{ TEXT(":-) <a@b>"), 0, "a ':' without the name of a group" },
 	{ TEXT(") <a@b>"), 0, "a ')' without" },
-	{ TEXT("a@b; c@d"), 0, "\"a@b; c@d\": a ';' that ends no group (a comma separates addresses)" },
+	{ TEXT("a@b; c@d"), 0,
+	    "\"a@b; c@d\": a ';' that ends no group (a comma separates addresses)" },
 	{ TEXT("a@b;"), 0, "a ';' that ends no group" },
 	{ TEXT("<a@b>; <c@d>"), 0, "a ';' that ends no group" },
 	{ TEXT(";"), 0, "a ';' that ends no group" },
@@ -459,7 +470,8 @@ accepts(void **state)
 
 		if (parse(&got, accepted[i].text, accepted[i].flags) < 0 ||
 		    strcmp(got.data, accepted[i].mailboxes) != 0) {
-			complain(accepted[i].text, accepted[i].flags, accepted[i].mailboxes, got.data);
+			complain(accepted[i].text, accepted[i].flags, accepted[i].mailboxes,
+			    got.data);
 			failures++;
 		}
 		buf_release(&got);
@@ -499,14 +511,16 @@ accepts_its_own_results(void **state)
 		struct err err;
 
 		err_init(&err);
-		assert_int_equal(address_parse(&list, accepted[i].text, accepted[i].flags, &err), 0);
+		assert_int_equal(address_parse(&list, accepted[i].text, accepted[i].flags, &err),
+		    0);
 		for (size_t j = 0; j < list.count; j++) {
 			const char *mailbox = list.items[j].mailbox;
 			struct buf got = BUF_INIT(SIZE_MAX);
 
 			if (parse(&got, span_of(mailbox), ADDRESS_ONE | ADDRESS_NULL) < 0 ||
 			    strcmp(got.data, mailbox) != 0) {
-				complain(span_of(mailbox), ADDRESS_ONE | ADDRESS_NULL, mailbox, got.data);
+				complain(span_of(mailbox), ADDRESS_ONE | ADDRESS_NULL, mailbox,
+				    got.data);
 				failures++;
 			}
 			buf_release(&got);
@@ -543,8 +557,9 @@ tells_the_parts(void **state)
 		assert_true(add(&list, parts[i].text));
 		a = &list.items[0];
 		if (!span_is((struct span){ a->mailbox, a->local_len }, parts[i].local) ||
-		    !span_is(address_domain(a), parts[i].domain) || a->qualified != parts[i].qualified ||
-		    a->local_8bit != parts[i].local_8bit || a->domain_8bit != parts[i].domain_8bit) {
+		    !span_is(address_domain(a), parts[i].domain) ||
+		    a->qualified != parts[i].qualified || a->local_8bit != parts[i].local_8bit ||
+		    a->domain_8bit != parts[i].domain_8bit) {
 			print_error("parts of %s\n", parts[i].text);
 			failures++;
 		}
@@ -580,8 +595,10 @@ matches(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-		if (address_matches(span_of(patterns[i].mailbox), patterns[i].pattern) != patterns[i].matches) {
-			print_error("%s and the pattern %s\n", patterns[i].mailbox, patterns[i].pattern);
+		if (address_matches(span_of(patterns[i].mailbox), patterns[i].pattern) !=
+		    patterns[i].matches) {
+			print_error("%s and the pattern %s\n", patterns[i].mailbox,
+			    patterns[i].pattern);
 			failures++;
 		}
 	}
@@ -662,8 +679,8 @@ keeps_bounds(void **state)
 		accepts_it = parse(&got, (struct span){ text.data, text.len }, 0) == 0;
 		if (accepts_it != (bounds[i].reason == NULL) ||
 		    (!accepts_it && strstr(got.data, bounds[i].reason) == NULL)) {
-			print_error("%s%s (%zu times)%s: %s\n", bounds[i].before, bounds[i].piece, bounds[i].count,
-			    bounds[i].after, got.data);
+			print_error("%s%s (%zu times)%s: %s\n", bounds[i].before, bounds[i].piece,
+			    bounds[i].count, bounds[i].after, got.data);
 			failures++;
 		}
 		buf_release(&text);

@@ -28,7 +28,8 @@ is_here(const char *mailbox, const void *arg)
 }
 
 /*
- * What a name comes to: addresses with '|' between them; "none": it has no alias; else the error's sentence.
+ * What a name comes to: addresses with '|' between them; "none": it has no alias; else the error's
+ * sentence.
  */
 static void
 describe(const struct aliases *aliases, const char *name, struct buf *out)
@@ -79,8 +80,9 @@ static const struct {
 	{ "root: " A ",\n  # comment, " B "\n\t" C "\n  #\n", "root", A "|" C },
 	{ "root: " A "\n \r\n\t, " C "\r\n", "root", A "|" C },
 	{ "# comment\n#\nroot: " A "\n", "root", A },
-	{ "root: " A " # " B "\n", "root", "file:1: the alias root: cannot parse the address \"" A " # " B
-	  "\": text behind the address (missing comma?)" },
+	{ "root: " A " # " B "\n", "root",
+	    "file:1: the alias root: cannot parse the address \"" A " # " B
+	    "\": text behind the address (missing comma?)" },
 	{ "root: " A "\nroot: " B "\n", "root", A },
 	{ "root:\n", "root", "none" },
 	{ "root: ,\n", "root", "none" },
@@ -125,9 +127,12 @@ static const struct {
 	{ "root: \"/var/mail/root\"\n", "root", "file:1: the alias root: /" COMMAND },
 	{ "root: " A ", |x\n", "root", "file:1: the alias root: |" COMMAND },
 	{ "x: |x\nroot: " A "\n", "root", A },
-	{ "\n\nx: |x\nroot: x\n", "root", "file:4: the alias root: file:3: the alias x: |" COMMAND },
-	{ "root: :include:/etc/list\n", "root", "file:1: the alias root: :include: wants a path that begins with \"/\"" },
-	{ "root: \":include:/etc/list\"\n", "root", "file:1: the alias root: :include: wants a path that begins with \"/\"" },
+	{ "\n\nx: |x\nroot: x\n", "root",
+	    "file:4: the alias root: file:3: the alias x: |" COMMAND },
+	{ "root: :include:/etc/list\n", "root",
+	    "file:1: the alias root: :include: wants a path that begins with \"/\"" },
+	{ "root: \":include:/etc/list\"\n", "root",
+	    "file:1: the alias root: :include: wants a path that begins with \"/\"" },
 };
 
 static void
@@ -143,15 +148,16 @@ test_rows(void **state)
 			fail_msg("%s: %s", rows[i].text, err.what.data);
 		describe(aliases, rows[i].name, &out);
 		if (strcmp(out.data, rows[i].comes_to) != 0)
-			fail_msg("%s\n%s comes to %s, not to %s", rows[i].text, rows[i].name, out.data, rows[i].comes_to);
+			fail_msg("%s\n%s comes to %s, not to %s", rows[i].text, rows[i].name,
+			    out.data, rows[i].comes_to);
 		aliases_free(aliases);
 		buf_release(&out);
 	}
 }
 
 /* What an address lacks is the administrator's to mend: the parser says what, we where. */
-static const char *const unreadable[] = { "root: a b", "root: <a", "root: a@", "root: a..b@c", "root: \\", "root: \"", "root: (",
-	"root: a@b@c" };
+static const char *const unreadable[] = { "root: a b", "root: <a", "root: a@", "root: a..b@c",
+	"root: \\", "root: \"", "root: (", "root: a@b@c" };
 
 static void
 test_unreadable(void **state)
@@ -198,7 +204,8 @@ test_bad(void **state)
 		for (size_t k = 0; k < len; k++)
 			text[k] = text[k] == '0' ? '\0' : text[k];
 		err_clear(&err);
-		assert_int_equal(aliases_parse("file", (struct span){ text, len }, &aliases, &err), -1);
+		assert_int_equal(aliases_parse("file", (struct span){ text, len }, &aliases, &err),
+		    -1);
 		assert_null(aliases);
 		assert_int_equal(err.kind, ERR_CONFIG);
 		assert_string_equal(err.what.data, bad[i].error);
@@ -226,10 +233,13 @@ test_limits(void **state)
 		buf_clear(&text);
 		buf_clear(&out);
 		chain(ALIAS_DEPTH_MAX + over, &text);
-		assert_int_equal(aliases_parse("file", (struct span){ text.data, text.len }, &aliases, &err), 0);
+		assert_int_equal(aliases_parse("file", (struct span){ text.data, text.len },
+				     &aliases, &err),
+		    0);
 		describe(aliases, "a1", &out);
 		assert_true((strcmp(out.data, A) == 0) == (over == 0));
-		assert_true((strstr(out.data, "a chain of more than 50 aliases") != NULL) == (over == 1));
+		assert_true((strstr(out.data, "a chain of more than 50 aliases") != NULL) ==
+		    (over == 1));
 		aliases_free(aliases);
 
 		buf_clear(&text);
@@ -237,7 +247,9 @@ test_limits(void **state)
 		buf_adds(&text, "root: ");
 		for (unsigned i = 0; i < ALIASES_MAX + over; i++)
 			buf_addf(&text, "u%u@x,", i);
-		assert_int_equal(aliases_parse("file", (struct span){ text.data, text.len }, &aliases, &err), 0);
+		assert_int_equal(aliases_parse("file", (struct span){ text.data, text.len },
+				     &aliases, &err),
+		    0);
 		describe(aliases, "root", &out);
 		assert_true((strstr(out.data, "u9999@x") != NULL) == (over == 0));
 		assert_true((strstr(out.data, "more than 10000 addresses") != NULL) == (over == 1));
@@ -307,9 +319,12 @@ test_files(void **state)
 	check_file(write_file("aliases", text, 0600), A "|" C "|" B "|dave@example.org");
 	snprintf(text, sizeof(text), "root: :include:%s\n", write_file("list", A "\n", 0666));
 	check_file(write_file("aliases", text, 0600), "others can write");
-	check_file(write_file("aliases", "root: :include:/nonexistent\n", 0600), "there is no file /nonexistent");
-	check_file(write_file("aliases", "root: :include:list\n", 0600), "wants a path that begins with \"/\"");
-	snprintf(text, sizeof(text), "root: :include:%s\n", write_file("list", A "\r\n# of us\r\n" B "\r\n", 0600));
+	check_file(write_file("aliases", "root: :include:/nonexistent\n", 0600),
+	    "there is no file /nonexistent");
+	check_file(write_file("aliases", "root: :include:list\n", 0600),
+	    "wants a path that begins with \"/\"");
+	snprintf(text, sizeof(text), "root: :include:%s\n",
+	    write_file("list", A "\r\n# of us\r\n" B "\r\n", 0600));
 	check_file(write_file("aliases", text, 0600), A "|" B);
 	/* What is wrong is told with its place. */
 	write_file("list", A "\n\na b\n", 0600);
@@ -318,7 +333,8 @@ test_files(void **state)
 	snprintf(text, sizeof(text), ":include:%s/list\n", folder);
 	write_file("list", text, 0600);
 	snprintf(text, sizeof(text), "root: :include:%s/list\n", folder);
-	check_file(write_file("aliases", text, 0600), "aliases:1: the alias root: a chain of more than 50 aliases");
+	check_file(write_file("aliases", text, 0600),
+	    "aliases:1: the alias root: a chain of more than 50 aliases");
 }
 
 static int

@@ -29,9 +29,10 @@
 
 enum { CERTIFICATE_LEN = 429, SUBJECT_AT = 124, SUBJECT_LEN = 43 };
 
-static const char subject[SUBJECT_LEN + 1] =
-    "\x30\x29\x31\x10\x30\x0e\x06\x03\x55\x04\x0a\x0c\x07" "Example"
-    "\x31\x15\x30\x13\x06\x03\x55\x04\x03\x0c\x0c" "Example Root";
+static const char subject[SUBJECT_LEN + 1] = "\x30\x29\x31\x10\x30\x0e\x06\x03\x55\x04\x0a\x0c\x07"
+					     "Example"
+					     "\x31\x15\x30\x13\x06\x03\x55\x04\x03\x0c\x0c"
+					     "Example Root";
 
 /* What the walk over a bundle found. */
 struct found {
@@ -77,9 +78,13 @@ finds_by_subject(void **state)
 		{ "twice", CERTIFICATE CERTIFICATE, 2 },
 		{ "between other text", "# Example\n" CERTIFICATE "tail\n", 1 },
 		{ "behind a block that is none",
-		    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" CERTIFICATE, 1 },
-		{ "behind broken base64", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n" CERTIFICATE, 1 },
-		{ "of another kind", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", 0 },
+		    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" CERTIFICATE,
+		    1 },
+		{ "behind broken base64",
+		    "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n" CERTIFICATE,
+		    1 },
+		{ "of another kind", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+		    0 },
 		{ "without an end", "-----BEGIN CERTIFICATE-----\nMIIB", 0 },
 		{ "nothing", "\n", 0 },
 	};
@@ -121,7 +126,10 @@ needs_a_file(void **state)
 	assert_false(anchors_find("/dev/null", &name, 1, note, &found));
 }
 
-/* The subject is found wherever the certificate is cut behind it, and nowhere where it is cut before its end. */
+/*
+ * The subject is found wherever the certificate is cut behind it, and nowhere where it is cut
+ * before its end.
+ */
 static void
 reads_the_subject(void **state)
 {

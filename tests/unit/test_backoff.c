@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "queue/backoff.h"
+#include "delivery/backoff.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -40,16 +40,22 @@ test_next(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		int64_t least = backoff_next_ms(now_ms, rows[i].attempts, rows[i].min_s, rows[i].max_s, 0);
-		int64_t most = backoff_next_ms(now_ms, rows[i].attempts, rows[i].min_s, rows[i].max_s, UINT32_MAX);
+		int64_t least = backoff_next_ms(now_ms, rows[i].attempts, rows[i].min_s,
+		    rows[i].max_s, 0);
+		int64_t most = backoff_next_ms(now_ms, rows[i].attempts, rows[i].min_s,
+		    rows[i].max_s, UINT32_MAX);
 
 		assert_int_equal(least - now_ms, rows[i].least_ms);
 		/* The greatest chance is a little less than the whole. */
-		assert_true(most - now_ms <= rows[i].most_ms && most - now_ms > rows[i].most_ms - rows[i].most_ms / 1000 - 1);
+		assert_true(most - now_ms <= rows[i].most_ms &&
+		    most - now_ms > rows[i].most_ms - rows[i].most_ms / 1000 - 1);
 	}
 }
 
-/* Whatever chance gives, it is due when it says, not before; and never so far ahead that it would be taken for a clock set back. */
+/*
+ * Whatever chance gives, it is due when it says, not before; and never so far ahead that it would
+ * be taken for a clock set back.
+ */
 static void
 test_next_is_due(void **state)
 {
@@ -88,7 +94,8 @@ test_due(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(due); i++)
-		assert_int_equal(backoff_is_due(due[i].next_ms, due[i].now_ms, due[i].max_s), due[i].due);
+		assert_int_equal(backoff_is_due(due[i].next_ms, due[i].now_ms, due[i].max_s),
+		    due[i].due);
 }
 
 int

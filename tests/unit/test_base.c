@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,10 @@
 #include "base/span.h"
 #include "base/text.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 static bool
 holds(const struct buf *b, const char *text)
@@ -185,9 +188,11 @@ buf_splices(void **state)
 		struct buf b = BUF_INIT(8);
 
 		buf_adds(&b, "abcdef");
-		buf_splice(&b, splices[i].pos, splices[i].n, splices[i].text, strlen(splices[i].text));
+		buf_splice(&b, splices[i].pos, splices[i].n, splices[i].text,
+		    strlen(splices[i].text));
 		if (!holds(&b, splices[i].result) || buf_ok(&b) != splices[i].ok) {
-			print_error("%zu, %zu, \"%s\": %s\n", splices[i].pos, splices[i].n, splices[i].text, b.data);
+			print_error("%zu, %zu, \"%s\": %s\n", splices[i].pos, splices[i].n,
+			    splices[i].text, b.data);
 			failures++;
 		}
 		buf_release(&b);
@@ -494,7 +499,8 @@ static const struct {
 	{ TEXT("\0\x01\x1f\x7f"), false, "\\x00\\x01\\x1F\\x7F" },
 	{ TEXT("\t"), true, "\\x09" },
 	{ TEXT("\x1b[31mred"), true, "\\x1B[31mred" },
-	{ TEXT("J\xc3\xb6rg \xe6\x97\xa5 \xf0\x9f\x98\x80"), false, "J\xc3\xb6rg \xe6\x97\xa5 \xf0\x9f\x98\x80" },
+	{ TEXT("J\xc3\xb6rg \xe6\x97\xa5 \xf0\x9f\x98\x80"), false,
+	    "J\xc3\xb6rg \xe6\x97\xa5 \xf0\x9f\x98\x80" },
 	{ TEXT("J\xf6rg"), false, "J\\xF6rg" },
 	{ TEXT("\xc3"), false, "\\xC3" },
 	{ TEXT("\xe6\x97"), false, "\\xE6\\x97" },
@@ -607,7 +613,9 @@ static const struct {
 	{ "\\x0A", "k=\"\\\\x0A\"" },
 	{ "<a@b.c>", "k=<a@b.c>" },
 	{ "a\nb", "k=\"a\\x0Ab\"" },
-	{ "a\x01" "b", "k=a\\x01b" },
+	{ "a\x01"
+	  "b",
+	    "k=a\\x01b" },
 	{ "\xff", "k=\\xFF" },
 	{ "J\xc3\xb6rg", "k=J\xc3\xb6rg" },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is known of servers that failed, and the places of those who wait for their turn: in files that may be anything.
+ * What is known of servers that failed, and the places of those who wait for their turn: in files
+ * that may be anything.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "queue/breaker.h"
+#include "delivery/breaker.h"
 #include "queued.h"
 
 enum { MINUTE_MS = 60000, MIN_S = 60, MAX_S = 3600 };
@@ -60,7 +61,8 @@ check_breaker(const char *name, int64_t at_ms, uint64_t stamp, const char *expec
 	if (b.failures == 0 && b.until_ms == 0 && b.err.kind == ERR_NONE)
 		buf_adds(&out, "nothing known");
 	else
-		buf_addf(&out, "%u %s, %s: %s", b.failures, breaker_is_open(&b, at_ms, MAX_S, stamp) ? "open" : "closed",
+		buf_addf(&out, "%u %s, %s: %s", b.failures,
+		    breaker_is_open(&b, at_ms, MAX_S, stamp) ? "open" : "closed",
 		    err_name(b.err.kind), b.err.what.data);
 	assert_string_equal(out.data, expected);
 	breaker_release(&b);
@@ -163,7 +165,15 @@ put_fifo(const char *path)
 }
 
 static void (*const hostile[])(const char *path) = {
-	put_empty, put_huge, put_garbage, put_name_and_garbage, put_other_name, put_numbers, put_link, put_folder, put_fifo,
+	put_empty,
+	put_huge,
+	put_garbage,
+	put_name_and_garbage,
+	put_other_name,
+	put_numbers,
+	put_link,
+	put_folder,
+	put_fifo,
 };
 
 enum { HOSTILE = sizeof(hostile) / sizeof(hostile[0]) };
@@ -182,7 +192,8 @@ test_hostile_breakers(void **state)
 		check_breaker(NAME, now_ms, 7, "nothing known");
 		/* Replaced where it can be; a folder cannot, and nothing is left beside it. */
 		fail_at_now(7);
-		check_breaker(NAME, now_ms, 7, hostile[i] == put_folder ? "nothing known" : "1 open, connect: refused");
+		check_breaker(NAME, now_ms, 7,
+		    hostile[i] == put_folder ? "nothing known" : "1 open, connect: refused");
 		assert_string_equal(only_file(), path);
 		assert_int_equal(remove(path), 0);
 	}

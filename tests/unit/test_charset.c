@@ -9,7 +9,10 @@
 
 #include "message/charset.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Text in a charset, and as UTF-8; NULL: refused, and the error says that. */
@@ -20,32 +23,68 @@ static const struct {
 	const char *refusal;
 } rows[] = {
 	{ "UTF-8", TEXT(""), "", NULL },
-	{ "UTF-8", TEXT("Gr\xc3\xbc\xc3\x9f" "e\n"), "Gr\xc3\xbc\xc3\x9f" "e\n", NULL },
+	{ "UTF-8",
+	    TEXT("Gr\xc3\xbc\xc3\x9f"
+		 "e\n"),
+	    "Gr\xc3\xbc\xc3\x9f"
+	    "e\n",
+	    NULL },
 	{ "utf8", TEXT("\xef\xbb\xbfhello"), "hello", NULL },
-	{ "UTF-8", TEXT("a\nb\xfc"), NULL, "the text is not in UTF-8: octet 0xFC in line 2 (octet 4 of the text)" },
+	{ "UTF-8", TEXT("a\nb\xfc"), NULL,
+	    "the text is not in UTF-8: octet 0xFC in line 2 (octet 4 of the text)" },
 	{ "UTF-8", TEXT("\xed\xa0\x80"), NULL, "octet 0xED in line 1" },
-	{ "ISO-8859-1", TEXT("Gr\xfc\xdf" "e"), "Gr\xc3\xbc\xc3\x9f" "e", NULL },
+	{ "ISO-8859-1",
+	    TEXT("Gr\xfc\xdf"
+		 "e"),
+	    "Gr\xc3\xbc\xc3\x9f"
+	    "e",
+	    NULL },
 	{ "latin1", TEXT("\x80\xff"), "\xc2\x80\xc3\xbf", NULL },
 	{ "ISO-8859-15", TEXT("\xa4"), "\xe2\x82\xac", NULL },
 	{ "windows-1252", TEXT("\x80\x93x\x94"), "\xe2\x82\xac\xe2\x80\x9cx\xe2\x80\x9d", NULL },
-	{ "windows-1252", TEXT("x\n\n\x81"), NULL, "the text is not in windows-1252: octet 0x81 in line 3 (octet 4 of the text)" },
+	{ "windows-1252", TEXT("x\n\n\x81"), NULL,
+	    "the text is not in windows-1252: octet 0x81 in line 3 (octet 4 of the text)" },
 	{ "KOI8-R", TEXT("\xf0\xd2"), "\xd0\x9f\xd1\x80", NULL },
 	{ "Shift_JIS", TEXT("\x93\xfa\x96\x7b"), "\xe6\x97\xa5\xe6\x9c\xac", NULL },
-	{ "Shift_JIS", TEXT("\x93\xfa\x96"), NULL, "the text is not in Shift_JIS: it ends amid a character" },
+	{ "Shift_JIS", TEXT("\x93\xfa\x96"), NULL,
+	    "the text is not in Shift_JIS: it ends amid a character" },
 	{ "ISO-2022-JP", TEXT("\x1b$BF|K\\\x1b(B"), "\xe6\x97\xa5\xe6\x9c\xac", NULL },
 	{ "ISO-2022-JP", TEXT("a\x1b$BF|\x1b(B\n\x1b$BK\\"), "a\xe6\x97\xa5\n\xe6\x9c\xac", NULL },
-	{ "ISO-2022-JP", TEXT("\x1b$BF"), NULL, "the text is not in ISO-2022-JP: it ends amid a character" },
+	{ "ISO-2022-JP", TEXT("\x1b$BF"), NULL,
+	    "the text is not in ISO-2022-JP: it ends amid a character" },
 	/* A character that waits for another one to be joined with. */
 	{ "windows-1258", TEXT("ae"), "ae", NULL },
-	{ "UTF-16LE", TEXT("a\0\xff\xfe" "b\0"), "a\xef\xbb\xbf" "b", NULL },
-	{ "windows-1258", TEXT("a\xcc" "e\xec"), "\xc3\xa0\xc3\xa9", NULL },
+	{ "UTF-16LE",
+	    TEXT("a\0\xff\xfe"
+		 "b\0"),
+	    "a\xef\xbb\xbf"
+	    "b",
+	    NULL },
+	{ "windows-1258",
+	    TEXT("a\xcc"
+		 "e\xec"),
+	    "\xc3\xa0\xc3\xa9", NULL },
 	{ "GB18030", TEXT("\x90\x30\x81\x30"), "\xf0\x90\x80\x80", NULL },
 	{ "UTF-8", TEXT("\xf0\x9f\x98\x80\xe2\x82\xac"), "\xf0\x9f\x98\x80\xe2\x82\xac", NULL },
-	{ "UTF-8", TEXT("a\n\xf0\x9f\x98" "bcd"), NULL, "octet 0xF0 in line 2 (octet 3 of the text)" },
-	{ "UTF-8", TEXT("\xef\xbb\xbf\xef\xbb\xbf" "a"), "\xef\xbb\xbf" "a", NULL },
-	{ "UTF-16", TEXT("\xff\xfe" "a\0\xfc\0"), "a\xc3\xbc", NULL },
+	{ "UTF-8",
+	    TEXT("a\n\xf0\x9f\x98"
+		 "bcd"),
+	    NULL, "octet 0xF0 in line 2 (octet 3 of the text)" },
+	{ "UTF-8",
+	    TEXT("\xef\xbb\xbf\xef\xbb\xbf"
+		 "a"),
+	    "\xef\xbb\xbf"
+	    "a",
+	    NULL },
+	{ "UTF-16",
+	    TEXT("\xff\xfe"
+		 "a\0\xfc\0"),
+	    "a\xc3\xbc", NULL },
 	{ "UTF-16", TEXT("\xfe\xff\xd8\x3d\xde\0"), "\xf0\x9f\x98\x80", NULL },
-	{ "UTF-16LE", TEXT("\xff\xfe" "a\0"), "a", NULL },
+	{ "UTF-16LE",
+	    TEXT("\xff\xfe"
+		 "a\0"),
+	    "a", NULL },
 	{ "US-ASCII", TEXT("a\xc3"), NULL, "octet 0xC3 in line 1 (octet 2 of the text)" },
 	{ "no-such-charset", TEXT("a"), NULL, "the charset \"no-such-charset\" is not known" },
 	{ "", TEXT("a"), NULL, "the charset \"\" is not known" },
@@ -131,7 +170,9 @@ tells_where_text_is_wrong(void **state)
 	(void)state;
 	while (text.len < 70000)
 		buf_adds(&text, "123456789\n");
-	buf_adds(&text, "abc\xff" "d");
+	buf_adds(&text,
+	    "abc\xff"
+	    "d");
 	for (size_t i = 0; i < COUNT(names); i++)
 		for (size_t size = 1; size <= 70001; size = size * 5 + 1) {
 			struct charset c;
@@ -139,8 +180,11 @@ tells_where_text_is_wrong(void **state)
 
 			err_init(&err);
 			assert_int_equal(charset_init(&c, names[i], &err), 0);
-			assert_int_equal(add_in_pieces(&c, (struct span){ text.data, text.len }, size, &out, &err), -1);
-			assert_non_null(strstr(err.what.data, ": octet 0xFF in line 7001 (octet 70004 of the text)"));
+			assert_int_equal(add_in_pieces(&c, (struct span){ text.data, text.len },
+					     size, &out, &err),
+			    -1);
+			assert_non_null(strstr(err.what.data,
+			    ": octet 0xFF in line 7001 (octet 70004 of the text)"));
 			charset_release(&c);
 			buf_clear(&out);
 			err_release(&err);
@@ -161,9 +205,12 @@ converts_long_text(void **state)
 		err_init(&err);
 		for (size_t i = 0; i < len; i++)
 			buf_addc(&text, i % 2 == 0 ? '\x80' : '\xfc');
-		assert_int_equal(charset_to_utf8((struct span){ text.data, text.len }, "windows-1252", &out, &err), 0);
+		assert_int_equal(charset_to_utf8((struct span){ text.data, text.len },
+				     "windows-1252", &out, &err),
+		    0);
 		assert_int_equal(out.len, (len + 1) / 2 * 3 + len / 2 * 2);
-		assert_memory_equal(out.data + out.len - out.len % 5, "\xe2\x82\xac\xc3\xbc", out.len % 5);
+		assert_memory_equal(out.data + out.len - out.len % 5, "\xe2\x82\xac\xc3\xbc",
+		    out.len % 5);
 		buf_release(&text);
 		buf_release(&out);
 		err_release(&err);
@@ -189,26 +236,42 @@ fails_where_there_is_no_room(void **state)
 
 static const struct {
 	struct span text;
-	const char *charset;	/* what it is taken for */
+	const char *charset; /* what it is taken for */
 } guesses[] = {
 	{ TEXT(""), "UTF-8" },
 	{ TEXT("hello"), "UTF-8" },
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e"), "UTF-8" },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f"
+	       "e"),
+	    "UTF-8" },
 	{ TEXT("\xef\xbb\xbfhello"), "UTF-8" },
-	{ TEXT("Gr\xfc\xdf" "e"), "ISO-8859-15" },
+	{ TEXT("Gr\xfc\xdf"
+	       "e"),
+	    "ISO-8859-15" },
 	{ TEXT("10 \xa4"), "ISO-8859-15" },
-	{ TEXT("10 \x80, Gr\xfc\xdf" "e"), "windows-1252" },
+	{ TEXT("10 \x80, Gr\xfc\xdf"
+	       "e"),
+	    "windows-1252" },
 	{ TEXT("\x93x\x94"), "windows-1252" },
 	{ TEXT("\x81"), NULL },
 	{ TEXT("\x90\xfc"), NULL },
 	{ TEXT("a\0\xfc"), NULL },
 	/* Cut off amid a character. */
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e \xe2\x80"), "windows-1252" },
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xe2\x80"), "UTF-8" },
-	{ TEXT("\xff\xfe" "a\0\xfc\0"), "UTF-16" },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f"
+	       "e \xe2\x80"),
+	    "windows-1252" },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f"
+	       "e, \xc3\xbc \xe2\x80"),
+	    "UTF-8" },
+	{ TEXT("\xff\xfe"
+	       "a\0\xfc\0"),
+	    "UTF-16" },
 	{ TEXT("\xfe\xff\0a\0\xfc"), "UTF-16" },
-	{ TEXT("\xff\xfe" "abc"), "UTF-16" },
-	{ TEXT("\xff" "\xff\xfe"), "ISO-8859-15" },
+	{ TEXT("\xff\xfe"
+	       "abc"),
+	    "UTF-16" },
+	{ TEXT("\xff"
+	       "\xff\xfe"),
+	    "ISO-8859-15" },
 	{ TEXT("\xef\xbb\xbf\xfc"), "ISO-8859-15" },
 };
 
@@ -257,9 +320,14 @@ static const struct {
 	const char *utf8;
 } damaged[] = {
 	{ TEXT(""), "" },
-	{ TEXT("\xef\xbb\xbf" "a\xef\xbb\xbf"), "a\xef\xbb\xbf" },
+	{ TEXT("\xef\xbb\xbf"
+	       "a\xef\xbb\xbf"),
+	    "a\xef\xbb\xbf" },
 	{ TEXT("\x81"), "\xef\xbf\xbd" },
-	{ TEXT("\xf0\x9f\x98" "a"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a" },
+	{ TEXT("\xf0\x9f\x98"
+	       "a"),
+	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+	    "a" },
 	{ TEXT("\xf0\x9f\x98\x80\xf0\x9f"), "\xf0\x9f\x98\x80\xef\xbf\xbd\xef\xbf\xbd" },
 	{ TEXT("\xfd\xc3\xbc\xe2\x82"), "\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd\xef\xbf\xbd" },
 };
@@ -290,10 +358,22 @@ knows_charsets_of_html(void **state)
 	static const struct {
 		const char *name, *meant;
 	} names[] = {
-		{ "ISO-8859-1", "windows-1252" }, { "latin1", "windows-1252" }, { "US-ASCII", "windows-1252" },
-		{ "iso-8859-2", "iso-8859-2" }, { "Shift_JIS", "CP932" }, { "x-sjis", "CP932" }, { "GB2312", "GB18030" },
-		{ "ISO-2022-JP", "ISO-2022-JP" }, { "koi8-r", "koi8-r" }, { "utf-8", NULL }, { "utf-16", NULL }, { "UTF-7", NULL },
-		{ "IBM037", NULL }, { "", NULL }, { "x-user-defined", NULL }, { "../x", NULL },
+		{ "ISO-8859-1", "windows-1252" },
+		{ "latin1", "windows-1252" },
+		{ "US-ASCII", "windows-1252" },
+		{ "iso-8859-2", "iso-8859-2" },
+		{ "Shift_JIS", "CP932" },
+		{ "x-sjis", "CP932" },
+		{ "GB2312", "GB18030" },
+		{ "ISO-2022-JP", "ISO-2022-JP" },
+		{ "koi8-r", "koi8-r" },
+		{ "utf-8", NULL },
+		{ "utf-16", NULL },
+		{ "UTF-7", NULL },
+		{ "IBM037", NULL },
+		{ "", NULL },
+		{ "x-user-defined", NULL },
+		{ "../x", NULL },
 	};
 
 	(void)state;

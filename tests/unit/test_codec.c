@@ -8,10 +8,13 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "format/codec.h"
 #include "complain.h"
+#include "format/codec.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 /* RFC 4648 section 10, RFC 4616 section 4, and the whole alphabet. */
 static const struct {
@@ -29,27 +32,65 @@ static const struct {
 	{ TEXT("\0\0"), TEXT("AAA=") },
 	{ TEXT("\xff\xff\xff"), TEXT("////") },
 	{ TEXT("\xfb\xef\xbe"), TEXT("++++") },
-	{ TEXT("\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7\x9f"
-	       "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf\xbf"),
+	{ TEXT(
+	      "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7\x9f"
+	      "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf\xbf"),
 	    TEXT("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") },
 };
 
 static const struct span not_base64[] = {
-	TEXT("Z"), TEXT("Zg"), TEXT("Zg="), TEXT("Zm9vY"), TEXT("Zm9vYg"), TEXT("Zm9vYg="), TEXT("="), TEXT("=="),
-	TEXT("==="), TEXT("===="), TEXT("Z==="), TEXT("Zg==Zg=="), TEXT("Zm8=Zm8="), TEXT("Zg=a"), TEXT("=Zg="),
-	TEXT("Z=g="), TEXT("Zm9v===="), TEXT("A==="), TEXT("AAAAA==="),
+	TEXT("Z"),
+	TEXT("Zg"),
+	TEXT("Zg="),
+	TEXT("Zm9vY"),
+	TEXT("Zm9vYg"),
+	TEXT("Zm9vYg="),
+	TEXT("="),
+	TEXT("=="),
+	TEXT("==="),
+	TEXT("===="),
+	TEXT("Z==="),
+	TEXT("Zg==Zg=="),
+	TEXT("Zm8=Zm8="),
+	TEXT("Zg=a"),
+	TEXT("=Zg="),
+	TEXT("Z=g="),
+	TEXT("Zm9v===="),
+	TEXT("A==="),
+	TEXT("AAAAA==="),
 	/* Bits that are left over: one canonical form only. */
-	TEXT("Zh=="), TEXT("Zi=="), TEXT("Zn=="), TEXT("Zo=="), TEXT("Zv=="), TEXT("Zm9="), TEXT("Zm+="),
+	TEXT("Zh=="),
+	TEXT("Zi=="),
+	TEXT("Zn=="),
+	TEXT("Zo=="),
+	TEXT("Zv=="),
+	TEXT("Zm9="),
+	TEXT("Zm+="),
 	/* Octets outside the alphabet. */
-	TEXT("Zm 9"), TEXT(" Zm9v"), TEXT("Zm9v "), TEXT("Zm9v\r\n"), TEXT("Zm\n9vYg=="), TEXT("Zm9-"), TEXT("Zm9_"),
-	TEXT("Zm9\0"), TEXT("Zm9\xc3"), TEXT("Zm9,"), TEXT("Zm9:"), TEXT("Zm9@"), TEXT("Zm9["), TEXT("Zm9`"),
-	TEXT("Zm9{"), TEXT("Zm9."), TEXT("Zm9*"),
+	TEXT("Zm 9"),
+	TEXT(" Zm9v"),
+	TEXT("Zm9v "),
+	TEXT("Zm9v\r\n"),
+	TEXT("Zm\n9vYg=="),
+	TEXT("Zm9-"),
+	TEXT("Zm9_"),
+	TEXT("Zm9\0"),
+	TEXT("Zm9\xc3"),
+	TEXT("Zm9,"),
+	TEXT("Zm9:"),
+	TEXT("Zm9@"),
+	TEXT("Zm9["),
+	TEXT("Zm9`"),
+	TEXT("Zm9{"),
+	TEXT("Zm9."),
+	TEXT("Zm9*"),
 };
 
 static bool
 holds(const struct buf *b, struct span s)
 {
-	return buf_ok(b) && b->len == s.len && memcmp(b->data, s.data, s.len) == 0 && b->data[b->len] == '\0';
+	return buf_ok(b) && b->len == s.len && memcmp(b->data, s.data, s.len) == 0 &&
+	    b->data[b->len] == '\0';
 }
 
 static void
@@ -80,7 +121,8 @@ decodes_base64(void **state)
 	for (size_t i = 0; i < sizeof(base64_rows) / sizeof(base64_rows[0]); i++) {
 		struct buf out = BUF_INIT(SIZE_MAX);
 
-		if (!base64_decode(&out, base64_rows[i].text) || !holds(&out, base64_rows[i].octets)) {
+		if (!base64_decode(&out, base64_rows[i].text) ||
+		    !holds(&out, base64_rows[i].octets)) {
 			complain(base64_rows[i].text, "not decoded");
 			failures++;
 		}
@@ -175,7 +217,8 @@ writes_xtext(void **state)
 		struct buf out = BUF_INIT(SIZE_MAX);
 
 		xtext_add(&out, xtext_rows[i].octets);
-		if (!holds(&out, span_of(xtext_rows[i].xtext)) || !xtext_valid(span_of(xtext_rows[i].xtext))) {
+		if (!holds(&out, span_of(xtext_rows[i].xtext)) ||
+		    !xtext_valid(span_of(xtext_rows[i].xtext))) {
 			complain(xtext_rows[i].octets, out.data);
 			failures++;
 		}
@@ -185,9 +228,27 @@ writes_xtext(void **state)
 }
 
 static const struct span not_xtext[] = {
-	TEXT("+"), TEXT("a+"), TEXT("+2"), TEXT("+2b"), TEXT("+b2"), TEXT("+G0"), TEXT("+0G"), TEXT("=3D"), TEXT("a=b"),
-	TEXT("a b"), TEXT("a\x7f"), TEXT("\xc3\xb6"), TEXT("a\0"), TEXT("+2B+"), TEXT("+ 0"), TEXT("++2B"),
-	TEXT("+/0"), TEXT("+:0"), TEXT("+@0"), TEXT("\x1f"), TEXT("\n"),
+	TEXT("+"),
+	TEXT("a+"),
+	TEXT("+2"),
+	TEXT("+2b"),
+	TEXT("+b2"),
+	TEXT("+G0"),
+	TEXT("+0G"),
+	TEXT("=3D"),
+	TEXT("a=b"),
+	TEXT("a b"),
+	TEXT("a\x7f"),
+	TEXT("\xc3\xb6"),
+	TEXT("a\0"),
+	TEXT("+2B+"),
+	TEXT("+ 0"),
+	TEXT("++2B"),
+	TEXT("+/0"),
+	TEXT("+:0"),
+	TEXT("+@0"),
+	TEXT("\x1f"),
+	TEXT("\n"),
 };
 
 static void

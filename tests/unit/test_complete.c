@@ -39,26 +39,31 @@ static const struct {
 	{ "S: x\r\n", ASCII, "S: x\r\n" DATE FROM ID NOBODY },
 	{ ALL, ASCII, ALL },
 	{ "DATE: d\r\nfrom: f\r\nMessage-Id: <i>\r\nTO: t\r\n", ASCII,
-	  "DATE: d\r\nfrom: f\r\nMessage-Id: <i>\r\nTO: t\r\n" },
+	    "DATE: d\r\nfrom: f\r\nMessage-Id: <i>\r\nTO: t\r\n" },
 	{ "Date : d\r\nFrom\t: f\r\nMessage-ID \t:<i>\r\nTo :t\r\n", ASCII,
-	  "Date : d\r\nFrom\t: f\r\nMessage-ID \t:<i>\r\nTo :t\r\n" },
+	    "Date : d\r\nFrom\t: f\r\nMessage-ID \t:<i>\r\nTo :t\r\n" },
 	{ "To: t\r\n", ASCII, "To: t\r\n" DATE FROM ID },
 	{ "Cc: t\r\n", ASCII, "Cc: t\r\n" DATE FROM ID },
 	{ "To: t\r\nDate: d\r\nFrom: f\r\n", ASCII, "To: t\r\nDate: d\r\nFrom: f\r\n" ID },
-	{ "To: t\r\nDate: d\r\nMessage-ID: i\r\n", ASCII, "To: t\r\nDate: d\r\nMessage-ID: i\r\n" FROM },
-	{ "To: t\r\nFrom: f\r\nMessage-ID: i\r\n", ASCII, "To: t\r\nFrom: f\r\nMessage-ID: i\r\n" DATE },
-	{ "To: t\r\nSender: s\r\nReply-To: r\r\n", ASCII, "To: t\r\nSender: s\r\nReply-To: r\r\n" DATE FROM ID },
+	{ "To: t\r\nDate: d\r\nMessage-ID: i\r\n", ASCII,
+	    "To: t\r\nDate: d\r\nMessage-ID: i\r\n" FROM },
+	{ "To: t\r\nFrom: f\r\nMessage-ID: i\r\n", ASCII,
+	    "To: t\r\nFrom: f\r\nMessage-ID: i\r\n" DATE },
+	{ "To: t\r\nSender: s\r\nReply-To: r\r\n", ASCII,
+	    "To: t\r\nSender: s\r\nReply-To: r\r\n" DATE FROM ID },
 	{ "To:\r\n t\r\nDate:\r\n\td\r\nFrom: f\r\nMessage-ID:\r\n <i>\r\n", ASCII,
-	  "To:\r\n t\r\nDate:\r\n\td\r\nFrom: f\r\nMessage-ID:\r\n <i>\r\n" },
+	    "To:\r\n t\r\nDate:\r\n\td\r\nFrom: f\r\nMessage-ID:\r\n <i>\r\n" },
 	/* What is there but empty gives way; what is there twice stays. */
 	{ "From:\r\nDate: \r\nMessage-ID:\t\r\nTo: t\r\n", ASCII, "To: t\r\n" DATE FROM ID },
 	{ "From:\r\n \r\nfrom : \r\nTo: t\r\n", ASCII, "To: t\r\n" DATE FROM ID },
-	{ "From:\r\nFrom: f\r\n" DATE ID "To: t\r\n", ASCII, "From:\r\nFrom: f\r\n" DATE ID "To: t\r\n" },
-	{ "To:\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n", ASCII, "Date: d\r\nFrom: f\r\nMessage-ID: i\r\n" NOBODY },
+	{ "From:\r\nFrom: f\r\n" DATE ID "To: t\r\n", ASCII,
+	    "From:\r\nFrom: f\r\n" DATE ID "To: t\r\n" },
+	{ "To:\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n", ASCII,
+	    "Date: d\r\nFrom: f\r\nMessage-ID: i\r\n" NOBODY },
 	{ "Cc:\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n", ASCII,
-	  "Cc:\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n" NOBODY },
+	    "Cc:\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n" NOBODY },
 	{ "To:\r\nCc: c\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n", ASCII,
-	  "To:\r\nCc: c\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n" },
+	    "To:\r\nCc: c\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n" },
 	{ ALL "From: g\r\nDate: e\r\n", ASCII, ALL "From: g\r\nDate: e\r\n" },
 	/* What must not go out. */
 	{ ALL "Bcc: x@y\r\n", ASCII, ALL },
@@ -69,45 +74,56 @@ static const struct {
 	{ "Bcc: x@y\r\n", ASCII, DATE FROM ID NOBODY },
 	{ ALL "Return-Path: <x@y>\r\nContent-Length: 12\r\nCONTENT-LENGTH : 3\r\n", ASCII, ALL },
 	{ ALL "X-Bcc: x\r\nBccc: x\r\nBc: x\r\nBcc-X: x\r\n", ASCII,
-	  ALL "X-Bcc: x\r\nBccc: x\r\nBc: x\r\nBcc-X: x\r\n" },
+	    ALL "X-Bcc: x\r\nBccc: x\r\nBc: x\r\nBcc-X: x\r\n" },
 	{ ALL "S: x\r\n Bcc: not one\r\n", ASCII, ALL "S: x\r\n Bcc: not one\r\n" },
 	/* All else stays as it is. */
 	{ "X-A :  odd \r\n\t \r\n \tspace\r\n" ALL "x-a:\r\n", ASCII,
-	  "X-A :  odd \r\n\t \r\n \tspace\r\n" ALL "x-a:\r\n" },
+	    "X-A :  odd \r\n\t \r\n \tspace\r\n" ALL "x-a:\r\n" },
 	{ "Received: a\r\nReceived: b\r\nDKIM-Signature: c\r\n" ALL, ASCII,
-	  "Received: a\r\nReceived: b\r\nDKIM-Signature: c\r\n" ALL },
+	    "Received: a\r\nReceived: b\r\nDKIM-Signature: c\r\n" ALL },
 	/* 8-bit text. */
 	{ ALL, UTF_8, ALL MIME TYPE ENCODING },
 	{ ALL, UNKNOWN, ALL MIME "Content-Type: text/plain; charset=unknown-8bit\r\n" ENCODING },
 	{ "To: t\r\n", UTF_8, "To: t\r\n" DATE FROM ID MIME TYPE ENCODING },
 	{ ALL "Content-Type: text/plain; charset=latin1\r\n", UNKNOWN,
-	  ALL "Content-Type: text/plain; charset=latin1\r\n" MIME ENCODING },
+	    ALL "Content-Type: text/plain; charset=latin1\r\n" MIME ENCODING },
 	{ ALL "MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n", UTF_8,
-	  ALL "MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n" ENCODING },
-	{ ALL "Mime-Version: 1.0 (x)\r\ncontent-type: text/html\r\ncontent-transfer-encoding: 7bit\r\n", UTF_8,
-	  ALL "Mime-Version: 1.0 (x)\r\ncontent-type: text/html\r\ncontent-transfer-encoding: 7bit\r\n" },
+	    ALL "MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n" ENCODING },
+	{ ALL
+	    "Mime-Version: 1.0 (x)\r\ncontent-type: text/html\r\ncontent-transfer-encoding: 7bit\r\n",
+	    UTF_8,
+	    ALL
+	    "Mime-Version: 1.0 (x)\r\ncontent-type: text/html\r\ncontent-transfer-encoding: 7bit\r\n" },
 	{ ALL MIME TYPE "Content-Transfer-Encoding: quoted-printable\r\n", UTF_8,
-	  ALL MIME TYPE "Content-Transfer-Encoding: quoted-printable\r\n" },
+	    ALL MIME TYPE "Content-Transfer-Encoding: quoted-printable\r\n" },
 	{ ALL "Content-Transfer-Encoding: 8bit\r\n", UTF_8, ALL ENCODING MIME TYPE },
-	{ ALL "Content-Type:\r\nMIME-Version: 1.0\r\n", UTF_8, ALL "MIME-Version: 1.0\r\n" TYPE ENCODING },
+	{ ALL "Content-Type:\r\nMIME-Version: 1.0\r\n", UTF_8,
+	    ALL "MIME-Version: 1.0\r\n" TYPE ENCODING },
 	{ ALL MIME, ASCII, ALL MIME },
 	/* Resent messages. */
 	{ "Resent-To: n\r\nS: x\r\n", ASCII, RESENT "Resent-To: n\r\nS: x\r\n" },
-	{ "Received: r\r\nResent-To: n\r\nS: x\r\n", UTF_8, "Received: r\r\n" RESENT "Resent-To: n\r\nS: x\r\n" },
+	{ "Received: r\r\nResent-To: n\r\nS: x\r\n", UTF_8,
+	    "Received: r\r\n" RESENT "Resent-To: n\r\nS: x\r\n" },
 	{ "Resent-To: n\r\nResent-From: f\r\nS: x\r\n", ASCII,
-	  "Resent-" DATE "Resent-" ID "Resent-To: n\r\nResent-From: f\r\nS: x\r\n" },
+	    "Resent-" DATE "Resent-" ID "Resent-To: n\r\nResent-From: f\r\nS: x\r\n" },
 	{ RESENT "Resent-To: n\r\n", ASCII, RESENT "Resent-To: n\r\n" },
 	{ "Resent-Bcc: n\r\nS: x\r\n", ASCII, RESENT "S: x\r\n" },
-	{ "Resent-Bcc: n\r\nReceived: r\r\n" "Resent-" DATE "Resent-From: f\r\nResent-Bcc: o\r\n", ASCII,
-	  RESENT "Received: r\r\n" "Resent-" DATE "Resent-From: f\r\n" },
+	{ "Resent-Bcc: n\r\nReceived: r\r\n"
+	  "Resent-" DATE "Resent-From: f\r\nResent-Bcc: o\r\n",
+	    ASCII,
+	    RESENT "Received: r\r\n"
+		   "Resent-" DATE "Resent-From: f\r\n" },
 	{ "Resent-To: n\r\nReceived: r\r\n" RESENT "Resent-To: o\r\n", ASCII,
-	  RESENT "Resent-To: n\r\nReceived: r\r\n" RESENT "Resent-To: o\r\n" },
-	{ "Resent-From: f\r\nResent-To: n\r\nResent-From: g\r\n" "Resent-" DATE, ASCII,
-	  "Resent-" DATE "Resent-" ID "Resent-From: f\r\nResent-To: n\r\nResent-From: g\r\n" "Resent-" DATE },
+	    RESENT "Resent-To: n\r\nReceived: r\r\n" RESENT "Resent-To: o\r\n" },
+	{ "Resent-From: f\r\nResent-To: n\r\nResent-From: g\r\n"
+	  "Resent-" DATE,
+	    ASCII,
+	    "Resent-" DATE "Resent-" ID "Resent-From: f\r\nResent-To: n\r\nResent-From: g\r\n"
+	    "Resent-" DATE },
 	{ "Resent-Date:\r\nResent-To: n\r\nReceived: r\r\nResent-Date:\r\nDate:\r\n", ASCII,
-	  RESENT "Resent-To: n\r\nReceived: r\r\nResent-Date:\r\nDate:\r\n" },
+	    RESENT "Resent-To: n\r\nReceived: r\r\nResent-Date:\r\nDate:\r\n" },
 	{ "From:\r\nBcc: x\r\nResent-To: n\r\nresent-bcc\t: y,\r\n z\r\nTo:\r\n", ASCII,
-	  "From:\r\n" RESENT "Resent-To: n\r\nTo:\r\n" },
+	    "From:\r\n" RESENT "Resent-To: n\r\nTo:\r\n" },
 };
 
 static const struct message_defaults defaults = {
@@ -119,7 +135,8 @@ static const struct message_defaults defaults = {
 };
 
 static void
-check_complete(const char *header, enum body body, const struct message_defaults *d, const char *wanted)
+check_complete(const char *header, enum body body, const struct message_defaults *d,
+    const char *wanted)
 {
 	struct message m;
 
@@ -160,18 +177,20 @@ static const struct {
 	{ "=?utf-8?Q?x?=", "=?utf-8?B?PT91dGYtOD9RP3g/PQ==?=" },
 	{ "A\r\nBcc: x@y", "\"A  Bcc: x@y\"" },
 	{ "A\nB", "A B" },
-	{ "A\x7f\x01" "B", "\"A  B\"" },
+	{ "A\x7f\x01"
+	  "B",
+	    "\"A  B\"" },
 	{ "J\xc3\xb6rg", "=?utf-8?B?SsO2cmc=?=" },
 	{ "J\xf6rg", "J?rg" },
 	{ "J\xf6rg\xc3\xa9\n", "=?utf-8?B?Sj9yZ8Op?=" },
 	{ "012345678901234567890123456789012345678901234567890123456789",
-	  "012345678901234567890123456789012345678901234567890123456789" },
+	    "012345678901234567890123456789012345678901234567890123456789" },
 	{ "012345678901234567890123456789012345678901234567890123456789x",
-	  "=?utf-8?Q?012345678901234567890123456789012345678901234567890?=\r\n"
-	  " =?utf-8?Q?123456789x?=" },
+	    "=?utf-8?Q?012345678901234567890123456789012345678901234567890?=\r\n"
+	    " =?utf-8?Q?123456789x?=" },
 	{ "x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
 	  "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
-	  "=?utf-8?B?eMOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6k=?=\r\n =?utf-8?B?w6k=?=" },
+	    "=?utf-8?B?eMOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6k=?=\r\n =?utf-8?B?w6k=?=" },
 };
 
 static void
@@ -214,9 +233,11 @@ writes_from(void **state)
 
 	(void)state;
 	d.full_name = NULL;
-	check_complete("To: t\r\n" DATE ID, ASCII, &d, "To: t\r\n" DATE ID "From: me@example.org\r\n");
+	check_complete("To: t\r\n" DATE ID, ASCII, &d,
+	    "To: t\r\n" DATE ID "From: me@example.org\r\n");
 	d.full_name = " \n";
-	check_complete("To: t\r\n" DATE ID, ASCII, &d, "To: t\r\n" DATE ID "From: me@example.org\r\n");
+	check_complete("To: t\r\n" DATE ID, ASCII, &d,
+	    "To: t\r\n" DATE ID "From: me@example.org\r\n");
 	d.full_name = "A\nBcc: x@y";
 	check_complete("To: t\r\n" DATE ID, ASCII, &d,
 	    "To: t\r\n" DATE ID "From: \"A Bcc: x@y\" <me@example.org>\r\n");
@@ -224,7 +245,8 @@ writes_from(void **state)
 	check_complete("To: t\r\n" DATE ID, ASCII, &d,
 	    "To: t\r\n" DATE ID "From: =?utf-8?B?SsO2cmc=?= <me@example.org>\r\n");
 	d.full_name = "A name of fifty octets, which does not fit one line";
-	check_complete("To: t\r\n" DATE ID, ASCII, &d, "To: t\r\n" DATE ID
+	check_complete("To: t\r\n" DATE ID, ASCII, &d,
+	    "To: t\r\n" DATE ID
 	    "From: \"A name of fifty octets, which does not fit one line\"\r\n <me@example.org>\r\n");
 	d.from = NULL;
 	check_complete("To: t\r\n" DATE ID, ASCII, &d, "To: t\r\n" DATE ID);
@@ -240,7 +262,8 @@ keeps_the_facts(void **state)
 
 	(void)state;
 	message_init(&m);
-	buf_adds(&m.header, ALL "Bcc: \xc3\xa9 and a line that is longer than all others, but goes away\r\n");
+	buf_adds(&m.header,
+	    ALL "Bcc: \xc3\xa9 and a line that is longer than all others, but goes away\r\n");
 	message_header_facts(&m);
 	assert_true(m.header_8bit);
 	assert_int_equal(message_complete(&m, &d, &err), 0);

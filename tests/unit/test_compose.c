@@ -17,12 +17,15 @@
 
 #include "base/text.h"
 #include "base/unique.h"
+#include "compose/compose.h"
+#include "compose/work.h"
 #include "format/encode.h"
-#include "message/compose.h"
-#include "message/compose_work.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 #define X10 "xxxxxxxxxx"
 #define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
 
@@ -75,7 +78,9 @@ read_back(const struct message *m, struct buf *out)
 	buf_add(out, m->header.data, m->header.len);
 	buf_adds(out, "\r\n");
 	for (uint64_t at = 0; at < m->body.size; at += got) {
-		assert_int_equal(spool_read(&m->body, at, scratch, sizeof(scratch), &data, &got, &err), 0);
+		assert_int_equal(spool_read(&m->body, at, scratch, sizeof(scratch), &data, &got,
+				     &err),
+		    0);
 		scan_add(&scan, (struct span){ data, got });
 		buf_add(out, data, got);
 	}
@@ -85,12 +90,16 @@ read_back(const struct message *m, struct buf *out)
 	assert_int_equal(m->body_nul, scan.has_nul);
 	assert_int_equal(m->body_line_max, scan.line_max);
 	assert_false(scan.bare_cr);
-	assert_int_equal(m->header_8bit, span_has_8bit((struct span){ m->header.data, m->header.len }));
+	assert_int_equal(m->header_8bit,
+	    span_has_8bit((struct span){ m->header.data, m->header.len }));
 	assert_true(m->header_line_max <= MESSAGE_LINE_MAX);
 	assert_true(m->body.size == 0 || out->data[out->len - 1] == '\n');
 }
 
-/* Makes the message; what differs with each, the root of its boundaries, becomes "=_B"; CRLF becomes LF. */
+/*
+ * Makes the message; what differs with each, the root of its boundaries, becomes "=_B"; CRLF
+ * becomes LF.
+ */
 static void
 make(const struct compose *c, struct buf *out)
 {
@@ -162,9 +171,17 @@ writes_text(void **state)
 		{ "", "us-ascii\nContent-Transfer-Encoding: 7bit\n\n" },
 		{ "hello\nyou\n", "us-ascii\nContent-Transfer-Encoding: 7bit\n\nhello\nyou\n" },
 		{ "hello\r\nyou", "us-ascii\nContent-Transfer-Encoding: 7bit\n\nhello\nyou\n" },
-		{ "Gr\xc3\xbc\xc3\x9f" "e", "utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f" "e\n" },
-		{ "\xef\xbb\xbf" "a", "us-ascii\nContent-Transfer-Encoding: 7bit\n\na\n" },
-		{ "Gr\xfc\xdf" "e", "utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f" "e\n" },
+		{ "Gr\xc3\xbc\xc3\x9f"
+		  "e",
+		    "utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f"
+		    "e\n" },
+		{ "\xef\xbb\xbf"
+		  "a",
+		    "us-ascii\nContent-Transfer-Encoding: 7bit\n\na\n" },
+		{ "Gr\xfc\xdf"
+		  "e",
+		    "utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f"
+		    "e\n" },
 		{ "a\rb", "us-ascii\nContent-Transfer-Encoding: quoted-printable\n\na=0Db\n" },
 		{ "a\n\r", "us-ascii\nContent-Transfer-Encoding: quoted-printable\n\na\n=0D\n" },
 	};
@@ -174,7 +191,8 @@ writes_text(void **state)
 		struct compose c = nothing();
 		struct buf wanted = BUF_INIT(1000);
 
-		buf_addf(&wanted, "MIME-Version: 1.0\nContent-Type: text/plain; charset=%s", rows[i].wanted);
+		buf_addf(&wanted, "MIME-Version: 1.0\nContent-Type: text/plain; charset=%s",
+		    rows[i].wanted);
 		c.text = span_of(rows[i].text);
 		check(&c, wanted.data);
 		buf_release(&wanted);
@@ -251,7 +269,7 @@ reads_text_from_a_descriptor(void **state)
 static const struct {
 	const char *charset;
 	struct span odd;
-	const char *utf8;	/* the same */
+	const char *utf8; /* the same */
 } cuts[] = {
 	{ NULL, TEXT("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80" },
 	{ "UTF-8", TEXT("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80" },
@@ -312,7 +330,10 @@ cuts_text_anywhere(void **state)
 			check_cut(row, cut);
 }
 
-/* What is encoded, in blocks: a lone CR and a NUL at the end of one; a line end in base64, which is CRLF there, too. */
+/*
+ * What is encoded, in blocks: a lone CR and a NUL at the end of one; a line end in base64, which is
+ * CRLF there, too.
+ */
 static void
 encodes_long_text(void **state)
 {
@@ -322,7 +343,8 @@ encodes_long_text(void **state)
 	(void)state;
 	for (size_t row = 0; row < COUNT(odd); row++)
 		for (size_t cut = 0; cut <= odd[row].len; cut++) {
-			struct buf text = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+			struct buf text = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX),
+				   out = BUF_INIT(SIZE_MAX);
 			struct compose c = nothing();
 
 			/* Behind the begin of a line. */
@@ -339,7 +361,8 @@ encodes_long_text(void **state)
 			buf_adds(&text, "y");
 			c.text = (struct span){ text.data, text.len };
 			make(&c, &out);
-			assert_string_equal(strstr(out.data, "quoted-printable\n\n") + 18, wanted.data);
+			assert_string_equal(strstr(out.data, "quoted-printable\n\n") + 18,
+			    wanted.data);
 			buf_release(&text);
 			buf_release(&wanted);
 			buf_release(&out);
@@ -351,7 +374,8 @@ encodes_long_text_in_base64(void **state)
 {
 	(void)state;
 	for (size_t shift = 0; shift < 4; shift++) {
-		struct buf text = BUF_INIT(SIZE_MAX), canonical = BUF_INIT(SIZE_MAX), lines = BUF_INIT(SIZE_MAX);
+		struct buf text = BUF_INIT(SIZE_MAX), canonical = BUF_INIT(SIZE_MAX),
+			   lines = BUF_INIT(SIZE_MAX);
 		struct buf out = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX);
 		struct compose c = nothing();
 		struct span rest;
@@ -373,7 +397,8 @@ encodes_long_text_in_base64(void **state)
 		}
 		c.text = (struct span){ text.data, text.len };
 		make(&c, &out);
-		assert_string_equal(strstr(out.data, "base64\n\n") + strlen("base64\n\n"), wanted.data);
+		assert_string_equal(strstr(out.data, "base64\n\n") + strlen("base64\n\n"),
+		    wanted.data);
 		buf_release(&text);
 		buf_release(&canonical);
 		buf_release(&lines);
@@ -400,7 +425,9 @@ converts_long_utf16(void **state)
 	c.text = (struct span){ text.data, text.len };
 	make(&c, &out);
 	assert_string_equal(strstr(out.data, "8bit\n\n") + strlen("8bit\n\n"), wanted.data);
-	/* It is none, as an octet that is left over shows at its end: octets, with their line ends. */
+	/*
+	 * It is none, as an octet that is left over shows at its end: octets, with their line ends.
+	 */
 	buf_addc(&text, 'y');
 	c.text = (struct span){ text.data, text.len };
 	check_has(&c, "base64\n\n77+977+9eAANCg0NCg0KDQoNCgB4");
@@ -418,16 +445,27 @@ guesses_what_text_is_in(void **state)
 		const char *utf8;
 	} rows[] = {
 		{ TEXT("10 \xa4"), "10 \xe2\x82\xac" },
-		{ TEXT("10 \x80, Gr\xfc\xdf" "e"), "10 \xe2\x82\xac, Gr\xc3\xbc\xc3\x9f" "e" },
+		{ TEXT("10 \x80, Gr\xfc\xdf"
+		       "e"),
+		    "10 \xe2\x82\xac, Gr\xc3\xbc\xc3\x9f"
+		    "e" },
 		{ TEXT("\x81"), "\xef\xbf\xbd" },
-		{ TEXT("Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xe2\x80"),
-		  "Gr\xc3\xbc\xc3\x9f" "e, \xc3\xbc \xef\xbf\xbd\xef\xbf\xbd" },
-		{ TEXT("\xff\xfe" "a\0\xfc\0"), "a\xc3\xbc" },
+		{ TEXT("Gr\xc3\xbc\xc3\x9f"
+		       "e, \xc3\xbc \xe2\x80"),
+		    "Gr\xc3\xbc\xc3\x9f"
+		    "e, \xc3\xbc \xef\xbf\xbd\xef\xbf\xbd" },
+		{ TEXT("\xff\xfe"
+		       "a\0\xfc\0"),
+		    "a\xc3\xbc" },
 		{ TEXT("\xfe\xff\0a\0\xfc"), "a\xc3\xbc" },
-		{ TEXT("\xff\xfe" "abc"), "\xef\xbf\xbd\xef\xbf\xbd" "abc" },
+		{ TEXT("\xff\xfe"
+		       "abc"),
+		    "\xef\xbf\xbd\xef\xbf\xbd"
+		    "abc" },
 		/* UTF-8's mark, and another charset: it is text. */
 		{ TEXT("\xef\xbb\xbf\xfc"), "\xc3\xaf\xc2\xbb\xc2\xbf\xc3\xbc" },
-		{ TEXT("\xef\xbb\xbf\xef\xbb\xbf\xc3\xbc\xc3\xbc\xfc"), "\xef\xbb\xbf\xc3\xbc\xc3\xbc\xef\xbf\xbd" },
+		{ TEXT("\xef\xbb\xbf\xef\xbb\xbf\xc3\xbc\xc3\xbc\xfc"),
+		    "\xef\xbb\xbf\xc3\xbc\xc3\xbc\xef\xbf\xbd" },
 	};
 
 	(void)state;
@@ -435,8 +473,10 @@ guesses_what_text_is_in(void **state)
 		struct compose c = nothing();
 		struct buf wanted = BUF_INIT(1000);
 
-		buf_addf(&wanted, "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
-		    "Content-Transfer-Encoding: 8bit\n\n%s\n", rows[i].utf8);
+		buf_addf(&wanted,
+		    "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+		    "Content-Transfer-Encoding: 8bit\n\n%s\n",
+		    rows[i].utf8);
 		c.text = rows[i].text;
 		check(&c, wanted.data);
 		buf_release(&wanted);
@@ -520,8 +560,13 @@ static void
 writes_headers(void **state)
 {
 	static const char *const headers[] = {
-		"X-Mailer:  sendoff ", "Sender: J\xc3\xb6rg <j@x>", "X-Name: J\xc3\xb6rg",
-		"X-Encoded: =?utf-8?Q?x?=", "X-Empty:", "Content-Language: de", NULL,
+		"X-Mailer:  sendoff ",
+		"Sender: J\xc3\xb6rg <j@x>",
+		"X-Name: J\xc3\xb6rg",
+		"X-Encoded: =?utf-8?Q?x?=",
+		"X-Empty:",
+		"Content-Language: de",
+		NULL,
 	};
 	struct compose c = nothing();
 
@@ -530,7 +575,8 @@ writes_headers(void **state)
 	c.to = "a@b, c@d";
 	c.cc = "";
 	c.reply_to = "r@s";
-	c.subject = "=?x?= Gr\xc3\xbc\xc3\x9f" "e";
+	c.subject = "=?x?= Gr\xc3\xbc\xc3\x9f"
+		    "e";
 	c.in_reply_to = "<1@x>";
 	c.references = "<0@x> <1@x>";
 	c.priority = 1;
@@ -650,7 +696,11 @@ static void
 attaches_files(void **state)
 {
 	struct compose_part parts[] = {
-		{ .name = "a.txt" }, { .name = "Gr\xc3\xbc\xc3\x9f" "e.pdf" }, { .path = "/x/y\tz" }, { .name = "e" },
+		{ .name = "a.txt" },
+		{ .name = "Gr\xc3\xbc\xc3\x9f"
+			  "e.pdf" },
+		{ .path = "/x/y\tz" },
+		{ .name = "e" },
 	};
 	struct compose c = nothing();
 
@@ -741,15 +791,31 @@ finds_types(void **state)
 		{ "a", NULL, TEXT("\x89PNG\r\n\x1a\n"), "image/png" },
 		{ "a.unheard-of", NULL, TEXT("GIF89a\0"), "image/gif" },
 		{ "README", NULL, TEXT("hello\n"), "text/plain; charset=us-ascii" },
-		{ "README", NULL, TEXT("Gr\xc3\xbc\xc3\x9f" "e\n"), "text/plain; charset=utf-8" },
-		{ "README", NULL, TEXT("Gr\xfc\xdf" "e\n"), "application/octet-stream" },
+		{ "README", NULL,
+		    TEXT("Gr\xc3\xbc\xc3\x9f"
+			 "e\n"),
+		    "text/plain; charset=utf-8" },
+		{ "README", NULL,
+		    TEXT("Gr\xfc\xdf"
+			 "e\n"),
+		    "application/octet-stream" },
 		{ "README", NULL, TEXT("a\x1b"), "application/octet-stream" },
-		{ "a.txt", NULL, TEXT("Gr\xfc\xdf" "e\n"), "text/plain; charset=unknown-8bit" },
-		{ "a.txt", NULL, TEXT("\xff\xfe" "a\0"), "text/plain; charset=utf-16" },
-		{ "a.html", NULL, TEXT("Gr\xfc\xdf" "e\n"), "text/html" },
+		{ "a.txt", NULL,
+		    TEXT("Gr\xfc\xdf"
+			 "e\n"),
+		    "text/plain; charset=unknown-8bit" },
+		{ "a.txt", NULL,
+		    TEXT("\xff\xfe"
+			 "a\0"),
+		    "text/plain; charset=utf-16" },
+		{ "a.html", NULL,
+		    TEXT("Gr\xfc\xdf"
+			 "e\n"),
+		    "text/html" },
 		{ "a.html", NULL, TEXT("x"), "text/html; charset=us-ascii" },
 		{ "a.csv", "text/csv; charset=x", TEXT("x"), "text/csv; charset=x" },
-		{ "a.csv", "text/csv; header=present", TEXT("x"), "text/csv; header=present; charset=us-ascii" },
+		{ "a.csv", "text/csv; header=present", TEXT("x"),
+		    "text/csv; header=present; charset=us-ascii" },
 		{ "a.txt", "image/x-foo", TEXT("x"), "image/x-foo" },
 	};
 
@@ -772,7 +838,8 @@ finds_types(void **state)
 static void
 refuses_types(void **state)
 {
-	static const char *const types[] = { "", "text", "multipart/mixed; boundary=x", "text/plain\r\nX: y", "a/b; c" };
+	static const char *const types[] = { "", "text", "multipart/mixed; boundary=x",
+		"text/plain\r\nX: y", "a/b; c" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(types); i++) {
@@ -831,7 +898,8 @@ attaches_messages(void **state)
 		fill_part(&part, (struct span){ longer.data, longer.len });
 		c.parts = &part;
 		c.part_count = 1;
-		check_has(&c, i == 0 ? "message/rfc822; name=a\n" : "application/octet-stream; name=a\n");
+		check_has(&c,
+		    i == 0 ? "message/rfc822; name=a\n" : "application/octet-stream; name=a\n");
 		compose_close(&part, 1);
 		buf_addc(&longer, 'x');
 	}
@@ -846,7 +914,8 @@ attaches_messages_of_any_size(void **state)
 	for (size_t shift = 0; shift < 9; shift++) {
 		struct compose_part part = { .name = "a.eml" };
 		struct compose c = nothing();
-		struct buf content = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+		struct buf content = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX),
+			   out = BUF_INIT(SIZE_MAX);
 
 		buf_addf(&content, "A: b\r\n\r\n%.*s", (int)shift, X10);
 		buf_addf(&wanted, "A: b\n\n%.*s", (int)shift, X10);
@@ -892,7 +961,10 @@ attaches_messages_inline(void **state)
 	}
 }
 
-/* Files around the block that is read at a time come back octet for octet, from a file and from a pipe. */
+/*
+ * Files around the block that is read at a time come back octet for octet, from a file and from a
+ * pipe.
+ */
 static void *
 feed(void *argument)
 {
@@ -912,7 +984,8 @@ static void
 check_content(struct compose_part *part, const struct buf *content)
 {
 	struct compose c = nothing();
-	struct buf out = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX), lines = BUF_INIT(SIZE_MAX);
+	struct buf out = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX),
+		   lines = BUF_INIT(SIZE_MAX);
 	struct span rest;
 
 	c.parts = part;
@@ -936,7 +1009,8 @@ check_content(struct compose_part *part, const struct buf *content)
 static void
 attaches_files_of_any_size(void **state)
 {
-	static const size_t sizes[] = { 1, COMPOSE_BLOCK - 1, COMPOSE_BLOCK, COMPOSE_BLOCK + 1, 3 * COMPOSE_BLOCK + 57 };
+	static const size_t sizes[] = { 1, COMPOSE_BLOCK - 1, COMPOSE_BLOCK, COMPOSE_BLOCK + 1,
+		3 * COMPOSE_BLOCK + 57 };
 
 	(void)state;
 	for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
@@ -964,12 +1038,19 @@ attaches_files_of_any_size(void **state)
 	}
 }
 
-/* A file whose size is not what it was when it was looked at first; one that grows without end is not read to it. */
+/*
+ * A file whose size is not what it was when it was looked at first; one that grows without end is
+ * not read to it.
+ */
 static void
 sees_that_a_file_changed(void **state)
 {
 	static const off_t sizes[][2] = {
-		{ 10, 9 }, { 10, 11 }, { COMPOSE_BLOCK, 1 }, { COMPOSE_BLOCK, COMPOSE_BLOCK + 1 }, { 10, (off_t)1 << 50 },
+		{ 10, 9 },
+		{ 10, 11 },
+		{ COMPOSE_BLOCK, 1 },
+		{ COMPOSE_BLOCK, COMPOSE_BLOCK + 1 },
+		{ 10, (off_t)1 << 50 },
 	};
 	struct message m;
 
@@ -990,7 +1071,8 @@ sees_that_a_file_changed(void **state)
 		while (rc == 0 && source.block.len > 0);
 		assert_int_equal(rc, -1);
 		assert_int_equal(err.kind, ERR_NO_INPUT);
-		assert_string_equal(err.what.data, "cannot attach some/file: its size changed while it was read");
+		assert_string_equal(err.what.data,
+		    "cannot attach some/file: its size changed while it was read");
 		source_release(&source);
 		compose_close(&part, 1);
 	}
@@ -1015,7 +1097,8 @@ static void
 opens_what_can_be_attached(void **state)
 {
 	(void)state;
-	open_fails("/nonexistent\x1b", "cannot attach /nonexistent\\x1B: No such file or directory");
+	open_fails("/nonexistent\x1b",
+	    "cannot attach /nonexistent\\x1B: No such file or directory");
 	open_fails("/", "cannot attach /: it is a directory");
 	open_fails("/dev/null", "cannot attach /dev/null: it is a device");
 }
@@ -1182,30 +1265,39 @@ heeds_the_charset_of_html(void **state)
 		struct span html;
 		const char *wanted;
 	} rows[] = {
-		{ NULL, TEXT("<meta charset=iso-8859-2>\xe8"), "<meta charset=iso-8859-2>\xc4\x8d\n" },
-		{ NULL, TEXT("<meta http-equiv=content-type content='text/html; charset=koi8-r'>\xf0\xd2"), ">\xd0\x9f\xd1\x80\n" },
-		{ NULL, TEXT("<meta charset=Shift_JIS>\x93\xfa\x96\x7b"), ">\xe6\x97\xa5\xe6\x9c\xac\n" },
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xe8"),
+		    "<meta charset=iso-8859-2>\xc4\x8d\n" },
+		{ NULL,
+		    TEXT(
+			"<meta http-equiv=content-type content='text/html; charset=koi8-r'>\xf0\xd2"),
+		    ">\xd0\x9f\xd1\x80\n" },
+		{ NULL, TEXT("<meta charset=Shift_JIS>\x93\xfa\x96\x7b"),
+		    ">\xe6\x97\xa5\xe6\x9c\xac\n" },
 		/* ASCII octets that are none. */
-		{ NULL, TEXT("<meta charset=ISO-2022-JP>\x1b$BF|K\\\x1b(B"), ">\xe6\x97\xa5\xe6\x9c\xac\n" },
+		{ NULL, TEXT("<meta charset=ISO-2022-JP>\x1b$BF|K\\\x1b(B"),
+		    ">\xe6\x97\xa5\xe6\x9c\xac\n" },
 		{ NULL, TEXT("<meta charset=UTF-7>+AGE-"),
-		  "us-ascii\nContent-Transfer-Encoding: 7bit\n\n<meta charset=UTF-7>+AGE-\n" },
+		    "us-ascii\nContent-Transfer-Encoding: 7bit\n\n<meta charset=UTF-7>+AGE-\n" },
 		/* As browsers read it. */
 		{ NULL, TEXT("<meta charset=iso-8859-1>\x93\xfc"), ">\xe2\x80\x9c\xc3\xbc\n" },
 		/* It is UTF-8, whatever it says, and where it is damaged. */
 		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc"), ">\xc3\xbc\n" },
-		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc\xc3\xbc\xfc"), ">\xc3\xbc\xc3\xbc\xef\xbf\xbd\n" },
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc\xc3\xbc\xfc"),
+		    ">\xc3\xbc\xc3\xbc\xef\xbf\xbd\n" },
 		/* It is not what it says, or nobody knows that. */
 		{ NULL, TEXT("<meta charset=utf-8>\xfc"), ">\xc3\xbc\n" },
 		{ NULL, TEXT("<meta charset=utf-16>\xfc"), ">\xc3\xbc\n" },
 		{ NULL, TEXT("<meta charset=nonsense>\xfc"), ">\xc3\xbc\n" },
 		{ NULL, TEXT("<meta charset=euc-jp>\xfc\n\x80"), ">\xc3\xbc\n\xe2\x82\xac\n" },
-		{ NULL, TEXT("<meta charset=windows-1251>\x98\x81"), ">\xef\xbf\xbd\xef\xbf\xbd\n" },
+		{ NULL, TEXT("<meta charset=windows-1251>\x98\x81"),
+		    ">\xef\xbf\xbd\xef\xbf\xbd\n" },
 		{ NULL, TEXT("\xff\xfe<\0m\0e\0t\0a\0 \0c\0h\0a\0r\0s\0e\0t\0=\0x\0>\0\xfc\0"),
-		  "\n\n<meta charset=x>\xc3\xbc\n" },
+		    "\n\n<meta charset=x>\xc3\xbc\n" },
 		{ NULL, TEXT("\xff\xfe<meta charset=koi8-r>\xf0"),
-		  "charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xe6\xb4\xbc" },
+		    "charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xe6\xb4\xbc" },
 		/* Somebody knows better. */
-		{ "ISO-8859-1", TEXT("<meta charset=iso-8859-2>\xe8"), "<meta charset=iso-8859-2>\xc3\xa8\n" },
+		{ "ISO-8859-1", TEXT("<meta charset=iso-8859-2>\xe8"),
+		    "<meta charset=iso-8859-2>\xc3\xa8\n" },
 	};
 
 	(void)state;
@@ -1217,7 +1309,9 @@ heeds_the_charset_of_html(void **state)
 		check_has(&c, rows[i].wanted);
 	}
 	/* Text is no HTML. */
-	check_has(&(struct compose){ .text_fd = -1, .html_fd = -1, .text = span_of("<meta charset=iso-8859-2>\xe8") },
+	check_has(&(struct compose){ .text_fd = -1,
+		      .html_fd = -1,
+		      .text = span_of("<meta charset=iso-8859-2>\xe8") },
 	    ">\xc3\xa8\n");
 }
 
@@ -1228,7 +1322,9 @@ refuses_content_ids(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(ids); i++) {
-		struct compose_part part = { .role = PART_INLINE, .name = "a", .content_id = ids[i] };
+		struct compose_part part = {
+			.role = PART_INLINE, .name = "a", .content_id = ids[i]
+		};
 		struct compose c = nothing();
 
 		fill_part(&part, span_of("x"));
@@ -1239,12 +1335,15 @@ refuses_content_ids(void **state)
 	}
 }
 
-/* Two parts of one name: the second gets an id of its own; two given ones are the caller's error. */
+/*
+ * Two parts of one name: the second gets an id of its own; two given ones are the caller's error.
+ */
 static void
 keeps_content_ids_apart(void **state)
 {
 	struct compose_part parts[] = {
-		{ .role = PART_INLINE, .name = "a" }, { .role = PART_INLINE, .name = "a" },
+		{ .role = PART_INLINE, .name = "a" },
+		{ .role = PART_INLINE, .name = "a" },
 	};
 	struct compose c = nothing();
 
@@ -1327,9 +1426,26 @@ static void
 takes_images_along(void **state)
 {
 	static const char *const others[] = {
-		"http://x/a.png", "//x/a.png", "/etc/passwd", "cid:a.png", "data:image/png;base64,xx", "#a", "", "../a.png",
-		"sub/../../a.png", "sub/../a.png", "..", ".", "sub", "sub/", "link.png", "linked/b.png", "outside/passwd",
-		"%2e%2e/a.png", "%2Fetc/passwd", "a%00.png",
+		"http://x/a.png",
+		"//x/a.png",
+		"/etc/passwd",
+		"cid:a.png",
+		"data:image/png;base64,xx",
+		"#a",
+		"",
+		"../a.png",
+		"sub/../../a.png",
+		"sub/../a.png",
+		"..",
+		".",
+		"sub",
+		"sub/",
+		"link.png",
+		"linked/b.png",
+		"outside/passwd",
+		"%2e%2e/a.png",
+		"%2Fetc/passwd",
+		"a%00.png",
 	};
 	struct compose c = nothing();
 
@@ -1344,7 +1460,9 @@ takes_images_along(void **state)
 	assert_int_equal(count_in("<img src=\"a.png\">", "<img src=\"cid:"), 1);
 	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"a.png\">", "<img src=\"cid:"), 2);
 	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"a.png\">", "filename=a.png"), 1);
-	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"./sub//b.png\">", "Content-ID: <"), 2);
+	assert_int_equal(count_in("<img src=\"a.png\"> <img src=\"./sub//b.png\">",
+			     "Content-ID: <"),
+	    2);
 	assert_int_equal(count_in("<img src=\"a%20b.png?x#y\">", "filename=\"a b.png\""), 1);
 	/* White space with which it was wrapped. */
 	assert_int_equal(count_in("<img src=\"sub/\r\n\tb.\npng\">", "filename=b.png"), 1);
@@ -1358,7 +1476,8 @@ takes_images_along(void **state)
 	}
 	c.html = span_of("<img src=\"missing.png\">");
 	c.html_dir = folder;
-	check_fails(&c, ERR_NO_INPUT, "cannot take along missing.png, which the HTML shows: No such file or directory");
+	check_fails(&c, ERR_NO_INPUT,
+	    "cannot take along missing.png, which the HTML shows: No such file or directory");
 	remove_file("a.png");
 	remove_file("a b.png");
 	remove_file("sub/b.png");
@@ -1422,32 +1541,40 @@ wraps_a_base(void **state)
 	static const struct {
 		const char *base, *wanted;
 	} rows[] = {
-		{ "From: a@b\n\nhello\n", "From: a@b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\nhello\n" ENDS },
+		{ "From: a@b\n\nhello\n",
+		    "From: a@b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\nhello\n" ENDS },
 		{ "A: b\n\n", "A: b\nMIME-Version: 1.0\n" MIXED "\n--=_B_0\n\n" ENDS },
 		{ "A: b\nContent-type: text/html;\n charset=x\nC: d\ncontent-description: e\nMIME-version: 1.0\n"
 		  "Content-Length: 5\n\nx\n",
-		  "A: b\nC: d\nMIME-version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-type: text/html;\n charset=x\ncontent-description: e\n\nx\n" ENDS },
+		    "A: b\nC: d\nMIME-version: 1.0\n" MIXED
+		    "\n--=_B_0\nContent-type: text/html;\n charset=x\ncontent-description: e\n\nx\n" ENDS },
 		/* What nobody declared. */
-		{ "A: b\n\n\xc3\xa9\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
-		  "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa9\n" ENDS },
-		{ "A: b\n\n\xff\n", "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
-		  "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n\xff\n" ENDS },
+		{ "A: b\n\n\xc3\xa9\n",
+		    "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
+		    "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xc3\xa9\n" ENDS },
+		{ "A: b\n\n\xff\n",
+		    "A: b\nMIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: 8bit\n\n--=_B_0\n"
+		    "Content-Type: text/plain; charset=unknown-8bit\nContent-Transfer-Encoding: 8bit\n\n\xff\n" ENDS },
 		{ "Content-Transfer-Encoding: binary\n\nx\n",
-		  "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n--=_B_0\n"
-		  "Content-Transfer-Encoding: binary\n\nx\n" ENDS },
+		    "MIME-Version: 1.0\n" MIXED "Content-Transfer-Encoding: binary\n\n--=_B_0\n"
+		    "Content-Transfer-Encoding: binary\n\nx\n" ENDS },
 		/* Signed, and what is no multipart that ends as one should. */
-		{ "Content-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n" ENDS },
-		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n" ENDS },
-		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n" ENDS },
-		{ "Content-Type: multipart/mixed\n\nx\n", "MIME-Version: 1.0\n" MIXED
-		  "\n--=_B_0\nContent-Type: multipart/mixed\n\nx\n" ENDS },
+		{ "Content-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n",
+		    "MIME-Version: 1.0\n" MIXED
+		    "\n--=_B_0\nContent-Type: multipart/signed; boundary=s\n\n--s\n\nx\n--s--\n" ENDS },
+		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n",
+		    "MIME-Version: 1.0\n" MIXED
+		    "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n" ENDS },
+		{ "Content-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n",
+		    "MIME-Version: 1.0\n" MIXED
+		    "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n\n--s\n\nx\n--s--t\n" ENDS },
+		{ "Content-Type: multipart/mixed\n\nx\n",
+		    "MIME-Version: 1.0\n" MIXED
+		    "\n--=_B_0\nContent-Type: multipart/mixed\n\nx\n" ENDS },
 		{ "Content-Type: multipart/mixed; boundary=s\nContent-Transfer-Encoding: base64\n\n--s\n\n--s--\n",
-		  "MIME-Version: 1.0\n" MIXED "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n"
-		  "Content-Transfer-Encoding: base64\n\n--s\n\n--s--\n" ENDS },
+		    "MIME-Version: 1.0\n" MIXED
+		    "\n--=_B_0\nContent-Type: multipart/mixed; boundary=s\n"
+		    "Content-Transfer-Encoding: base64\n\n--s\n\n--s--\n" ENDS },
 	};
 
 	(void)state;
@@ -1458,21 +1585,24 @@ wraps_a_base(void **state)
 static void
 adds_to_a_base(void **state)
 {
-	static const char head[] = "A: b\nMIME-Version: 1.0\nContent-Type: multipart/mixed;\n boundary=\"b c\"\n";
+	static const char
+	    head[] = "A: b\nMIME-Version: 1.0\nContent-Type: multipart/mixed;\n boundary=\"b c\"\n";
 	static const struct {
 		const char *more, *body, *encoding, *wanted;
 	} rows[] = {
 		{ "", "--b c\n\nx\n--b c--\n", "", "--b c\n\nx\n" PART("b c") "--b c--\n" },
 		{ "", "pre\n--b c\n\nx\n--b c--  \nepilogue\n--b c--\n", "",
-		  "pre\n--b c\n\nx\n" PART("b c") "--b c--  \nepilogue\n--b c--\n" },
+		    "pre\n--b c\n\nx\n" PART("b c") "--b c--  \nepilogue\n--b c--\n" },
 		{ "", "--b c--\n", "", PART("b c") "--b c--\n" },
 		{ "", "--b c\n\nx --b c--\n--b c--x\n--b c--\n", "",
-		  "--b c\n\nx --b c--\n--b c--x\n" PART("b c") "--b c--\n" },
-		{ "Content-Transfer-Encoding: 8bit\n", "--b c\n\n\xc3\xa9\n--b c--\n", "Content-Transfer-Encoding: 8bit\n",
-		  "--b c\n\n\xc3\xa9\n" PART("b c") "--b c--\n" },
-		{ "Content-Transfer-Encoding: 7bit\n", "--b c\n\nx\n--b c--\n", "", "--b c\n\nx\n" PART("b c") "--b c--\n" },
-		{ "Content-Transfer-Encoding: binary\n", "--b c\n\nx\n--b c--\n", "Content-Transfer-Encoding: binary\n",
-		  "--b c\n\nx\n" PART("b c") "--b c--\n" },
+		    "--b c\n\nx --b c--\n--b c--x\n" PART("b c") "--b c--\n" },
+		{ "Content-Transfer-Encoding: 8bit\n", "--b c\n\n\xc3\xa9\n--b c--\n",
+		    "Content-Transfer-Encoding: 8bit\n",
+		    "--b c\n\n\xc3\xa9\n" PART("b c") "--b c--\n" },
+		{ "Content-Transfer-Encoding: 7bit\n", "--b c\n\nx\n--b c--\n", "",
+		    "--b c\n\nx\n" PART("b c") "--b c--\n" },
+		{ "Content-Transfer-Encoding: binary\n", "--b c\n\nx\n--b c--\n",
+		    "Content-Transfer-Encoding: binary\n", "--b c\n\nx\n" PART("b c") "--b c--\n" },
 	};
 
 	(void)state;
@@ -1492,11 +1622,13 @@ static void
 keeps_the_boundary_of_a_base(void **state)
 {
 	(void)state;
-	check_base("Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s--\n", nothing(), "A: b\n\n--s\n",
+	check_base("Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s--\n",
+	    nothing(), "A: b\n\n--s\n",
 	    "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n"
 	    "Content-Type: application/octet-stream; name=a.eml\nContent-Disposition: attachment; filename=a.eml\n"
 	    "Content-Transfer-Encoding: base64\n\nQTogYgoKLS1zCg==\n\n--s--\n");
-	check_base("Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s--\n", nothing(), "A: b\n\n--t\n",
+	check_base("Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s--\n",
+	    nothing(), "A: b\n\n--t\n",
 	    "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n"
 	    "Content-Type: message/rfc822; name=a.eml\nContent-Disposition: attachment; filename=a.eml\n"
 	    "Content-Transfer-Encoding: 7bit\n\nA: b\n\n--t\n\n--s--\n");
@@ -1510,7 +1642,8 @@ replaces_headers_of_a_base(void **state)
 	(void)state;
 	c.subject = "new";
 	c.headers = (const char *const[]){ "TO: c@d", "X-A: 2", NULL };
-	check_base("Subject: old\nTo: a@b\nX-A: 1\n\nx\n", c, NULL, "X-A: 1\nSubject: new\nTO: c@d\nX-A: 2\n\nx\n");
+	check_base("Subject: old\nTo: a@b\nX-A: 1\n\nx\n", c, NULL,
+	    "X-A: 1\nSubject: new\nTO: c@d\nX-A: 2\n\nx\n");
 	check_base("A: b\nContent-Type: text/html\n\n\xc3\xa9\n", nothing(), NULL,
 	    "A: b\nContent-Type: text/html\n\n\xc3\xa9\n");
 }
@@ -1523,7 +1656,8 @@ adds_to_a_large_base(void **state)
 	for (size_t len = 65536 - 12; len < 65536 + 4; len++) {
 		struct buf base = BUF_INIT(SIZE_MAX), wanted = BUF_INIT(SIZE_MAX);
 
-		buf_adds(&base, "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n\n");
+		buf_adds(&base,
+		    "Content-Type: multipart/mixed; boundary=s\nMIME-Version: 1.0\n\n--s\n\n");
 		buf_adds(&wanted, base.data);
 		for (size_t i = 0; i < len; i++) {
 			buf_addc(&base, i % 60 == 59 ? '\n' : 'x');
@@ -1537,12 +1671,17 @@ adds_to_a_large_base(void **state)
 	}
 }
 
-/* What is made of a seed is the same each time; and it may occur in what is said, though nothing else does. */
+/*
+ * What is made of a seed is the same each time; and it may occur in what is said, though nothing
+ * else does.
+ */
 static void
 makes_names_of_a_seed(void **state)
 {
 	struct compose_part parts[] = {
-		{ .role = PART_INLINE, .name = "a" }, { .role = PART_INLINE, .name = "a" }, { .name = "a.eml" },
+		{ .role = PART_INLINE, .name = "a" },
+		{ .role = PART_INLINE, .name = "a" },
+		{ .name = "a.eml" },
 	};
 	struct compose c = nothing();
 	struct message base;
@@ -1557,7 +1696,8 @@ makes_names_of_a_seed(void **state)
 	check_has(&c, "boundary=\"=_seed0_0\"\n");
 	check_has(&c, "Content-ID: <a@seed1>\n");
 	c.text = span_of("x=_seed0_0\n");
-	check_fails(&c, ERR_TEMPORARY, "the boundary between the parts of the message occurs within one of them");
+	check_fails(&c, ERR_TEMPORARY,
+	    "the boundary between the parts of the message occurs within one of them");
 	c.part_count = 0;
 	check_has(&c, "\n\nx=_seed0_0\n");
 	c.text = span_of("x");

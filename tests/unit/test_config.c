@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Configuration: a file's text and what comes of it.  Accounts are written as one line each, with all that is not the
- * default.
+ * Configuration: a file's text and what comes of it.  Accounts are written as one line each, with
+ * all that is not the default.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,8 @@
 struct row {
 	const char *name;
 	const char *text;
-	const char *want;	/* the accounts and warnings, or "error: sentence", " hint: …" where there is one */
+	const char *want; /* the accounts and warnings, or "error: sentence", " hint: …" where there
+			     is one */
 };
 
 static void
@@ -49,7 +50,8 @@ add_servers(struct buf *out, const struct account *a)
 	};
 
 	for (size_t i = 0; i < a->server_count; i++)
-		buf_addf(out, " %s:%s:%u", schemes[a->servers[i].scheme], a->servers[i].host, a->servers[i].port);
+		buf_addf(out, " %s:%s:%u", schemes[a->servers[i].scheme], a->servers[i].host,
+		    a->servers[i].port);
 }
 
 static void
@@ -104,7 +106,8 @@ add_requests(struct buf *out, const struct account *a)
 {
 	buf_adds(out, a->require_tls ? " require_tls" : "");
 	if (a->deliver_by_s != 0)
-		buf_addf(out, " by=%lld%s", (long long)a->deliver_by_s, a->deliver_by_return ? "R" : "N");
+		buf_addf(out, " by=%lld%s", (long long)a->deliver_by_s,
+		    a->deliver_by_return ? "R" : "N");
 	if (a->hold_for_s != 0)
 		buf_addf(out, " hold=%lld", (long long)a->hold_for_s);
 	if (a->has_priority)
@@ -123,7 +126,8 @@ add_queue(struct buf *out, const struct account *a)
 	if (a->expire_s != 432000)
 		buf_addf(out, " expire=%lld", (long long)a->expire_s);
 	if (a->retry_min_s != 60 || a->retry_max_s != 3600)
-		buf_addf(out, " retry=%lld..%lld", (long long)a->retry_min_s, (long long)a->retry_max_s);
+		buf_addf(out, " retry=%lld..%lld", (long long)a->retry_min_s,
+		    (long long)a->retry_max_s);
 	if (a->connections != 2)
 		buf_addf(out, " connections=%u", a->connections);
 	if (a->window != 1)
@@ -255,40 +259,53 @@ static struct row rows[] = {
 	{ "only comments", "# a\n\n   # b\n\t\n", "" },
 	{ "one line", OURS, OURS_IS },
 	{ "no line end", "server smtps://mail.example.org", OURS_IS },
-	{ "CRLF", "server smtps://a.example\r\nuser me\r\n", "default@1: smtps:a.example:465 user=me" },
-	{ "byte order mark", "\xef\xbb\xbfserver smtps://a.example\n", "default@1: smtps:a.example:465" },
+	{ "CRLF", "server smtps://a.example\r\nuser me\r\n",
+	    "default@1: smtps:a.example:465 user=me" },
+	{ "byte order mark", "\xef\xbb\xbfserver smtps://a.example\n",
+	    "default@1: smtps:a.example:465" },
 	{ "space everywhere", "\t server \t smtps://a.example\t \n  user   me  you \n",
 	    "default@1: smtps:a.example:465 user=me  you" },
 	{ "hash in a value", OURS "password a#b # c\n", OURS_IS " literal=a#b # c@2" },
 	{ "quotes go", OURS "user \"me\"\n", OURS_IS " user=me" },
 	{ "quotes keep space", OURS "user \" me \"\n", OURS_IS " user= me " },
-	{ "escapes in quotes", OURS "password \"a\\\"b\\\\c\\d\"\n", OURS_IS " literal=a\"b\\c\\d@2" },
-	{ "no escapes without quotes", OURS "password a\\\\b\\\"\n", OURS_IS " literal=a\\\\b\\\"@2" },
-	{ "inner quotes stay", OURS "password_command pass \"my mail\" x\n", OURS_IS " command=pass \"my mail\" x@2" },
+	{ "escapes in quotes", OURS "password \"a\\\"b\\\\c\\d\"\n",
+	    OURS_IS " literal=a\"b\\c\\d@2" },
+	{ "no escapes without quotes", OURS "password a\\\\b\\\"\n",
+	    OURS_IS " literal=a\\\\b\\\"@2" },
+	{ "inner quotes stay", OURS "password_command pass \"my mail\" x\n",
+	    OURS_IS " command=pass \"my mail\" x@2" },
 	{ "one quote is a quote", OURS "password \"ab\n", OURS_IS " literal=\"ab@2" },
-	{ "quotes within quotes", OURS "password_command \"pass \"x\" y\"\n", OURS_IS " command=pass \"x\" y@2" },
+	{ "quotes within quotes", OURS "password_command \"pass \"x\" y\"\n",
+	    OURS_IS " command=pass \"x\" y@2" },
 	{ "equals sign", "user = me\nserver smtps://mail.example.org\n",
 	    AT(1) "there must be no \"=\" behind \"user\"" },
 	{ "equals sign at the key", "password=geheim\n",
 	    AT(1) "there must be a space, not \"=\", behind \"password\"" },
-	{ "a password alone in a line", OURS "p4$$w0rd!\n", AT(2) "the line does not begin with a key" },
-	{ "upper case key", "Server smtps://a.example\n", AT(1) "unknown key \"Server\" (did you mean \"server\"?)" },
-	{ "control character", OURS "user m\033e\n", AT(2) "there is a control character in the line" },
+	{ "a password alone in a line", OURS "p4$$w0rd!\n",
+	    AT(2) "the line does not begin with a key" },
+	{ "upper case key", "Server smtps://a.example\n",
+	    AT(1) "unknown key \"Server\" (did you mean \"server\"?)" },
+	{ "control character", OURS "user m\033e\n",
+	    AT(2) "there is a control character in the line" },
 	{ "control character in a comment", OURS "# \014\n", OURS_IS },
-	{ "unknown key", OURS "pasword x\n", AT(2) "unknown key \"pasword\" (did you mean \"password\"?)" },
-	{ "unknown key, letters swapped", OURS "usre x\n", AT(2) "unknown key \"usre\" (did you mean \"user\"?)" },
+	{ "unknown key", OURS "pasword x\n",
+	    AT(2) "unknown key \"pasword\" (did you mean \"password\"?)" },
+	{ "unknown key, letters swapped", OURS "usre x\n",
+	    AT(2) "unknown key \"usre\" (did you mean \"user\"?)" },
 	{ "unknown key, nothing near", OURS "frobnicate x\n", AT(2) "unknown key \"frobnicate\"" },
 	{ "unknown key near an msmtp key", "tls_fingerprnt\n",
 	    AT(1) "unknown key \"tls_fingerprnt\" (did you mean \"tls_fingerprint\"?)" },
-	{ "unknown key near a directive", "acount x\n", AT(1) "unknown key \"acount\" (did you mean \"account\"?)" },
+	{ "unknown key near a directive", "acount x\n",
+	    AT(1) "unknown key \"acount\" (did you mean \"account\"?)" },
 
 	/* missing values */
 	{ "user without value", OURS "user\n", AT(2) "\"user\" needs a value: text in UTF-8" },
 	{ "user unset", OURS "user \"\"\n", OURS_IS },
-	{ "msmtp unsets without value", MSMTPS "user\npassword\ntls_trust_file\n", MSMTPS_IS " auth=off plain" },
-	{ "server without value", "server\n",
-	    AT(1) "\"server\" needs a value: " URLS },
-	{ "host without value", "host\n", AT(1) "\"host\" needs a value: the name or the address of a server" },
+	{ "msmtp unsets without value", MSMTPS "user\npassword\ntls_trust_file\n",
+	    MSMTPS_IS " auth=off plain" },
+	{ "server without value", "server\n", AT(1) "\"server\" needs a value: " URLS },
+	{ "host without value", "host\n",
+	    AT(1) "\"host\" needs a value: the name or the address of a server" },
 	{ "from without value", OURS "from\n",
 	    AT(2) "\"from\" needs a value: addresses, or patterns such as *@example.org" },
 	{ "timeout without value", MSMTPS "timeout\n",
@@ -297,18 +314,24 @@ static struct row rows[] = {
 	{ "include in parsed text", "include x\n", AT(1) "\"include\" is not possible here" },
 
 	/* server */
-	{ "smtps with port", "server smtps://mail.example.org:4650\n", "default@1: smtps:mail.example.org:4650" },
+	{ "smtps with port", "server smtps://mail.example.org:4650\n",
+	    "default@1: smtps:mail.example.org:4650" },
 	{ "smtp", "server smtp://mail.example.org\n", "default@1: smtp:mail.example.org:587" },
 	{ "smtp with port", "server smtp://mail.example.org:25/\n", MSMTPS_IS },
-	{ "scheme in capitals", "server SMTPS://Mail.Example.ORG\n", "default@1: smtps:Mail.Example.ORG:465" },
+	{ "scheme in capitals", "server SMTPS://Mail.Example.ORG\n",
+	    "default@1: smtps:Mail.Example.ORG:465" },
 	{ "IPv4", "server smtps://192.0.2.1\n", "default@1: smtps:192.0.2.1:465" },
 	{ "IPv6", "server smtps://[2001:db8::1]\n", "default@1: smtps:2001:db8::1:465" },
-	{ "IPv6 with port and zone", "server smtp://[fe80::1%eth0]:2525\n", "default@1: smtp:fe80::1%eth0:2525" },
+	{ "IPv6 with port and zone", "server smtp://[fe80::1%eth0]:2525\n",
+	    "default@1: smtp:fe80::1%eth0:2525" },
 	{ "IPv6 without brackets", "server smtps://2001:db8::1\n",
 	    AT(1) "bad value for \"server\": expected smtps://HOST or smtps://HOST:PORT, an IPv6 address in "
-	    "brackets" },
-	{ "international name", "server smtps://b\xc3\xbc""cher.example\n",
-	    "default@1: smtps:b\xc3\xbc""cher.example:465" },
+		  "brackets" },
+	{ "international name",
+	    "server smtps://b\xc3\xbc"
+	    "cher.example\n",
+	    "default@1: smtps:b\xc3\xbc"
+	    "cher.example:465" },
 	{ "unix", "server unix:/run/mail.sock\n", "default@1: unix:/run/mail.sock:0" },
 	{ "unix, relative", "server unix:mail.sock\n",
 	    AT(1) "bad value for \"server\": expected a path that begins with \"/\" behind \"unix:\"" },
@@ -324,23 +347,26 @@ static struct row rows[] = {
 	    AT(1) "bad value for \"server\": expected lmtp://HOST or lmtp://HOST:PORT, an IPv6 address in brackets" },
 	{ "lmtp with a user", "server lmtp://me:geheim@localhost:24\n",
 	    AT(1) "bad value for \"server\": the URL holds a user hint: write the name behind \"user\"; "
-	    "sendoff.conf(5) tells where passwords stand" },
-	{ "lmtp socket", "server lmtp:/run/dovecot/lmtp\n", "default@1: lmtp-unix:/run/dovecot/lmtp:0" },
+		  "sendoff.conf(5) tells where passwords stand" },
+	{ "lmtp socket", "server lmtp:/run/dovecot/lmtp\n",
+	    "default@1: lmtp-unix:/run/dovecot/lmtp:0" },
 	{ "lmtp socket, relative", "server lmtp:run/lmtp\n",
 	    AT(1) "bad value for \"server\": expected a path that begins with \"/\" behind \"lmtp:\"" },
-	{ "no scheme", "server mail.example.org\n", AT(1) "bad value for \"server\": expected " URLS },
-	{ "unknown scheme", "server http://mail.example.org\n", AT(1) "bad value for \"server\": expected " URLS },
+	{ "no scheme", "server mail.example.org\n",
+	    AT(1) "bad value for \"server\": expected " URLS },
+	{ "unknown scheme", "server http://mail.example.org\n",
+	    AT(1) "bad value for \"server\": expected " URLS },
 	{ "scheme of a later version", "server maildir:/home/me/Mail\n",
 	    AT(1) "bad value for \"server\": this version cannot deliver to maildir:" },
 	{ "user in the URL", "server smtps://me:geheim@mail.example.org\n",
 	    AT(1) "bad value for \"server\": the URL holds a user hint: write the name behind \"user\"; "
-	    "sendoff.conf(5) tells where passwords stand" },
+		  "sendoff.conf(5) tells where passwords stand" },
 	{ "no host", "server smtps://\n",
 	    AT(1) "bad value for \"server\": expected smtps://HOST or smtps://HOST:PORT, an IPv6 address in "
-	    "brackets" },
+		  "brackets" },
 	{ "no port", "server smtps://mail.example.org:\n",
 	    AT(1) "bad value for \"server\": expected smtps://HOST or smtps://HOST:PORT, an IPv6 address in "
-	    "brackets" },
+		  "brackets" },
 	{ "port 0", "server smtps://mail.example.org:0\n",
 	    AT(1) "bad value for \"server\": a port is a number from 1 to 65535" },
 	{ "port too large", "server smtps://mail.example.org:65536\n",
@@ -349,17 +375,18 @@ static struct row rows[] = {
 	    AT(1) "bad value for \"server\": a port is a number from 1 to 65535" },
 	{ "path behind the host", "server smtps://mail.example.org/x\n",
 	    AT(1) "bad value for \"server\": expected smtps://HOST or smtps://HOST:PORT, an IPv6 address in "
-	    "brackets" },
+		  "brackets" },
 	{ "space in the URL", "server smtps://mail.example.org smtps://b.example\n",
 	    AT(1) "bad value for \"server\": expected smtps://HOST or smtps://HOST:PORT, an IPv6 address in "
-	    "brackets" },
+		  "brackets" },
 
 	/* login */
 	{ "login", OURS "user me@example.org\npassword_command pass mail\n",
 	    OURS_IS " user=me@example.org command=pass mail@3" },
 	{ "password", OURS "user me\npassword geheim\n", OURS_IS " user=me literal=geheim@3" },
 	{ "password file", OURS "password_file /run/secret\n", OURS_IS " file=/run/secret@2" },
-	{ "password file in the home", OURS "password_file ~/secret\n", OURS_IS " file=/home/me/secret@2" },
+	{ "password file in the home", OURS "password_file ~/secret\n",
+	    OURS_IS " file=/home/me/secret@2" },
 	{ "password file, relative", OURS "password_file secret\n",
 	    AT(2) "bad value for \"password_file\": expected a path that begins with \"/\" or \"~/\"" },
 	{ "password and command", OURS "password a\npassword_command b\n",
@@ -368,18 +395,22 @@ static struct row rows[] = {
 	    AT(4) "\"password\" is one password too many: there is \"password_file\" (line 2)" },
 	{ "command under two names", OURS "password_command a\npasswordeval b\n",
 	    AT(3) "\"passwordeval\" is one password too many: there is \"password_command\" (line 2)" },
-	{ "empty password and command", MSMTPS "password\npasswordeval b\n", MSMTPS_IS " command=b@3 auth=off plain" },
+	{ "empty password and command", MSMTPS "password\npasswordeval b\n",
+	    MSMTPS_IS " command=b@3 auth=off plain" },
 	{ "auth on", OURS "user me\nauth on\n", OURS_IS " user=me" },
 	{ "auth off", OURS "user me\nauth off\n", OURS_IS " user=me auth=off" },
 	{ "auth names", OURS "user me\npassword x\nauth Plain, login scram-sha-256,SCRAM-SHA-1\n",
 	    OURS_IS " user=me literal=x@3 auth=PLAIN,LOGIN,SCRAM-SHA-256,SCRAM-SHA-1" },
 	{ "auth names, all of them",
-	    OURS "user me\npassword x\n"
+	    OURS
+	    "user me\npassword x\n"
 	    "auth cram-md5 scram-sha-256-plus scram-sha-1-plus external oauthbearer xoauth2 gssapi digest-md5 ntlm\n",
-	    OURS_IS " user=me literal=x@3 auth=CRAM-MD5,SCRAM-SHA-256-PLUS,SCRAM-SHA-1-PLUS,EXTERNAL,OAUTHBEARER,XOAUTH2,"
+	    OURS_IS
+	    " user=me literal=x@3 auth=CRAM-MD5,SCRAM-SHA-256-PLUS,SCRAM-SHA-1-PLUS,EXTERNAL,OAUTHBEARER,XOAUTH2,"
 	    "GSSAPI,DIGEST-MD5,NTLM" },
 	{ "auth without user", OURS "auth plain\n",
-	    OURS_IS " auth=PLAIN problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
+	    OURS_IS
+	    " auth=PLAIN problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
 	{ "auth not known", OURS "user me\nauth pain\n",
 	    AT(3) "bad value \"pain\" for \"auth\": expected " MECHANISMS },
 	{ "auth one known, one not", OURS "user me\nauth plain kerberos_v4\n",
@@ -387,28 +418,36 @@ static struct row rows[] = {
 	{ "auth a mechanism, or on", OURS "user me\nauth plain on\n",
 	    AT(3) "bad value \"on\" for \"auth\": expected " MECHANISMS },
 	{ "auth without password", OURS "user me\nauth plain\n",
-	    OURS_IS " user=me auth=PLAIN problem=conf:3: account \"default\" has no password, which its \"auth\" wants" },
+	    OURS_IS
+	    " user=me auth=PLAIN problem=conf:3: account \"default\" has no password, which its \"auth\" wants" },
 	{ "auth named twice", OURS "user me\nauth plain PLAIN\n", AT(3) "PLAIN is named twice" },
 	{ "auth of commas", OURS "user me\nauth ,\n",
 	    AT(3) "bad value \",\" for \"auth\": expected " MECHANISMS },
 
 	/* what a login is made with */
-	{ "token", OURS "user me\ntoken_command oama access me\n", OURS_IS " user=me token=oama access me@3" },
-	{ "token without value", OURS "token_command\n", AT(2) "\"token_command\" needs a value: a shell command" },
+	{ "token", OURS "user me\ntoken_command oama access me\n",
+	    OURS_IS " user=me token=oama access me@3" },
+	{ "token without value", OURS "token_command\n",
+	    AT(2) "\"token_command\" needs a value: a shell command" },
 	{ "token unset", OURS "token_command \"\"\n", OURS_IS },
 	{ "token and password", OURS "password_command a\ntoken_command b\n",
 	    AT(3) "\"token_command\" is one password too many: there is \"password_command\" (line 2)" },
-	{ "token, and mechanisms for it", OURS "user me\ntoken_command x\nauth xoauth2 oauthbearer\n",
+	{ "token, and mechanisms for it",
+	    OURS "user me\ntoken_command x\nauth xoauth2 oauthbearer\n",
 	    OURS_IS " user=me token=x@3 auth=XOAUTH2,OAUTHBEARER" },
-	{ "token, and one mechanism for it", OURS "user me\ntoken_command x\nauth plain oauthbearer\n",
+	{ "token, and one mechanism for it",
+	    OURS "user me\ntoken_command x\nauth plain oauthbearer\n",
 	    OURS_IS " user=me token=x@3 auth=PLAIN,OAUTHBEARER" },
-	{ "token, and mechanisms for passwords", OURS "user me\ntoken_command x\nauth plain login\n",
-	    OURS_IS " user=me token=x@3 auth=PLAIN,LOGIN "
+	{ "token, and mechanisms for passwords",
+	    OURS "user me\ntoken_command x\nauth plain login\n",
+	    OURS_IS
+	    " user=me token=x@3 auth=PLAIN,LOGIN "
 	    "problem=conf:4: account \"default\" has a token, and its \"auth\" wants a password" },
-	{ "token, mechanisms for passwords, and no login", OURS "user me\ntoken_command x\nauth off\n",
-	    OURS_IS " user=me token=x@3 auth=off" },
+	{ "token, mechanisms for passwords, and no login",
+	    OURS "user me\ntoken_command x\nauth off\n", OURS_IS " user=me token=x@3 auth=off" },
 	{ "mechanism for tokens without one", OURS "user me\npassword x\nauth xoauth2\n",
-	    OURS_IS " user=me literal=x@3 auth=XOAUTH2 "
+	    OURS_IS
+	    " user=me literal=x@3 auth=XOAUTH2 "
 	    "problem=conf:4: account \"default\" has no \"token_command\", which its \"auth\" wants" },
 	{ "msmtp's token", MSMTPS "user me\nauth oauthbearer\npasswordeval x\n",
 	    MSMTPS_IS " user=me token=x@4 auth=OAUTHBEARER plain" },
@@ -419,12 +458,15 @@ static struct row rows[] = {
 	{ "ticket", OURS "user me\nauth gssapi\n", OURS_IS " user=me auth=GSSAPI" },
 	{ "ticket and password", OURS "user me\nauth gssapi\npassword_command x\n",
 	    OURS_IS " user=me command=x@4 auth=GSSAPI" },
-	{ "certificate", OURS "user me\nauth external\ntls_cert_file /c\n", OURS_IS " user=me auth=EXTERNAL cert=/c" },
+	{ "certificate", OURS "user me\nauth external\ntls_cert_file /c\n",
+	    OURS_IS " user=me auth=EXTERNAL cert=/c" },
 	{ "certificate is missing", OURS "user me\nauth external\n",
-	    OURS_IS " user=me auth=EXTERNAL "
+	    OURS_IS
+	    " user=me auth=EXTERNAL "
 	    "problem=conf:3: account \"default\" has no \"tls_cert_file\", which its \"auth\" wants" },
 	{ "certificate without user", OURS "auth external\ntls_cert_file /c\n",
-	    OURS_IS " auth=EXTERNAL cert=/c problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
+	    OURS_IS
+	    " auth=EXTERNAL cert=/c problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
 	{ "parent lacks what the child has",
 	    "account a\nserver smtps://mail.example.org\nuser me\nauth oauthbearer\naccount b : a\ntoken_command x\n",
 	    "a@1: smtps:mail.example.org:465 user=me auth=OAUTHBEARER "
@@ -452,7 +494,8 @@ static struct row rows[] = {
 
 	/* from */
 	{ "from", OURS "from me@example.org\n", OURS_IS " from=me@example.org" },
-	{ "from, several", OURS "from me@example.org, you@example.org *@b.example\nfrom *@*.c.example\n",
+	{ "from, several",
+	    OURS "from me@example.org, you@example.org *@b.example\nfrom *@*.c.example\n",
 	    OURS_IS " from=me@example.org,you@example.org,*@b.example,*@*.c.example" },
 	{ "from everything", OURS "from *\n", OURS_IS " from=*" },
 	{ "from quoted local part", OURS "from \"a b\"@example.org c@d.example\n",
@@ -474,9 +517,12 @@ static struct row rows[] = {
 	{ "from_full_name", OURS "from_full_name Ann\n", OURS_IS " full_name=Ann" },
 	{ "domain", OURS "domain nas.example.org\n", OURS_IS " domain=nas.example.org" },
 	{ "domain literal", OURS "domain [192.0.2.1]\n", OURS_IS " domain=[192.0.2.1]" },
-	{ "domain not ASCII", OURS "domain b\xc3\xbc""cher.example\n",
-	    AT(2) "bad value \"b\xc3\xbc""cher.example\" for \"domain\": expected a domain name in ASCII, or an "
-	    "address in brackets" },
+	{ "domain not ASCII",
+	    OURS "domain b\xc3\xbc"
+		 "cher.example\n",
+	    AT(2) "bad value \"b\xc3\xbc"
+		  "cher.example\" for \"domain\": expected a domain name in ASCII, or an "
+		  "address in brackets" },
 	{ "domain with a space", OURS "domain a b\n",
 	    AT(2) "bad value \"a b\" for \"domain\": expected a domain name in ASCII, or an address in brackets" },
 	{ "local_domain", OURS "local_domain example.org\n", OURS_IS " local_domain=example.org" },
@@ -491,9 +537,11 @@ static struct row rows[] = {
 	    AT(2) "bad value for \"aliases\": expected a path that begins with \"/\" or \"~/\"" },
 	{ "aliases without value", OURS "aliases\n",
 	    AT(2) "\"aliases\" needs a value: a path that begins with \"/\" or \"~/\", or off" },
-	{ "aliases twice", OURS "aliases /a\naliases off\n", AT(3) "repeated key \"aliases\" (line 2)" },
+	{ "aliases twice", OURS "aliases /a\naliases off\n",
+	    AT(3) "repeated key \"aliases\" (line 2)" },
 	{ "aliases of others",
-	    "defaults\naliases /a\n" BOTH "account b : a\naliases off\naccount c : b\naliases \"\"\naccount d : b\n",
+	    "defaults\naliases /a\n" BOTH
+	    "account b : a\naliases off\naccount c : b\naliases \"\"\naccount d : b\n",
 	    "a@3: smtps:mail.example.org:465 aliases=/a\n"
 	    "b@5: smtps:mail.example.org:465 aliases=\n"
 	    "c@7: smtps:mail.example.org:465\n"
@@ -504,7 +552,8 @@ static struct row rows[] = {
 	{ "rewrite_from, something else", OURS "rewrite_from sometimes\n",
 	    AT(2) "bad value \"sometimes\" for \"rewrite_from\": expected auto, always or never" },
 	{ "rewrite_from of others",
-	    "defaults\nrewrite_from never\n" BOTH "account b : a\nrewrite_from always\naccount c : b\nrewrite_from \"\"\n"
+	    "defaults\nrewrite_from never\n" BOTH
+	    "account b : a\nrewrite_from always\naccount c : b\nrewrite_from \"\"\n"
 	    "account d : b\nrewrite_from auto\n",
 	    "a@3: smtps:mail.example.org:465 rewrite=never\n"
 	    "b@5: smtps:mail.example.org:465 rewrite=always\n"
@@ -517,7 +566,8 @@ static struct row rows[] = {
 	    "default@1: smtp:a.example:587 starttls" },
 	{ "tls none with smtp", "server smtp://a.example\ntls none\n",
 	    "default@1: smtp:a.example:587 plain explicit_none" },
-	{ "tls off with smtp", "server smtp://a.example\ntls off\n", "default@1: smtp:a.example:587 plain" },
+	{ "tls off with smtp", "server smtp://a.example\ntls off\n",
+	    "default@1: smtp:a.example:587 plain" },
 	{ "tls on with smtps", OURS "tls on\n", OURS_IS },
 	{ "tls none with smtps", OURS "tls none\n",
 	    AT(2) "smtps:// has TLS from the start: another word behind \"tls\" contradicts it (line 1)" },
@@ -525,10 +575,14 @@ static struct row rows[] = {
 	    AT(2) "smtps:// has TLS from the start: another word behind \"tls\" contradicts it (line 1)" },
 	{ "tls implicit with smtp", "tls implicit\nserver smtp://a.example\n",
 	    AT(2) "smtp:// has STARTTLS: write smtps:// for implicit TLS (line 1)" },
-	{ "tls none with unix", "server unix:/a\ntls none\n", "default@1: unix:/a:0 plain explicit_none" },
-	{ "tls implicit with unix", "server unix:/a\ntls implicit\n", AT(2) "unix: has no TLS (line 1)" },
-	{ "tls implicit with lmtp socket", "server lmtp:/a\ntls implicit\n", AT(2) "lmtp:/PATH has no TLS (line 1)" },
-	{ "tls none with lmtp socket", "server lmtp:/a\ntls none\n", "default@1: lmtp-unix:/a:0 plain explicit_none" },
+	{ "tls none with unix", "server unix:/a\ntls none\n",
+	    "default@1: unix:/a:0 plain explicit_none" },
+	{ "tls implicit with unix", "server unix:/a\ntls implicit\n",
+	    AT(2) "unix: has no TLS (line 1)" },
+	{ "tls implicit with lmtp socket", "server lmtp:/a\ntls implicit\n",
+	    AT(2) "lmtp:/PATH has no TLS (line 1)" },
+	{ "tls none with lmtp socket", "server lmtp:/a\ntls none\n",
+	    "default@1: lmtp-unix:/a:0 plain explicit_none" },
 	{ "tls starttls with lmtp", "server lmtp://a.example:24\ntls starttls\n",
 	    "default@1: lmtp:a.example:24 starttls" },
 	{ "tls implicit with lmtp", "server lmtp://a.example:24\ntls implicit\n",
@@ -543,15 +597,18 @@ static struct row rows[] = {
 	{ "tls_trust_file system", OURS "tls_trust_file system\n", OURS_IS },
 	{ "tls_trust_file relative", OURS "tls_trust_file ca.pem\n",
 	    AT(2) "bad value for \"tls_trust_file\": expected a path that begins with \"/\" or \"~/\"" },
-	{ "tls_priorities", OURS "tls_priorities NORMAL:-VERS-TLS1.2\n", OURS_IS " priorities=NORMAL:-VERS-TLS1.2" },
+	{ "tls_priorities", OURS "tls_priorities NORMAL:-VERS-TLS1.2\n",
+	    OURS_IS " priorities=NORMAL:-VERS-TLS1.2" },
 	{ "tls_host", OURS "tls_host mx.example.org\n", OURS_IS " tls_host=mx.example.org" },
 	{ "tls_host_override", MSMTPS "tls_host_override mx.example.org\n",
 	    MSMTPS_IS " auth=off plain tls_host=mx.example.org" },
 	{ "tls_certcheck off", OURS "tls_certcheck off\n", OURS_IS " unverified" },
 	{ "tls_fingerprint", OURS "tls_fingerprint " KEY_PIN "\n", OURS_IS " pins=" KEY_PIN },
-	{ "tls_fingerprint, several", OURS "tls_fingerprint " SHA256_PIN "\ntls_fingerprint " SHA1_PIN "\n",
+	{ "tls_fingerprint, several",
+	    OURS "tls_fingerprint " SHA256_PIN "\ntls_fingerprint " SHA1_PIN "\n",
 	    OURS_IS " pins=" SHA256_PIN "," SHA1_PIN },
-	{ "tls_fingerprint, msmtp", MSMTPS "tls_fingerprint " SHA1_PIN "\n", MSMTPS_IS " auth=off plain pins=" SHA1_PIN },
+	{ "tls_fingerprint, msmtp", MSMTPS "tls_fingerprint " SHA1_PIN "\n",
+	    MSMTPS_IS " auth=off plain pins=" SHA1_PIN },
 	{ "tls_fingerprint too short", MSMTPS "tls_fingerprint 00:11\n",
 	    AT(2) "bad value \"00:11\" for \"tls_fingerprint\": expected " PINS },
 	{ "tls_fingerprint of MD5", MSMTPS "tls_fingerprint 00112233445566778899aabbccddeeff\n",
@@ -562,9 +619,12 @@ static struct row rows[] = {
 	    AT(2) "bad value \"" KEY_PIN " x\" for \"tls_fingerprint\": expected " PINS },
 	{ "tls_fingerprint key of a wrong length", OURS "tls_fingerprint sha256//AAAA\n",
 	    AT(2) "bad value \"sha256//AAAA\" for \"tls_fingerprint\": expected " PINS },
-	{ "tls_fingerprint taken back", OURS "tls_fingerprint " KEY_PIN "\ntls_fingerprint \"\"\n", OURS_IS },
-	{ "tls_fingerprint taken back and given", OURS "tls_fingerprint " KEY_PIN "\ntls_fingerprint \"\"\n"
-	    "tls_fingerprint " SHA1_PIN "\n", OURS_IS " pins=" SHA1_PIN },
+	{ "tls_fingerprint taken back", OURS "tls_fingerprint " KEY_PIN "\ntls_fingerprint \"\"\n",
+	    OURS_IS },
+	{ "tls_fingerprint taken back and given",
+	    OURS "tls_fingerprint " KEY_PIN "\ntls_fingerprint \"\"\n"
+		 "tls_fingerprint " SHA1_PIN "\n",
+	    OURS_IS " pins=" SHA1_PIN },
 	{ "tls_fingerprint not compared", OURS "tls_certcheck off\ntls_fingerprint " KEY_PIN "\n",
 	    AT(3) "with \"tls_certcheck off\" the certificate is not compared with \"tls_fingerprint\" (line 2)" },
 	{ "child's tls_fingerprint",
@@ -582,15 +642,18 @@ static struct row rows[] = {
 	    "b@4: smtps:mail.example.org:465" },
 	{ "client certificate", OURS "tls_cert_file /c.pem\ntls_key_file ~/k.pem\n",
 	    OURS_IS " cert=/c.pem key=/home/me/k.pem" },
-	{ "client certificate and key in one file", OURS "tls_cert_file /c.pem\n", OURS_IS " cert=/c.pem" },
-	{ "client certificate in a token", OURS "tls_cert_file pkcs11:token=a;object=b\ntls_key_file pkcs11:token=a\n",
+	{ "client certificate and key in one file", OURS "tls_cert_file /c.pem\n",
+	    OURS_IS " cert=/c.pem" },
+	{ "client certificate in a token",
+	    OURS "tls_cert_file pkcs11:token=a;object=b\ntls_key_file pkcs11:token=a\n",
 	    OURS_IS " cert=pkcs11:token=a;object=b key=pkcs11:token=a" },
 	{ "client certificate, relative", OURS "tls_cert_file c.pem\n",
 	    AT(2) "bad value for \"tls_cert_file\": expected a path that begins with \"/\" or \"~/\"" },
 	{ "client key, relative", OURS "tls_key_file k.pem\n",
 	    AT(2) "bad value for \"tls_key_file\": expected a path that begins with \"/\" or \"~/\"" },
 	{ "client key alone", OURS "tls_key_file /k.pem\n",
-	    OURS_IS " key=/k.pem "
+	    OURS_IS
+	    " key=/k.pem "
 	    "problem=conf:2: account \"default\" has \"tls_key_file\" but no \"tls_cert_file\"" },
 	{ "client key of the parent, certificate of the child",
 	    "account a\nserver smtps://mail.example.org\ntls_key_file /k\naccount b : a\ntls_cert_file /c\n",
@@ -604,7 +667,8 @@ static struct row rows[] = {
 	    "b@5: smtps:mail.example.org:465" },
 	{ "tls_min 1.2", OURS "tls_min 1.2\n", OURS_IS },
 	{ "tls_min 1.3", OURS "tls_min 1.3\n", OURS_IS " only13" },
-	{ "tls_min 1.1", OURS "tls_min 1.1\n", AT(2) "bad value \"1.1\" for \"tls_min\": expected 1.2 or 1.3" },
+	{ "tls_min 1.1", OURS "tls_min 1.1\n",
+	    AT(2) "bad value \"1.1\" for \"tls_min\": expected 1.2 or 1.3" },
 	{ "tls_min and tls_priorities", OURS "tls_min 1.3\ntls_priorities NORMAL\n",
 	    AT(3) "\"tls_priorities\" says which TLS to speak: \"tls_min\" would not count (line 2)" },
 	{ "child's tls_min",
@@ -613,9 +677,11 @@ static struct row rows[] = {
 	    "b@4: smtps:mail.example.org:465" },
 	{ "dane", OURS "dane never\n", OURS_IS " no_dane" },
 	{ "dane auto", OURS "dane auto\n", OURS_IS },
-	{ "dane yes", OURS "dane yes\n", AT(2) "bad value \"yes\" for \"dane\": expected auto or never" },
+	{ "dane yes", OURS "dane yes\n",
+	    AT(2) "bad value \"yes\" for \"dane\": expected auto or never" },
 	{ "tls_nocertcheck", MSMTPS "tls_nocertcheck\n", MSMTPS_IS " auth=off plain unverified" },
-	{ "tls_nocertcheck with value", MSMTPS "tls_nocertcheck on\n", AT(2) "\"tls_nocertcheck\" takes no value" },
+	{ "tls_nocertcheck with value", MSMTPS "tls_nocertcheck on\n",
+	    AT(2) "\"tls_nocertcheck\" takes no value" },
 
 	/* the way to the server */
 	{ "proxy", OURS "proxy socks5://localhost\n", OURS_IS " socks5=localhost:1080" },
@@ -625,7 +691,8 @@ static struct row rows[] = {
 	    OURS_IS " http=proxy.example:3128 proxy_user=me proxy_password=geheim" },
 	{ "proxy with a user alone", OURS "proxy http://me@proxy.example\n",
 	    OURS_IS " http=proxy.example:8080 proxy_user=me proxy_password=" },
-	{ "proxy with encoded characters", OURS "proxy http://m%40e:a%3ab%2F%25%C3%a9@proxy.example\n",
+	{ "proxy with encoded characters",
+	    OURS "proxy http://m%40e:a%3ab%2F%25%C3%a9@proxy.example\n",
 	    OURS_IS " http=proxy.example:8080 proxy_user=m@e proxy_password=a:b/%\xc3\xa9" },
 	{ "proxy with characters as they are", OURS "proxy http://me:a@b:c/d@proxy.example\n",
 	    OURS_IS " http=proxy.example:8080 proxy_user=me proxy_password=a@b:c/d" },
@@ -637,20 +704,26 @@ static struct row rows[] = {
 	    AT(2) "bad value for \"proxy\": expected " PROXIES },
 	{ "proxy without user", OURS "proxy http://:geheim@proxy.example\n",
 	    AT(2) "bad value for \"proxy\": expected " PROXIES },
-	{ "proxy without scheme", OURS "proxy localhost:1080\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
-	{ "proxy of another kind", OURS "proxy socks4://localhost\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
-	{ "proxy without host", OURS "proxy socks5://\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy without scheme", OURS "proxy localhost:1080\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy of another kind", OURS "proxy socks4://localhost\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy without host", OURS "proxy socks5://\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
 	{ "proxy with a wrong port", OURS "proxy socks5://localhost:65536\n",
 	    AT(2) "bad value for \"proxy\": expected " PROXIES },
-	{ "proxy with a path", OURS "proxy http://proxy.example/x\n", AT(2) "bad value for \"proxy\": expected " PROXIES },
+	{ "proxy with a path", OURS "proxy http://proxy.example/x\n",
+	    AT(2) "bad value for \"proxy\": expected " PROXIES },
 	{ "proxy unset",
 	    "account a\nserver smtps://mail.example.org\nproxy http://me:geheim@proxy.example\n"
 	    "account b : a\nproxy \"\"\naccount c : a\nproxy socks5://localhost\n",
 	    "a@1: smtps:mail.example.org:465 http=proxy.example:8080 proxy_user=me proxy_password=geheim\n"
 	    "b@4: smtps:mail.example.org:465\n"
 	    "c@6: smtps:mail.example.org:465 socks5=localhost:1080" },
-	{ "proxy_host", MSMTPS "proxy_host localhost\n", MSMTPS_IS " auth=off plain socks5=localhost:1080" },
-	{ "proxy_host with port", MSMTPS "proxy_port 9050\nproxy_host ::1\n", MSMTPS_IS " auth=off plain socks5=::1:9050" },
+	{ "proxy_host", MSMTPS "proxy_host localhost\n",
+	    MSMTPS_IS " auth=off plain socks5=localhost:1080" },
+	{ "proxy_host with port", MSMTPS "proxy_port 9050\nproxy_host ::1\n",
+	    MSMTPS_IS " auth=off plain socks5=::1:9050" },
 	{ "proxy_host with port behind", MSMTPS "proxy_host 127.0.0.1\nproxy_port 9050\n",
 	    MSMTPS_IS " auth=off plain socks5=127.0.0.1:9050" },
 	{ "proxy_host with its port unset", MSMTPS "proxy_host localhost\nproxy_port\n",
@@ -683,7 +756,8 @@ static struct row rows[] = {
 	    "a@1: smtps:mail.example.org:465 http=p.example:8080\n"
 	    "b@4: smtps:mail.example.org:465 tunnel=x" },
 	{ "source_ip", OURS "source_ip 192.0.2.1\n", OURS_IS " source=192.0.2.1" },
-	{ "source_ip, IPv6", MSMTPS "source_ip 2001:db8::1\n", MSMTPS_IS " auth=off plain source=2001:db8::1" },
+	{ "source_ip, IPv6", MSMTPS "source_ip 2001:db8::1\n",
+	    MSMTPS_IS " auth=off plain source=2001:db8::1" },
 	{ "source_ip and proxy", OURS "source_ip 192.0.2.1\nproxy socks5://localhost\n",
 	    OURS_IS " socks5=localhost:1080 source=192.0.2.1" },
 	{ "source_ip a name", OURS "source_ip localhost\n",
@@ -720,8 +794,10 @@ static struct row rows[] = {
 	{ "hold_for the longest", OURS "hold_for 31536000\n", OURS_IS " hold=31536000" },
 	{ "hold_for too long", OURS "hold_for 31536001\n",
 	    AT(2) "bad value \"31536001\" for \"hold_for\": expected " A_TIME },
-	{ "hold_for nothing", OURS "hold_for 0\n", AT(2) "bad value \"0\" for \"hold_for\": expected " A_TIME },
-	{ "hold_for off", OURS "hold_for off\n", AT(2) "bad value \"off\" for \"hold_for\": expected " A_TIME },
+	{ "hold_for nothing", OURS "hold_for 0\n",
+	    AT(2) "bad value \"0\" for \"hold_for\": expected " A_TIME },
+	{ "hold_for off", OURS "hold_for off\n",
+	    AT(2) "bad value \"off\" for \"hold_for\": expected " A_TIME },
 	{ "mt_priority", OURS "mt_priority 9\n", OURS_IS " priority=9" },
 	{ "mt_priority negative", OURS "mt_priority -9\n", OURS_IS " priority=-9" },
 	{ "mt_priority 0", OURS "mt_priority 0\n", OURS_IS " priority=0" },
@@ -740,8 +816,10 @@ static struct row rows[] = {
 	    "b@6: smtps:mail.example.org:465" },
 
 	/* the rest */
-	{ "timeout", OURS "timeout 90\nconnect_timeout 5s\n", OURS_IS " timeout=90000 connect=5000" },
-	{ "timeout in minutes", OURS "timeout 2m\nconnect_timeout 1h\n", OURS_IS " timeout=120000 connect=3600000" },
+	{ "timeout", OURS "timeout 90\nconnect_timeout 5s\n",
+	    OURS_IS " timeout=90000 connect=5000" },
+	{ "timeout in minutes", OURS "timeout 2m\nconnect_timeout 1h\n",
+	    OURS_IS " timeout=120000 connect=3600000" },
 	{ "timeout in days", OURS "timeout 5D\n", OURS_IS " timeout=432000000" },
 	{ "timeout off", MSMTPS "timeout off\n", MSMTPS_IS " auth=off plain timeout=-1" },
 	{ "timeout 0", OURS "timeout 0\n",
@@ -750,27 +828,31 @@ static struct row rows[] = {
 	    AT(2) "bad value \"366d\" for \"timeout\": expected a time such as 90, 90s, 10m, 2h or 5d, or off" },
 	{ "timeout overflow", OURS "timeout 99999999999999999999\n",
 	    AT(2) "bad value \"99999999999999999999\" for \"timeout\": expected a time such as 90, 90s, 10m, 2h or "
-	    "5d, or off" },
+		  "5d, or off" },
 	{ "timeout unit", OURS "timeout 5 minutes\n",
 	    AT(2) "bad value \"5 minutes\" for \"timeout\": expected a time such as 90, 90s, 10m, 2h or 5d, or off" },
 	{ "timeout negative", OURS "timeout -1\n",
 	    AT(2) "bad value \"-1\" for \"timeout\": expected a time such as 90, 90s, 10m, 2h or 5d, or off" },
 	{ "features", OURS "chunking never\npipelining auto\n", OURS_IS " no_chunking" },
 	{ "pipelining never", OURS "pipelining never\n", OURS_IS " no_pipelining" },
-	{ "chunking on", OURS "chunking on\n", AT(2) "bad value \"on\" for \"chunking\": expected auto or never" },
+	{ "chunking on", OURS "chunking on\n",
+	    AT(2) "bad value \"on\" for \"chunking\": expected auto or never" },
 	{ "size_limit", OURS "size_limit 35M\n", OURS_IS " size=36700160" },
 	{ "size_limit in octets", OURS "size_limit 1000\n", OURS_IS " size=1000" },
 	{ "size_limit off", OURS "size_limit off\n", OURS_IS },
 	{ "size_limit overflow", OURS "size_limit 9999999999G\n",
 	    AT(2) "bad value \"9999999999G\" for \"size_limit\": expected a number of octets, or one with K, M or "
-	    "G behind it, or off" },
+		  "G behind it, or off" },
 	{ "size_limit word", OURS "size_limit big\n",
 	    AT(2) "bad value \"big\" for \"size_limit\": expected a number of octets, or one with K, M or G behind "
-	    "it, or off" },
+		  "it, or off" },
 	{ "log_file", OURS "log_file /var/log/sendoff.log\n", OURS_IS " log=/var/log/sendoff.log" },
-	{ "log_file in the home", OURS "log_file ~/sendoff.log\n", OURS_IS " log=/home/me/sendoff.log" },
-	{ "logfile -", MSMTPS "logfile -\n", AT(2) "\"logfile -\": nothing is logged to standard output" },
-	{ "log_file and logfile", OURS "log_file /a\nlogfile /b\n", AT(3) "repeated key \"logfile\" (line 2)" },
+	{ "log_file in the home", OURS "log_file ~/sendoff.log\n",
+	    OURS_IS " log=/home/me/sendoff.log" },
+	{ "logfile -", MSMTPS "logfile -\n",
+	    AT(2) "\"logfile -\": nothing is logged to standard output" },
+	{ "log_file and logfile", OURS "log_file /a\nlogfile /b\n",
+	    AT(3) "repeated key \"logfile\" (line 2)" },
 	{ "syslog off", OURS "syslog off\n", OURS_IS " no_syslog" },
 	{ "syslog facility", MSMTPS "syslog LOG_MAIL\n", MSMTPS_IS " auth=off plain" },
 	{ "syslog wrong facility", MSMTPS "syslog LOG_KERN\n",
@@ -796,56 +878,74 @@ static struct row rows[] = {
 	    "a@2: smtps:mail.example.org:465\ndefault@4: smtps:mail.example.org:465\nqueue: /q" },
 	{ "queue_dir alone", "queue_dir /q\n", "\nqueue: /q" },
 	{ "queue_dir in defaults", BOTH "defaults\nqueue_dir /q\n", A_IS "\nqueue: /q" },
-	{ "queue_dir in msmtp's manner", MSMTPS "queue_dir /q\n", MSMTPS_IS " auth=off plain\nqueue: /q" },
+	{ "queue_dir in msmtp's manner", MSMTPS "queue_dir /q\n",
+	    MSMTPS_IS " auth=off plain\nqueue: /q" },
 	{ "queue_dir in an account", BOTH "queue_dir /q\n", AT(3) WHOLE },
 	{ "queue_dir in the account default", "account default\nqueue_dir none\n", AT(2) WHOLE },
-	{ "queue_dir in an account behind defaults", "defaults\n" BOTH "queue_dir \"\"\n", AT(4) WHOLE },
+	{ "queue_dir in an account behind defaults", "defaults\n" BOTH "queue_dir \"\"\n",
+	    AT(4) WHOLE },
 	{ "queue_dir twice", "queue_dir /a\n" BOTH "defaults\nqueue_dir /b\n",
 	    AT(5) "repeated key \"queue_dir\" (line 1)" },
 	{ "queue_dir twice, msmtp", MSMTPS "queue_dir /a\nqueue_dir /a\n",
 	    AT(3) "repeated key \"queue_dir\" (line 2)" },
 
 	/* the queue's times */
-	{ "queue's defaults", 
-	    OURS "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nwindow 1\nrate off\ndelivery now\n", OURS_IS },
+	{ "queue's defaults",
+	    OURS
+	    "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nwindow 1\nrate off\ndelivery now\n",
+	    OURS_IS },
 	{ "wait", OURS "wait 2m\n", OURS_IS " wait=120000" },
 	{ "wait, least", OURS "wait 1\n", OURS_IS " wait=1000" },
 	{ "wait, most", OURS "wait 365d\n", OURS_IS " wait=31536000000" },
-	{ "wait, more", OURS "wait 366d\n", AT(2) "bad value \"366d\" for \"wait\": expected " A_TIME ", or off" },
+	{ "wait, more", OURS "wait 366d\n",
+	    AT(2) "bad value \"366d\" for \"wait\": expected " A_TIME ", or off" },
 	{ "wait off", OURS "wait off\n", OURS_IS " wait=-1" },
 	{ "wait 0", OURS "wait 0\n",
 	    AT(2) "bad value \"0\" for \"wait\": expected " A_TIME ", or off "
-	    "hint: without waiting: delivery background" },
-	{ "wait unset", "defaults\nwait off\naccount a\n" OURS "wait \"\"\n", "a@3: smtps:mail.example.org:465" },
+		  "hint: without waiting: delivery background" },
+	{ "wait unset", "defaults\nwait off\naccount a\n" OURS "wait \"\"\n",
+	    "a@3: smtps:mail.example.org:465" },
 	{ "wait without value", OURS "wait\n", AT(2) "\"wait\" needs a value: " A_TIME ", or off" },
 	{ "wait, empty", MSMTPS "wait\n", MSMTPS_IS " auth=off plain" },
 	{ "expire", OURS "expire 2d\n", OURS_IS " expire=172800" },
 	{ "expire, least", OURS "expire 60\n", OURS_IS " expire=60" },
-	{ "expire, less", OURS "expire 59s\n", AT(2) "bad value \"59s\" for \"expire\": expected " AN_EXPIRY },
+	{ "expire, less", OURS "expire 59s\n",
+	    AT(2) "bad value \"59s\" for \"expire\": expected " AN_EXPIRY },
 	{ "expire, most", OURS "expire 365d\n", OURS_IS " expire=31536000" },
 	{ "expire, more", OURS "expire 31536001\n",
 	    AT(2) "bad value \"31536001\" for \"expire\": expected " AN_EXPIRY },
-	{ "expire off", OURS "expire off\n", AT(2) "bad value \"off\" for \"expire\": expected " AN_EXPIRY },
-	{ "expire 0", OURS "expire 0\n", AT(2) "bad value \"0\" for \"expire\": expected " AN_EXPIRY },
+	{ "expire off", OURS "expire off\n",
+	    AT(2) "bad value \"off\" for \"expire\": expected " AN_EXPIRY },
+	{ "expire 0", OURS "expire 0\n",
+	    AT(2) "bad value \"0\" for \"expire\": expected " AN_EXPIRY },
 	{ "retry", OURS "retry 5m..2h\n", OURS_IS " retry=300..7200" },
 	{ "retry, one time", OURS "retry 90\n", OURS_IS " retry=90..90" },
 	{ "retry, the same twice", OURS "retry 60..1m\n", OURS_IS " retry=60..60" },
 	{ "retry, widest", OURS "retry 1s..7d\n", OURS_IS " retry=1..604800" },
-	{ "retry, more", OURS "retry 1s..604801\n", AT(2) "bad value \"1s..604801\" for \"retry\": expected " A_RETRY },
+	{ "retry, more", OURS "retry 1s..604801\n",
+	    AT(2) "bad value \"1s..604801\" for \"retry\": expected " A_RETRY },
 	{ "retry, one time, more", OURS "retry 604801\n",
 	    AT(2) "bad value \"604801\" for \"retry\": expected " A_RETRY },
-	{ "retry, less", OURS "retry 0..1m\n", AT(2) "bad value \"0..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry, less", OURS "retry 0..1m\n",
+	    AT(2) "bad value \"0..1m\" for \"retry\": expected " A_RETRY },
 	{ "retry, the wrong way round", OURS "retry 61..1m\n",
 	    AT(2) "bad value \"61..1m\" for \"retry\": expected " A_RETRY },
-	{ "retry off", OURS "retry off\n", AT(2) "bad value \"off\" for \"retry\": expected " A_RETRY },
-	{ "retry to off", OURS "retry 1m..off\n", AT(2) "bad value \"1m..off\" for \"retry\": expected " A_RETRY },
-	{ "retry from off", OURS "retry off..1m\n", AT(2) "bad value \"off..1m\" for \"retry\": expected " A_RETRY },
-	{ "retry without end", OURS "retry 1m..\n", AT(2) "bad value \"1m..\" for \"retry\": expected " A_RETRY },
-	{ "retry without begin", OURS "retry ..1m\n", AT(2) "bad value \"..1m\" for \"retry\": expected " A_RETRY },
-	{ "retry, dots", OURS "retry ..\n", AT(2) "bad value \"..\" for \"retry\": expected " A_RETRY },
+	{ "retry off", OURS "retry off\n",
+	    AT(2) "bad value \"off\" for \"retry\": expected " A_RETRY },
+	{ "retry to off", OURS "retry 1m..off\n",
+	    AT(2) "bad value \"1m..off\" for \"retry\": expected " A_RETRY },
+	{ "retry from off", OURS "retry off..1m\n",
+	    AT(2) "bad value \"off..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry without end", OURS "retry 1m..\n",
+	    AT(2) "bad value \"1m..\" for \"retry\": expected " A_RETRY },
+	{ "retry without begin", OURS "retry ..1m\n",
+	    AT(2) "bad value \"..1m\" for \"retry\": expected " A_RETRY },
+	{ "retry, dots", OURS "retry ..\n",
+	    AT(2) "bad value \"..\" for \"retry\": expected " A_RETRY },
 	{ "retry, three times", OURS "retry 1..2..3\n",
 	    AT(2) "bad value \"1..2..3\" for \"retry\": expected " A_RETRY },
-	{ "retry, three dots", OURS "retry 1...3\n", AT(2) "bad value \"1...3\" for \"retry\": expected " A_RETRY },
+	{ "retry, three dots", OURS "retry 1...3\n",
+	    AT(2) "bad value \"1...3\" for \"retry\": expected " A_RETRY },
 
 	/* the queue's pace */
 	{ "connections", OURS "connections 20\nwindow 8\n", OURS_IS " connections=20 window=8" },
@@ -858,18 +958,26 @@ static struct row rows[] = {
 	    AT(2) "bad value \"off\" for \"connections\": expected a number from 1 to 20" },
 	{ "connections, overflow", OURS "connections 4294967297\n",
 	    AT(2) "bad value \"4294967297\" for \"connections\": expected a number from 1 to 20" },
-	{ "window, more", OURS "window 9\n", AT(2) "bad value \"9\" for \"window\": expected a number from 1 to 8" },
-	{ "window 0", OURS "window 0\n", AT(2) "bad value \"0\" for \"window\": expected a number from 1 to 8" },
-	{ "window a word", OURS "window 2x\n", AT(2) "bad value \"2x\" for \"window\": expected a number from 1 to 8" },
+	{ "window, more", OURS "window 9\n",
+	    AT(2) "bad value \"9\" for \"window\": expected a number from 1 to 8" },
+	{ "window 0", OURS "window 0\n",
+	    AT(2) "bad value \"0\" for \"window\": expected a number from 1 to 8" },
+	{ "window a word", OURS "window 2x\n",
+	    AT(2) "bad value \"2x\" for \"window\": expected a number from 1 to 8" },
 	{ "rate", OURS "rate 30/min\n", OURS_IS " rate=30" },
 	{ "rate, a number", OURS "rate 1\n", OURS_IS " rate=1" },
 	{ "rate, most", OURS "rate 1000000/min\n", OURS_IS " rate=1000000" },
-	{ "rate, more", OURS "rate 1000001/min\n", AT(2) "bad value \"1000001/min\" for \"rate\": expected " A_RATE },
+	{ "rate, more", OURS "rate 1000001/min\n",
+	    AT(2) "bad value \"1000001/min\" for \"rate\": expected " A_RATE },
 	{ "rate 0", OURS "rate 0\n", AT(2) "bad value \"0\" for \"rate\": expected " A_RATE },
-	{ "rate an hour", OURS "rate 30/h\n", AT(2) "bad value \"30/h\" for \"rate\": expected " A_RATE },
-	{ "rate a nothing", OURS "rate 30/\n", AT(2) "bad value \"30/\" for \"rate\": expected " A_RATE },
-	{ "rate of nothing", OURS "rate /min\n", AT(2) "bad value \"/min\" for \"rate\": expected " A_RATE },
-	{ "rate off", "defaults\nrate 2\naccount a\n" OURS "rate off\n", "a@3: smtps:mail.example.org:465" },
+	{ "rate an hour", OURS "rate 30/h\n",
+	    AT(2) "bad value \"30/h\" for \"rate\": expected " A_RATE },
+	{ "rate a nothing", OURS "rate 30/\n",
+	    AT(2) "bad value \"30/\" for \"rate\": expected " A_RATE },
+	{ "rate of nothing", OURS "rate /min\n",
+	    AT(2) "bad value \"/min\" for \"rate\": expected " A_RATE },
+	{ "rate off", "defaults\nrate 2\naccount a\n" OURS "rate off\n",
+	    "a@3: smtps:mail.example.org:465" },
 
 	/* when, and where else */
 	{ "delivery background", OURS "delivery background\n", OURS_IS " background" },
@@ -878,11 +986,14 @@ static struct row rows[] = {
 	    "a@3: smtps:mail.example.org:465" },
 	{ "delivery later", OURS "delivery later\n",
 	    AT(2) "bad value \"later\" for \"delivery\": expected now, background or queue" },
-	{ "delivery in the background without queue", "queue_dir none\n" OURS "delivery background\n",
+	{ "delivery in the background without queue",
+	    "queue_dir none\n" OURS "delivery background\n",
 	    AT(3) "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (line 1)" },
-	{ "delivery queue without queue", "account a\n" OURS "delivery queue\ndefaults\nqueue_dir none\n",
+	{ "delivery queue without queue",
+	    "account a\n" OURS "delivery queue\ndefaults\nqueue_dir none\n",
 	    AT(3) "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (line 5)" },
-	{ "delivery queue inherited, without queue", "queue_dir none\ndefaults\ndelivery queue\n" BOTH,
+	{ "delivery queue inherited, without queue",
+	    "queue_dir none\ndefaults\ndelivery queue\n" BOTH,
 	    AT(3) "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (line 1)" },
 	{ "delivery now without queue", "queue_dir none\n" OURS "delivery now\n",
 	    "default@2: smtps:mail.example.org:465\nqueue: none" },
@@ -892,8 +1003,10 @@ static struct row rows[] = {
 	    A_IS "\nb@3: smtps:mail.example.org:465 fallback=a" },
 	{ "fallback to the unnamed account", OURS "account b\n" OURS "fallback default\n",
 	    OURS_IS "\nb@2: smtps:mail.example.org:465 fallback=default" },
-	{ "fallback without value", BOTH "fallback\n", AT(3) "\"fallback\" needs a value: the name of an account" },
-	{ "fallback to nobody", BOTH "\nfallback b\n", AT(4) "there is no account \"b\" to fall back to" },
+	{ "fallback without value", BOTH "fallback\n",
+	    AT(3) "\"fallback\" needs a value: the name of an account" },
+	{ "fallback to nobody", BOTH "\nfallback b\n",
+	    AT(4) "there is no account \"b\" to fall back to" },
 	{ "fallback to half a name", BOTH "fallback aa\naccount aab\n" OURS,
 	    AT(3) "there is no account \"aa\" to fall back to" },
 	{ "fallback to what is no text", BOTH "fallback \xff\n",
@@ -903,34 +1016,42 @@ static struct row rows[] = {
 	{ "fallback of a parent", "account a\nfallback b\naccount b\n" OURS,
 	    "a@1: fallback=b problem=conf:1: account \"a\" has no server\nb@3: smtps:mail.example.org:465" },
 	{ "fallback inherited", BOTH "fallback c\naccount b : a\naccount c\n" OURS,
-	    A_IS " fallback=c\nb@4: smtps:mail.example.org:465 fallback=c\nc@5: smtps:mail.example.org:465" },
-	{ "fallback taken back", "defaults\nfallback b\naccount a\n" OURS "account b\n" OURS "fallback \"\"\n",
+	    A_IS
+	    " fallback=c\nb@4: smtps:mail.example.org:465 fallback=c\nc@5: smtps:mail.example.org:465" },
+	{ "fallback taken back",
+	    "defaults\nfallback b\naccount a\n" OURS "account b\n" OURS "fallback \"\"\n",
 	    "a@3: smtps:mail.example.org:465 fallback=b\nb@5: smtps:mail.example.org:465" },
 	{ "fallback to itself", BOTH "fallback a\n",
 	    AT(3) "the account \"a\" falls back to itself hint: to end it, write there: fallback \"\"" },
 	{ "fallback to itself, inherited", BOTH "fallback b\naccount b : a\n",
 	    AT(3) "the account \"b\" falls back to itself hint: to end it, write there: fallback \"\"" },
-	{ "fallback to itself, by defaults", "defaults\nfallback b\naccount a\n" OURS "account b\n" OURS,
+	{ "fallback to itself, by defaults",
+	    "defaults\nfallback b\naccount a\n" OURS "account b\n" OURS,
 	    AT(2) "the account \"b\" falls back to itself hint: to end it, write there: fallback \"\"" },
 	{ "fallback in a circle of two", BOTH "fallback b\naccount b\n" OURS "fallback a\n",
 	    AT(6) "accounts fall back to each other in a circle: b, a hint: to end it, write there: fallback \"\"" },
-	{ "fallback in a circle of three", "defaults\n" OURS "account a\nfallback b\naccount b\nfallback c\n"
+	{ "fallback in a circle of three",
+	    "defaults\n" OURS "account a\nfallback b\naccount b\nfallback c\n"
 	    "account c\nfallback a\n",
 	    AT(8) "accounts fall back to each other in a circle: c, a, b hint: to end it, write there: fallback \"\"" },
-	{ "fallback into a circle", "defaults\n" OURS "account b\nfallback c\naccount c\nfallback b\n"
+	{ "fallback into a circle",
+	    "defaults\n" OURS "account b\nfallback c\naccount c\nfallback b\n"
 	    "account d\nfallback b\n",
 	    AT(6) "accounts fall back to each other in a circle: c, b hint: to end it, write there: fallback \"\"" },
-	{ "fallback in a row", "defaults\n" OURS "account a\nfallback b\naccount b\nfallback c\naccount c\n",
+	{ "fallback in a row",
+	    "defaults\n" OURS "account a\nfallback b\naccount b\nfallback c\naccount c\n",
 	    "a@3: smtps:mail.example.org:465 fallback=b\nb@5: smtps:mail.example.org:465 fallback=c\n"
 	    "c@7: smtps:mail.example.org:465" },
 
 	/* repeated */
 	{ "repeated", OURS "user a\nuser b\n", AT(3) "repeated key \"user\" (line 2)" },
-	{ "repeated, three times", OURS "user a\nuser b\nuser c\n", AT(4) "repeated key \"user\" (line 2)" },
+	{ "repeated, three times", OURS "user a\nuser b\nuser c\n",
+	    AT(4) "repeated key \"user\" (line 2)" },
 	{ "repeated, msmtp", MSMTPS "user a\nuser b\nuser c\n",
 	    MSMTPS_IS " user=c auth=off plain\n"
-	    "warning: conf:4: repeated key \"user\": this line counts, not line 2" },
-	{ "repeated in defaults", "defaults\nuser a\nuser b\naccount x\nserver smtps://mail.example.org\n",
+		      "warning: conf:4: repeated key \"user\": this line counts, not line 2" },
+	{ "repeated in defaults",
+	    "defaults\nuser a\nuser b\naccount x\nserver smtps://mail.example.org\n",
 	    "x@4: smtps:mail.example.org:465 user=b\n"
 	    "warning: conf:3: repeated key \"user\": this line counts, not line 2" },
 	{ "repeated, twice the host", "host a\nhost b\n",
@@ -939,11 +1060,15 @@ static struct row rows[] = {
 
 	/* msmtp */
 	{ "host", MSMTPS, MSMTPS_IS " auth=off plain" },
-	{ "host with port", MSMTPS "port 587\n", "default@1: smtp:mail.example.org:587 auth=off plain" },
+	{ "host with port", MSMTPS "port 587\n",
+	    "default@1: smtp:mail.example.org:587 auth=off plain" },
 	{ "host with tls", MSMTPS "tls on\n", MSMTPS_IS " auth=off starttls" },
-	{ "host with bare tls", MSMTPS "tls\nauth\nsyslog\nuser me\n", MSMTPS_IS " user=me starttls" },
-	{ "host with tls without starttls", MSMTPS "tls on\ntls_starttls off\n", OURS_IS " auth=off implicit" },
-	{ "host with tls_nostarttls", MSMTPS "tls on\ntls_nostarttls\n", OURS_IS " auth=off implicit" },
+	{ "host with bare tls", MSMTPS "tls\nauth\nsyslog\nuser me\n",
+	    MSMTPS_IS " user=me starttls" },
+	{ "host with tls without starttls", MSMTPS "tls on\ntls_starttls off\n",
+	    OURS_IS " auth=off implicit" },
+	{ "host with tls_nostarttls", MSMTPS "tls on\ntls_nostarttls\n",
+	    OURS_IS " auth=off implicit" },
 	{ "host with tls without starttls, port", MSMTPS "tls on\ntls_starttls off\nport 587\n",
 	    "default@1: smtps:mail.example.org:587 auth=off implicit" },
 	{ "host with tls off", MSMTPS "tls off\n", MSMTPS_IS " auth=off plain" },
@@ -952,7 +1077,8 @@ static struct row rows[] = {
 	{ "host with tls starttls", MSMTPS "tls starttls\n", MSMTPS_IS " auth=off starttls" },
 	{ "host contradicts itself", MSMTPS "tls starttls\ntls_starttls off\n",
 	    AT(3) "\"tls\" and \"tls_starttls\" contradict each other (line 2)" },
-	{ "host, tls off, tls_starttls on", MSMTPS "tls_starttls on\n", MSMTPS_IS " auth=off plain" },
+	{ "host, tls off, tls_starttls on", MSMTPS "tls_starttls on\n",
+	    MSMTPS_IS " auth=off plain" },
 	{ "host has no login by default", MSMTPS "user me\npassword x\n",
 	    MSMTPS_IS " user=me literal=x@3 auth=off plain" },
 	{ "host with login", MSMTPS "user me\nauth on\n", MSMTPS_IS " user=me plain" },
@@ -971,24 +1097,30 @@ static struct row rows[] = {
 	{ "tls_starttls and server", OURS "tls_starttls on\n",
 	    AT(2) "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS (line 1)" },
 	{ "protocol smtp", MSMTPS "protocol smtp\n", MSMTPS_IS " auth=off plain" },
-	{ "protocol lmtp", MSMTPS "protocol lmtp\nport 24\n", "default@1: lmtp:mail.example.org:24 auth=off plain" },
+	{ "protocol lmtp", MSMTPS "protocol lmtp\nport 24\n",
+	    "default@1: lmtp:mail.example.org:24 auth=off plain" },
 	{ "protocol lmtp without port", MSMTPS "protocol lmtp\n",
 	    AT(1) "LMTP has no port of its own: \"port\" is missing" },
 	{ "protocol lmtp with tls", MSMTPS "protocol lmtp\nport 24\ntls on\n",
 	    "default@1: lmtp:mail.example.org:24 auth=off starttls" },
-	{ "protocol lmtp with tls from the start", MSMTPS "protocol lmtp\nport 24\ntls on\ntls_starttls off\n",
+	{ "protocol lmtp with tls from the start",
+	    MSMTPS "protocol lmtp\nport 24\ntls on\ntls_starttls off\n",
 	    "default@1: lmtp:mail.example.org:24 auth=off implicit" },
 	{ "protocol esmtp", MSMTPS "protocol esmtp\n",
 	    AT(2) "bad value \"esmtp\" for \"protocol\": expected smtp or lmtp" },
 	{ "protocol and server", OURS "protocol lmtp\n",
 	    AT(2) "\"protocol\" belongs to msmtp's \"host\": with \"server\", write lmtp://HOST:PORT (line 1)" },
 	{ "socket", MSMTPS "socket /run/x\n", "default@1: unix:/run/x:0 auth=off plain" },
-	{ "socket in the home", MSMTPS "socket ~/x\nport 25\n", "default@1: unix:/home/me/x:0 auth=off plain" },
-	{ "socket, lmtp", MSMTPS "socket /run/x\nprotocol lmtp\n", "default@1: lmtp-unix:/run/x:0 auth=off plain" },
-	{ "socket without host", "socket /run/x\n", "default@1: problem=conf:1: account \"default\" has no server" },
+	{ "socket in the home", MSMTPS "socket ~/x\nport 25\n",
+	    "default@1: unix:/home/me/x:0 auth=off plain" },
+	{ "socket, lmtp", MSMTPS "socket /run/x\nprotocol lmtp\n",
+	    "default@1: lmtp-unix:/run/x:0 auth=off plain" },
+	{ "socket without host", "socket /run/x\n",
+	    "default@1: problem=conf:1: account \"default\" has no server" },
 	{ "socket, relative", MSMTPS "socket x\n",
 	    AT(2) "bad value for \"socket\": expected a path that begins with \"/\" or \"~/\"" },
-	{ "socket with tls", MSMTPS "tls on\nsocket /run/x\n", AT(3) "a \"socket\" has no TLS (line 2)" },
+	{ "socket with tls", MSMTPS "tls on\nsocket /run/x\n",
+	    AT(3) "a \"socket\" has no TLS (line 2)" },
 	{ "socket and server", OURS "socket /run/x\n",
 	    AT(2) "\"socket\" belongs to msmtp's \"host\": with \"server\", write unix:/PATH or lmtp:/PATH (line 1)" },
 	{ "socket unset",
@@ -997,28 +1129,28 @@ static struct row rows[] = {
 	    "b@4: smtp:mail.example.org:25 auth=off plain" },
 	{ "ignored keys",
 	    MSMTPS "auto_from off\n"
-	    "dsn_notify off\n"
-	    "dsn_return off\n"
-	    "set_from_header auto\n"
-	    "set_date_header auto\n"
-	    "set_msgid_header on\n"
-	    "add_missing_from_header on\n"
-	    "add_missing_date_header\n"
-	    "remove_bcc_headers on\n"
-	    "keepbcc on\n"
-	    "undisclosed_recipients off\n"
-	    "allow_from_override on\nallow_from_override\n"
-	    "tls_force_sslv3\n"
-	    "tls_min_dh_prime_bits\n"
-	    "logfile_time_format %s\n"
-	    "aliases\n",
+		   "dsn_notify off\n"
+		   "dsn_return off\n"
+		   "set_from_header auto\n"
+		   "set_date_header auto\n"
+		   "set_msgid_header on\n"
+		   "add_missing_from_header on\n"
+		   "add_missing_date_header\n"
+		   "remove_bcc_headers on\n"
+		   "keepbcc on\n"
+		   "undisclosed_recipients off\n"
+		   "allow_from_override on\nallow_from_override\n"
+		   "tls_force_sslv3\n"
+		   "tls_min_dh_prime_bits\n"
+		   "logfile_time_format %s\n"
+		   "aliases\n",
 	    MSMTPS_IS " auth=off plain" },
 	{ "set_from_header on", MSMTPS "set_from_header on\n",
 	    AT(2) "this version cannot do \"set_from_header\", and without it the message would keep its own From "
-	    "header" },
+		  "header" },
 	{ "allow_from_override off", MSMTPS "allow_from_override off\n",
 	    AT(2) "this version cannot do \"allow_from_override\", and without it senders given with -f would be "
-	    "used" },
+		  "used" },
 	{ "undisclosed_recipients", MSMTPS "undisclosed_recipients\n",
 	    AT(2) "this version cannot do \"undisclosed_recipients\", and without it To and Cc would be shown" },
 	{ "dsn_notify", MSMTPS "dsn_notify failure\n",
@@ -1029,31 +1161,36 @@ static struct row rows[] = {
 	    AT(2) "this version cannot do \"password_env\", and without it there would be no password" },
 
 	/* blocks */
-	{ "account", "account work\nserver smtps://mail.example.org\n", "work@1: smtps:mail.example.org:465" },
+	{ "account", "account work\nserver smtps://mail.example.org\n",
+	    "work@1: smtps:mail.example.org:465" },
 	{ "two accounts",
 	    "account a\nserver smtps://mail.example.org\naccount b\nserver smtps://mail.example.org\nuser me\n",
 	    "a@1: smtps:mail.example.org:465\n"
 	    "b@3: smtps:mail.example.org:465 user=me" },
 	{ "default and account", OURS "account b\nserver smtps://mail.example.org\n",
 	    OURS_IS "\n"
-	    "b@2: smtps:mail.example.org:465" },
+		    "b@2: smtps:mail.example.org:465" },
 	{ "account without server", "account a\nuser me\n",
 	    "a@1: user=me problem=conf:1: account \"a\" has no server" },
 	{ "same account twice", "account a\nserver smtps://mail.example.org\naccount a\n",
 	    AT(3) "the account \"a\" is there already (line 1)" },
-	{ "default twice", OURS "account default\n", AT(2) "the account \"default\" is there already (line 1)" },
+	{ "default twice", OURS "account default\n",
+	    AT(2) "the account \"default\" is there already (line 1)" },
 	{ "account without name", "account\n", AT(1) "\"account\" needs a value: a name" },
 	{ "account of two words", "account my mail\n",
 	    AT(1) "the name of an account is one word of UTF-8, without commas" },
-	{ "account without parent's name", "account a :\n", AT(1) "the name of an account is missing behind \":\"" },
+	{ "account without parent's name", "account a :\n",
+	    AT(1) "the name of an account is missing behind \":\"" },
 	{ "account inherits",
 	    "account a\nserver smtps://mail.example.org\nuser me\nfrom a@b.example\naccount b : a\nfrom c@d.example\n",
 	    "a@1: smtps:mail.example.org:465 user=me from=a@b.example\n"
 	    "b@5: smtps:mail.example.org:465 user=me from=c@d.example" },
-	{ "default is an account", "account a\nserver smtps://mail.example.org\naccount default : a\n",
+	{ "default is an account",
+	    "account a\nserver smtps://mail.example.org\naccount default : a\n",
 	    "a@1: smtps:mail.example.org:465\n"
 	    "default@3: smtps:mail.example.org:465" },
-	{ "no space around the colon", "account a\nserver smtps://mail.example.org\naccount default:a\n",
+	{ "no space around the colon",
+	    "account a\nserver smtps://mail.example.org\naccount default:a\n",
 	    "a@1: smtps:mail.example.org:465\n"
 	    "default@3: smtps:mail.example.org:465" },
 	{ "two parents",
@@ -1069,7 +1206,8 @@ static struct row rows[] = {
 	    "b@4: user=y local_to=z@b.example problem=conf:4: account \"b\" has no server\n"
 	    "c@7: smtps:mail.example.org:465 user=y local_to=z@b.example\n"
 	    "d@8: smtps:mail.example.org:465 user=x local_to=z@b.example" },
-	{ "grandparents", "account a\nserver smtps://mail.example.org\nuser x\naccount b : a\naccount c : b\n",
+	{ "grandparents",
+	    "account a\nserver smtps://mail.example.org\nuser x\naccount b : a\naccount c : b\n",
 	    "a@1: smtps:mail.example.org:465 user=x\n"
 	    "b@4: smtps:mail.example.org:465 user=x\n"
 	    "c@5: smtps:mail.example.org:465 user=x" },
@@ -1188,14 +1326,15 @@ static struct row rows[] = {
 	    "default@2: smtps:mailhub.oursite.example:465 auth=off implicit from=root@oursite.example" },
 	{ "bare tls", OURS "tls\n", OURS_IS },
 	{ "msmtp's keys without value",
-	    MSMTPS "ntlmdomain\nproxy_host\nproxy_port\nsocket\nsource_ip\ntls_cert_file\ntls_key_file\ntls_crl_file\n"
+	    MSMTPS
+	    "ntlmdomain\nproxy_host\nproxy_port\nsocket\nsource_ip\ntls_cert_file\ntls_key_file\ntls_crl_file\n"
 	    "tls_fingerprint\n",
 	    MSMTPS_IS " auth=off plain" },
 	{ "host with auth but no user", MSMTPS "auth on\n",
 	    MSMTPS_IS " plain problem=conf:2: account \"default\" has \"auth\" but no \"user\"" },
 	{ "dots in a host", "server smtps://.example.org\n",
 	    AT(1) "bad value for \"server\": expected smtps://HOST or smtps://HOST:PORT, an IPv6 address in "
-	    "brackets" },
+		  "brackets" },
 	{ "percent in a user", OURS "user a%b@c\n", OURS_IS " user=a%b@c" },
 	{ "second line of the password is ignored by nobody", OURS "password a\npassword b\n",
 	    AT(3) "repeated key \"password\" (line 2)" },
@@ -1249,7 +1388,8 @@ test_limits(void **state)
 	parse_many(&got, "server lmtp:/", "x", 106, "\n");
 	assert_null(strstr(got.data, "error"));
 	parse_many(&got, "server unix:/", "x", 107, "\n");
-	assert_string_equal(got.data, AT(1) "bad value for \"server\": the path of a socket has at most 107 octets");
+	assert_string_equal(got.data,
+	    AT(1) "bad value for \"server\": the path of a socket has at most 107 octets");
 	buf_release(&got);
 }
 
@@ -1285,11 +1425,13 @@ test_many_fallbacks(void **state)
 	buf_adds(&text, "account a999\n");
 	parse(&got, text.data, text.len);
 	assert_null(strstr(got.data, "error"));
-	assert_non_null(strstr(got.data, "\na998@1999: smtps:mail.example.org:465 fallback=a999\n"));
+	assert_non_null(strstr(got.data,
+	    "\na998@1999: smtps:mail.example.org:465 fallback=a999\n"));
 	buf_adds(&text, "fallback a0\n");
 	buf_clear(&got);
 	parse(&got, text.data, text.len);
-	assert_non_null(strstr(got.data, AT(2002) "accounts fall back to each other in a circle: a999, a0, a1, a2, "));
+	assert_non_null(strstr(got.data,
+	    AT(2002) "accounts fall back to each other in a circle: a999, a0, a1, a2, "));
 	buf_release(&text);
 	buf_release(&got);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Configuration files: where they are looked for, whose they must be, what they include; the choice of an account; and
- * that the manual has every key.
+ * Configuration files: where they are looked for, whose they must be, what they include; the choice
+ * of an account; and that the manual has every key.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,27 +39,26 @@ add_error(struct buf *out, const struct err *err)
 		buf_addf(out, " hint: %s", err->hint.data);
 }
 
-static const char choices[] =
-    "account work\n"
-    "server smtps://work.example\n"
-    "from me@work.example *@lists.work.example\n"
-    "account home\n"
-    "server smtps://home.example\n"
-    "from *@home.example Me@Private.example\n"
-    "user me@home.example\n"
-    "account parent\n"
-    "from p@parent.example\n"
-    "account bare\n"
-    "server smtps://bare.example\n"
-    "user bare@bare.example\n"
-    "account nobody\n"
-    "server smtps://bare.example\n"
-    "user nobody\n";
+static const char choices[] = "account work\n"
+			      "server smtps://work.example\n"
+			      "from me@work.example *@lists.work.example\n"
+			      "account home\n"
+			      "server smtps://home.example\n"
+			      "from *@home.example Me@Private.example\n"
+			      "user me@home.example\n"
+			      "account parent\n"
+			      "from p@parent.example\n"
+			      "account bare\n"
+			      "server smtps://bare.example\n"
+			      "user bare@bare.example\n"
+			      "account nobody\n"
+			      "server smtps://bare.example\n"
+			      "user nobody\n";
 
 struct choice {
 	const char *text;
 	const char *name, *sender;
-	const char *want;	/* the account's name and address, or the error */
+	const char *want; /* the account's name and address, or the error */
 };
 
 static const struct choice choice_rows[] = {
@@ -78,15 +77,18 @@ static const struct choice choice_rows[] = {
 	{ choices, NULL, NULL,
 	    "error: conf has no account \"default\", and none for this sender, only: work, home, parent, bare, nobody "
 	    "hint: choose one with -a NAME, or add: account default : NAME" },
-	{ choices, "wrok", NULL, "error: conf has no account \"wrok\", only: work, home, parent, bare, nobody" },
+	{ choices, "wrok", NULL,
+	    "error: conf has no account \"wrok\", only: work, home, parent, bare, nobody" },
 	{ OURS "user <me@example.org>\n", NULL, NULL, "default -" },
-	{ OURS "from *\naccount b\n" OURS "from me@b.example\n", NULL, "me@b.example", "default -" },
+	{ OURS "from *\naccount b\n" OURS "from me@b.example\n", NULL, "me@b.example",
+	    "default -" },
 	{ OURS "account b\n" OURS "from me@b.example\n", NULL, "me@b.example", "b me@b.example" },
 	{ OURS "account b\n" OURS "from me@b.example\n", NULL, "me@c.example", "default -" },
 	{ OURS "account b\n" OURS "from *\n", NULL, "", "default -" },
 	{ "account b\n" OURS "from me@b.example\n", NULL, "me@c.example", "b me@b.example" },
 	{ "account b\n", NULL, NULL, "error: conf:1: account \"b\" has no server" },
-	{ "", NULL, NULL, "error: conf has no account \"default\", and none for this sender, only: none "
+	{ "", NULL, NULL,
+	    "error: conf has no account \"default\", and none for this sender, only: none "
 	    "hint: choose one with -a NAME, or add: account default : NAME" },
 };
 
@@ -118,7 +120,8 @@ test_choice(void **state)
 		struct err err;
 
 		err_init(&err);
-		assert_int_equal(config_parse(&config, "conf", row->text, strlen(row->text), &err), 0);
+		assert_int_equal(config_parse(&config, "conf", row->text, strlen(row->text), &err),
+		    0);
 		choose(&got, &config, row);
 		assert_string_equal(got.data, row->want);
 		config_release(&config);
@@ -201,7 +204,8 @@ make_file(const char *name, const char *text)
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		mkdir(path, 0755);
 		*slash = '/';
@@ -214,7 +218,10 @@ make_file(const char *name, const char *text)
 	assert_int_equal(chmod(path, 0600), 0);
 }
 
-/* Loads; what it says goes to out, with $ for the folder: the accounts' names and users, or the error. */
+/*
+ * Loads; what it says goes to out, with $ for the folder: the accounts' names and users, or the
+ * error.
+ */
 static void
 load(struct buf *out, const char *path)
 {
@@ -287,12 +294,14 @@ test_places(void **state)
 	(void)state;
 	if (access("/etc/sendoff.conf", F_OK) == 0)
 		skip();
-	expect_load(NULL, "error: there is no configuration: no $/home/.config/sendoff/config, and no "
+	expect_load(NULL,
+	    "error: there is no configuration: no $/home/.config/sendoff/config, and no "
 	    "/etc/sendoff.conf hint: write one of them; sendoff.conf(5) begins with an example");
 	make_file("home/.config/sendoff/config", OURS "user home\n");
 	expect_load(NULL, "default=home");
 	set_variable("XDG_CONFIG_HOME", "xdg");
-	expect_load(NULL, "error: there is no configuration: no $/xdg/sendoff/config, and no /etc/sendoff.conf "
+	expect_load(NULL,
+	    "error: there is no configuration: no $/xdg/sendoff/config, and no /etc/sendoff.conf "
 	    "hint: write one of them; sendoff.conf(5) begins with an example");
 	make_file("xdg/sendoff/config", OURS "user xdg\n");
 	expect_load(NULL, "default=xdg");
@@ -333,10 +342,13 @@ test_broken_own_file(void **state)
 {
 	(void)state;
 	make_file("home/.config/sendoff/config", OURS "usr home\n");
-	expect_load(NULL, "error: $/home/.config/sendoff/config:2: unknown key \"usr\" (did you mean \"user\"?)");
+	expect_load(NULL,
+	    "error: $/home/.config/sendoff/config:2: unknown key \"usr\" (did you mean \"user\"?)");
 	make_file("home/.config/sendoff/config", OURS "include missing\n");
-	expect_load(NULL, "error: $/home/.config/sendoff/config:2: there is no file $/home/.config/sendoff/missing");
-	expect_load("home/.config/sendoff/config/x", "error: there is no file $/home/.config/sendoff/config/x");
+	expect_load(NULL,
+	    "error: $/home/.config/sendoff/config:2: there is no file $/home/.config/sendoff/missing");
+	expect_load("home/.config/sendoff/config/x",
+	    "error: there is no file $/home/.config/sendoff/config/x");
 }
 
 static void
@@ -413,7 +425,8 @@ test_owner(void **state)
 	change_owner("conf", 1);
 	change_mode("conf", 0644);
 	assert_int_equal(seteuid(NOBODY), 0);
-	expect_load("conf", "error: $/conf belongs to daemon, not to root or nobody hint: chown 65534 $/conf");
+	expect_load("conf",
+	    "error: $/conf belongs to daemon, not to root or nobody hint: chown 65534 $/conf");
 	assert_int_equal(seteuid(0), 0);
 }
 
@@ -427,7 +440,8 @@ test_foreign_home(void **state)
 	make_file("home/.config/sendoff/config", OURS);
 	change_mode("home", 0700);
 	assert_int_equal(seteuid(NOBODY), 0);
-	expect_load(NULL, "error: there is no configuration: no $/home/.config/sendoff/config, and no "
+	expect_load(NULL,
+	    "error: there is no configuration: no $/home/.config/sendoff/config, and no "
 	    "/etc/sendoff.conf hint: write one of them; sendoff.conf(5) begins with an example");
 	assert_int_equal(seteuid(0), 0);
 	change_owner("home", NOBODY);
@@ -477,13 +491,15 @@ struct include_row {
 
 static const struct include_row includes[] = {
 	{ OURS "include nothing\n", "", "error: $/conf:2: there is no file $/nothing" },
-	{ OURS "include other\nuser you\n", "user me\n", "error: $/conf:3: repeated key \"user\" ($/other:1)" },
+	{ OURS "include other\nuser you\n", "user me\n",
+	    "error: $/conf:3: repeated key \"user\" ($/other:1)" },
 	{ OURS "include other\n", "user me\nusr x\n",
 	    "error: $/other:2: unknown key \"usr\" (did you mean \"user\"?)" },
 	{ OURS "include other\nuser me\n", "account x\n",
 	    "error: $/conf:3: an \"account\" or \"defaults\" line must come first: the file included (line 2) has "
 	    "some" },
-	{ OURS "include other\naccount y\nuser me\n", "account x\nuser you\n", "default=- x=you y=me" },
+	{ OURS "include other\naccount y\nuser me\n", "account x\nuser you\n",
+	    "default=- x=you y=me" },
 	{ "include conf\n", "",
 	    "error: $/conf:1: files include each other more than 8 deep: does one include itself?" },
 	{ "include other\n", "include conf\n",
@@ -522,7 +538,8 @@ test_included_modes(void **state)
 	change_mode("conf", 0644);
 	expect_load("conf", "default=-");
 	change_mode("other", 0644);
-	expect_load("conf", "error: $/other:1: a password stands here, and others can read the file hint: "
+	expect_load("conf",
+	    "error: $/other:1: a password stands here, and others can read the file hint: "
 	    "chmod 600 $/other");
 	change_mode("other", 0666);
 	expect_load("conf", "error: $/conf:2: others can write $/other hint: chmod go-w $/other");
@@ -543,7 +560,8 @@ test_depth(void **state)
 	}
 	expect_load("f8", "default=-");
 	make_file("conf", "include f8\n");
-	expect_load("conf", "error: $/f1:1: files include each other more than 8 deep: does one include itself?");
+	expect_load("conf",
+	    "error: $/f1:1: files include each other more than 8 deep: does one include itself?");
 	buf_release(&name);
 	buf_release(&text);
 }
@@ -581,7 +599,8 @@ test_too_large(void **state)
 static void
 test_sizes(void **state)
 {
-	static const size_t sizes[] = { 100, 16382, 16383, 16384, 16385, 32767, 32768, 32769, 100000, (1 << 20) - 1, 1 << 20 };
+	static const size_t sizes[] = { 100, 16382, 16383, 16384, 16385, 32767, 32768, 32769,
+		100000, (1 << 20) - 1, 1 << 20 };
 	struct buf text = BUF_INIT(1 << 20);
 
 	(void)state;
@@ -797,7 +816,10 @@ test_stamp(void **state)
 	expect_change(&stamp);
 	set_mtime("conf", 1000000001, 2);
 	expect_change(&stamp);
-	/* What was wrong with a file may have been who can read it.  The clock of files may tick every 10 ms only. */
+	/*
+	 * What was wrong with a file may have been who can read it.  The clock of files may tick
+	 * every 10 ms only.
+	 */
 	usleep(30000);
 	change_mode("secret", 0644);
 	expect_change(&stamp);
@@ -820,7 +842,12 @@ test_stamp_parts(void **state)
 	(void)state;
 	assert_true(none != 0);
 	assert_true(owned_stamp(none, &base) != none);
-#define PART(member) do { struct stat one = base; one.member = 1; stamps[n++] = owned_stamp(0, &one); } while (0)
+#define PART(member) \
+	do { \
+		struct stat one = base; \
+		one.member = 1; \
+		stamps[n++] = owned_stamp(0, &one); \
+	} while (0)
 	PART(st_dev);
 	PART(st_ino);
 	PART(st_size);

@@ -13,11 +13,29 @@
 #include "format/domain.h"
 
 /* _465._tcp.mx.example.org. IN TLSA 3 1 1 41424344, and a CNAME before it; the AD bit is set. */
-static const char answer[] =
-    "\0\1" "\x81\xa0" "\0\1" "\0\2" "\0\0" "\0\0"
-    "\x04_465\x04_tcp\x02mx\x07" "example\x03org\0" "\0\x34" "\0\1"
-    "\xc0\x0c" "\0\5" "\0\1" "\0\0\1\x2c" "\0\2" "\xc0\x0c"
-    "\xc0\x0c" "\0\x34" "\0\1" "\0\0\1\x2c" "\0\7" "\3\1\1" "ABCD";
+static const char answer[] = "\0\1"
+			     "\x81\xa0"
+			     "\0\1"
+			     "\0\2"
+			     "\0\0"
+			     "\0\0"
+			     "\x04_465\x04_tcp\x02mx\x07"
+			     "example\x03org\0"
+			     "\0\x34"
+			     "\0\1"
+			     "\xc0\x0c"
+			     "\0\5"
+			     "\0\1"
+			     "\0\0\1\x2c"
+			     "\0\2"
+			     "\xc0\x0c"
+			     "\xc0\x0c"
+			     "\0\x34"
+			     "\0\1"
+			     "\0\0\1\x2c"
+			     "\0\7"
+			     "\3\1\1"
+			     "ABCD";
 
 enum { ANSWER_LEN = sizeof(answer) - 1, FLAGS_AT = 3 };
 
@@ -33,7 +51,10 @@ reads_tlsa(void **state)
 	assert_int_equal(dns.code, 0);
 	assert_true(dns_next(&dns, DNS_TYPE_TLSA, &data));
 	assert_int_equal(data.len, 7);
-	assert_memory_equal(data.data, "\3\1\1" "ABCD", 7);
+	assert_memory_equal(data.data,
+	    "\3\1\1"
+	    "ABCD",
+	    7);
 	assert_false(dns_next(&dns, DNS_TYPE_TLSA, &data));
 }
 
@@ -75,7 +96,7 @@ static void
 makes_a_labels(void **state)
 {
 	static const struct {
-		const char *domain, *ascii;	/* NULL: refused */
+		const char *domain, *ascii; /* NULL: refused */
 	} rows[] = {
 		{ "example.org", "example.org" },
 		{ "Example.ORG", "Example.ORG" },
@@ -99,8 +120,10 @@ makes_a_labels(void **state)
 
 		err_init(&err);
 		result = domain_to_ascii(rows[i].domain, &out, &err);
-		if ((result == 0) != (rows[i].ascii != NULL) || (result == 0 && strcmp(out.data, rows[i].ascii) != 0))
-			fail_msg("%s: %d \"%s\" %s", rows[i].domain, result, out.data, err.what.data);
+		if ((result == 0) != (rows[i].ascii != NULL) ||
+		    (result == 0 && strcmp(out.data, rows[i].ascii) != 0))
+			fail_msg("%s: %d \"%s\" %s", rows[i].domain, result, out.data,
+			    err.what.data);
 		if (result < 0) {
 			assert_int_equal(err.kind, ERR_ADDRESS);
 			assert_int_equal(out.len, 0);

@@ -8,11 +8,14 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "complain.h"
 #include "format/codec.h"
 #include "format/encode.h"
-#include "complain.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define X10 "xxxxxxxxxx"
 #define X70 X10 X10 X10 X10 X10 X10 X10
@@ -42,7 +45,9 @@ static const struct {
 	{ TEXT("From "), TEXT("=46rom=20") },
 	{ TEXT(".\n.x\nx.\n"), TEXT("=2E\r\n=2Ex\r\nx.\r\n") },
 	{ TEXT("--x\n-"), TEXT("--x\r\n-") },
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e"), TEXT("Gr=C3=BC=C3=9Fe") },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f"
+	       "e"),
+	    TEXT("Gr=C3=BC=C3=9Fe") },
 	{ TEXT("\xc3"), TEXT("=C3") },
 	{ TEXT("\xc3\n\xff"), TEXT("=C3\r\n=FF") },
 	/* The bound: 75 octets and the '=', or what ends the line. */
@@ -52,7 +57,8 @@ static const struct {
 	{ TEXT(X70 "12\x01"), TEXT(X70 "12=01") },
 	{ TEXT(X70 "123\x01"), TEXT(X70 "123=\r\n=01") },
 	/* Characters are not parted. */
-	{ TEXT(E10 E10), TEXT(Q10 "=C3=A9=C3=A9=\r\n=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9") },
+	{ TEXT(E10 E10),
+	    TEXT(Q10 "=C3=A9=C3=A9=\r\n=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9=C3=A9") },
 	/* What comes to stand at the begin of a line. */
 	{ TEXT(X70 "12345From me"), TEXT(X70 "12345=\r\n=46rom me") },
 	{ TEXT(X70 "12345.x"), TEXT(X70 "12345=\r\n=2Ex") },
@@ -127,7 +133,8 @@ encodes_lines_of_base64(void **state)
 	for (size_t i = 0; i < sizeof(octets); i++)
 		octets[i] = (char)(i * 7);
 	for (size_t len = 0; len <= sizeof(octets); len++) {
-		struct buf lines = BUF_INIT(1000), pieces = BUF_INIT(1000), digits = BUF_INIT(1000), joined = BUF_INIT(1000);
+		struct buf lines = BUF_INIT(1000), pieces = BUF_INIT(1000), digits = BUF_INIT(1000),
+			   joined = BUF_INIT(1000);
 		size_t first = len > 2 * BASE64_LINE ? 2 * BASE64_LINE : 0;
 		struct span rest;
 
@@ -156,7 +163,14 @@ static void
 tells_the_length_of_base64(void **state)
 {
 	static const uint64_t rows[][2] = {
-		{ 0, 0 }, { 1, 6 }, { 3, 6 }, { 4, 10 }, { 56, 78 }, { 57, 78 }, { 58, 84 }, { 114, 156 },
+		{ 0, 0 },
+		{ 1, 6 },
+		{ 3, 6 },
+		{ 4, 10 },
+		{ 56, 78 },
+		{ 57, 78 },
+		{ 58, 84 },
+		{ 114, 156 },
 		{ UINT64_C(57) << 40, UINT64_C(78) << 40 },
 	};
 

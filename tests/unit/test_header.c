@@ -9,10 +9,13 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "format/header.h"
 #include "complain.h"
+#include "format/header.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 static const struct {
 	struct span line;
@@ -202,12 +205,16 @@ unfolds(void **state)
 		struct buf out = BUF_INIT(SIZE_MAX);
 		char *copy = malloc(bodies[i].body.len);
 
-		/* Of a copy with nothing behind it.  What stood in the buffer before stays, its space too. */
+		/*
+		 * Of a copy with nothing behind it.  What stood in the buffer before stays, its
+		 * space too.
+		 */
 		memcpy(copy, bodies[i].body.data, bodies[i].body.len);
 		buf_adds(&out, "x ");
 		header_unfold(&out, (struct span){ copy, bodies[i].body.len });
 		free(copy);
-		if (strncmp(out.data, "x ", 2) != 0 || strcmp(out.data + 2, bodies[i].unfolded) != 0) {
+		if (strncmp(out.data, "x ", 2) != 0 ||
+		    strcmp(out.data + 2, bodies[i].unfolded) != 0) {
 			complain(bodies[i].body, out.data);
 			failures++;
 		}

@@ -14,10 +14,12 @@ static const struct {
 	int code;
 	const char *enhanced, *text, *hint;
 } rows[] = {
-	{ 535, "5.7.8", "5.7.8 Username and Password not accepted. 5b1f17b1804b1-4532 - gsmtp", "apppasswords" },
+	{ 535, "5.7.8", "5.7.8 Username and Password not accepted. 5b1f17b1804b1-4532 - gsmtp",
+	    "apppasswords" },
 	{ 535, "5.7.8", "5.7.8 Error: authentication failed", "user and password" },
 	{ 535, "", "Incorrect authentication data", "user and password" },
-	{ 535, "5.7.139", "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+	{ 535, "5.7.139",
+	    "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
 	    "switched SMTP logins by password off" },
 	{ 534, "5.7.9", "5.7.9 Application-specific password required.", "app password" },
 	{ 432, "4.7.12", "4.7.12 A password transition is needed", "auth plain" },
@@ -27,8 +29,10 @@ static const struct {
 	{ 538, "5.7.11", "5.7.11 Encryption required", "smtps" },
 	{ 530, "5.7.0", "5.7.0 Must issue a STARTTLS command first", "starttls" },
 	{ 530, "5.7.0", "5.7.0 Authentication required", "wants a login" },
-	{ 553, "5.7.1", "5.7.1 <x@y>: Sender address rejected: not owned by user z", "may not send as" },
-	{ 550, "5.7.60", "5.7.60 SMTP; Client does not have permissions to send as this sender", "may not send as" },
+	{ 553, "5.7.1", "5.7.1 <x@y>: Sender address rejected: not owned by user z",
+	    "may not send as" },
+	{ 550, "5.7.60", "5.7.60 SMTP; Client does not have permissions to send as this sender",
+	    "may not send as" },
 	{ 554, "5.7.1", "5.7.1 <b@c>: Relay access denied", "logs in" },
 	{ 550, "", "relay not permitted", "logs in" },
 	{ 550, "5.1.1", "5.1.1 <b@c>: Recipient address rejected: User unknown", NULL },
@@ -42,10 +46,13 @@ tells_what_to_do(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *hint = hint_for_reply(rows[i].code, rows[i].enhanced, span_of(rows[i].text));
+		const char *hint = hint_for_reply(rows[i].code, rows[i].enhanced,
+		    span_of(rows[i].text));
 
-		if ((hint == NULL) != (rows[i].hint == NULL) || (hint != NULL && strstr(hint, rows[i].hint) == NULL))
-			fail_msg("%d %s: %s", rows[i].code, rows[i].text, hint != NULL ? hint : "nothing");
+		if ((hint == NULL) != (rows[i].hint == NULL) ||
+		    (hint != NULL && strstr(hint, rows[i].hint) == NULL))
+			fail_msg("%d %s: %s", rows[i].code, rows[i].text,
+			    hint != NULL ? hint : "nothing");
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What each capability makes of HTML stands in tests/golden/html, NAME.html beside NAME.txt.  Here: that it is so, and
- * what cannot be seen there.
+ * What each capability makes of HTML stands in tests/golden/html, NAME.html beside NAME.txt.  Here:
+ * that it is so, and what cannot be seen there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,18 +18,21 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "format/html_list.h"
-#include "format/html_meta.h"
-#include "format/html_text.h"
 #include "format/width.h"
+#include "html/list.h"
+#include "html/meta.h"
+#include "html/text.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 #define GOLDEN "tests/golden/html/"
 
 enum {
-	GOLDEN_LEAST = 25,	/* files that must be there */
+	GOLDEN_LEAST = 25, /* files that must be there */
 	LONG_TEXT = 3 * 1000 * 1000,
-	GUARD_S = 10,		/* of processor time, for what takes less than one when it is linear */
+	GUARD_S = 10, /* of processor time, for what takes less than one when it is linear */
 };
 
 static bool
@@ -72,8 +75,8 @@ complain(const char *path, const struct buf *got, const struct buf *wanted)
 
 		if (x.len == y.len && memcmp(x.data, y.data, x.len) == 0)
 			continue;
-		print_error("%s: line %u is \"%.*s\", not \"%.*s\"\n", path, line, (int)x.len, x.data, (int)y.len,
-		    y.data);
+		print_error("%s: line %u is \"%.*s\", not \"%.*s\"\n", path, line, (int)x.len,
+		    x.data, (int)y.len, y.data);
 		return;
 	}
 	print_error("%s: the end differs\n", path);
@@ -151,19 +154,26 @@ check_rows(const struct row *rows, size_t count)
 static const struct row entity_rows[] = {
 	{ TEXT("&thetasym;|&thetasymx;"), TEXT("ϑ|&thetasymx;\n") },
 	{ TEXT("&#xD7FF;&#xE000;"), TEXT("\xed\x9f\xbf\xee\x80\x80\n") },
-	{ TEXT("&#55295;&#55296;&#57343;&#57344;"), TEXT("\xed\x9f\xbf\xef\xbf\xbd\xef\xbf\xbd\xee\x80\x80\n") },
+	{ TEXT("&#55295;&#55296;&#57343;&#57344;"),
+	    TEXT("\xed\x9f\xbf\xef\xbf\xbd\xef\xbf\xbd\xee\x80\x80\n") },
 	{ TEXT("&#1114111;&#1114112;"), TEXT("\xf4\x8f\xbf\xbf\xef\xbf\xbd\n") },
 	{ TEXT("&#4294967361;&#18446744073709551681;"), TEXT("\xef\xbf\xbd\xef\xbf\xbd\n") },
 	{ TEXT("&#x100000041;"), TEXT("\xef\xbf\xbd\n") },
 	{ TEXT("&#00000000000000000000065;"), TEXT("A\n") },
 	{ TEXT("&#127;|&#128;|&#159;|&#160;|&#161;"), TEXT("|€|Ÿ| |¡\n") },
-	{ TEXT("x&"), TEXT("x&\n") }, { TEXT("x&#"), TEXT("x&#\n") }, { TEXT("x&#x"), TEXT("x&#x\n") },
-	{ TEXT("&am"), TEXT("&am\n") }, { TEXT("&amp"), TEXT("&\n") }, { TEXT("&LT;&LT"), TEXT("<<\n") },
-	{ TEXT("&frac12x"), TEXT("½x\n") }, { TEXT("&frac1"), TEXT("&frac1\n") },
+	{ TEXT("x&"), TEXT("x&\n") },
+	{ TEXT("x&#"), TEXT("x&#\n") },
+	{ TEXT("x&#x"), TEXT("x&#x\n") },
+	{ TEXT("&am"), TEXT("&am\n") },
+	{ TEXT("&amp"), TEXT("&\n") },
+	{ TEXT("&LT;&LT"), TEXT("<<\n") },
+	{ TEXT("&frac12x"), TEXT("½x\n") },
+	{ TEXT("&frac1"), TEXT("&frac1\n") },
 	{ TEXT("&apos&apos;"), TEXT("&apos'\n") },
 	{ TEXT("&zwnj;"), TEXT("") },
 	/* In attributes. */
-	{ TEXT("<img alt='&copy=1 &copyx &copy &copy; &notit; &eacute'>"), TEXT("[&copy=1 &copyx © © &notit; é]\n") },
+	{ TEXT("<img alt='&copy=1 &copyx &copy &copy; &notit; &eacute'>"),
+	    TEXT("[&copy=1 &copyx © © &notit; é]\n") },
 	/* What an entity stands for is text. */
 	{ TEXT("&lt;b&gt; &#60;p&#62;"), TEXT("<b> <p>\n") },
 };
@@ -176,15 +186,24 @@ entities(void **state)
 }
 
 static const struct row octet_rows[] = {
-	{ TEXT("a\xff" "b"), TEXT("a\xef\xbf\xbd" "b\n") },
+	{ TEXT("a\xff"
+	       "b"),
+	    TEXT("a\xef\xbf\xbd"
+		 "b\n") },
 	{ TEXT("\xe2\x82"), TEXT("\xef\xbf\xbd\xef\xbf\xbd\n") },
-	{ TEXT("a\0b\x01" "c\x1b[1m\x7f"), TEXT("abc[1m\n") },
-	{ TEXT("a\xc2\x80" "b\xc2\x9f"), TEXT("ab\n") },
+	{ TEXT("a\0b\x01"
+	       "c\x1b[1m\x7f"),
+	    TEXT("abc[1m\n") },
+	{ TEXT("a\xc2\x80"
+	       "b\xc2\x9f"),
+	    TEXT("ab\n") },
 	{ TEXT("<a\0b>x"), TEXT("<ab>x\n") },
 	{ TEXT("<p\0>x"), TEXT("<p>x\n") },
 	{ TEXT("<p a\0b='c'>x"), TEXT("x\n") },
 	{ TEXT("<a href='h\0t\x01tp://x\xff\n/'>x</a>"), TEXT("x <http://x\xef\xbf\xbd/>\n") },
-	{ TEXT("<a href='a\xc2\xa0" "b\xc2\x85'>x</a>"), TEXT("x <a%C2%A0b>\n") },
+	{ TEXT("<a href='a\xc2\xa0"
+	       "b\xc2\x85'>x</a>"),
+	    TEXT("x <a%C2%A0b>\n") },
 	{ TEXT("\xef\xbb\xbfx"), TEXT("x\n") },
 };
 
@@ -197,26 +216,51 @@ odd_octets(void **state)
 
 /* Where HTML ends in the middle of something. */
 static const struct row end_rows[] = {
-	{ TEXT(""), TEXT("") }, { TEXT(" "), TEXT("") }, { TEXT("<"), TEXT("<\n") }, { TEXT("</"), TEXT("</\n") },
-	{ TEXT("</p"), TEXT("</p\n") }, { TEXT("<p"), TEXT("<p\n") }, { TEXT("<p "), TEXT("<p\n") },
-	{ TEXT("<p a"), TEXT("<p a\n") }, { TEXT("<p a="), TEXT("<p a=\n") }, { TEXT("<p a='"), TEXT("<p a='\n") },
-	{ TEXT("<p a='b'"), TEXT("<p a='b'\n") }, { TEXT("<p a=b"), TEXT("<p a=b\n") }, { TEXT("<p a=b>"), TEXT("") },
-	{ TEXT("x<!"), TEXT("x<!\n") }, { TEXT("x<!-"), TEXT("x<!-\n") }, { TEXT("x<!--"), TEXT("x\n") },
-	{ TEXT("x<!---"), TEXT("x\n") }, { TEXT("x<!----"), TEXT("x\n") }, { TEXT("x<!-->y"), TEXT("xy\n") },
-	{ TEXT("x<!--->y"), TEXT("xy\n") }, { TEXT("x<!---->y"), TEXT("xy\n") },
+	{ TEXT(""), TEXT("") },
+	{ TEXT(" "), TEXT("") },
+	{ TEXT("<"), TEXT("<\n") },
+	{ TEXT("</"), TEXT("</\n") },
+	{ TEXT("</p"), TEXT("</p\n") },
+	{ TEXT("<p"), TEXT("<p\n") },
+	{ TEXT("<p "), TEXT("<p\n") },
+	{ TEXT("<p a"), TEXT("<p a\n") },
+	{ TEXT("<p a="), TEXT("<p a=\n") },
+	{ TEXT("<p a='"), TEXT("<p a='\n") },
+	{ TEXT("<p a='b'"), TEXT("<p a='b'\n") },
+	{ TEXT("<p a=b"), TEXT("<p a=b\n") },
+	{ TEXT("<p a=b>"), TEXT("") },
+	{ TEXT("x<!"), TEXT("x<!\n") },
+	{ TEXT("x<!-"), TEXT("x<!-\n") },
+	{ TEXT("x<!--"), TEXT("x\n") },
+	{ TEXT("x<!---"), TEXT("x\n") },
+	{ TEXT("x<!----"), TEXT("x\n") },
+	{ TEXT("x<!-->y"), TEXT("xy\n") },
+	{ TEXT("x<!--->y"), TEXT("xy\n") },
+	{ TEXT("x<!---->y"), TEXT("xy\n") },
 	{ TEXT("x<!--!>y-->z"), TEXT("xz\n") },
-	{ TEXT("x<!--a--!>y"), TEXT("xy\n") }, { TEXT("x<!--a--!"), TEXT("x\n") }, { TEXT("x<?"), TEXT("x<?\n") },
-	{ TEXT("x<![CDATA["), TEXT("x\n") }, { TEXT("x<![CDATA[y"), TEXT("x\n") },
-	{ TEXT("x<![CDATA[]]"), TEXT("x\n") }, { TEXT("x<![CDATA[]]>y"), TEXT("xy\n") },
-	{ TEXT("x<![CDATA[]]]>y"), TEXT("xy\n") }, { TEXT("x<script>y"), TEXT("x\n") },
+	{ TEXT("x<!--a--!>y"), TEXT("xy\n") },
+	{ TEXT("x<!--a--!"), TEXT("x\n") },
+	{ TEXT("x<?"), TEXT("x<?\n") },
+	{ TEXT("x<![CDATA["), TEXT("x\n") },
+	{ TEXT("x<![CDATA[y"), TEXT("x\n") },
+	{ TEXT("x<![CDATA[]]"), TEXT("x\n") },
+	{ TEXT("x<![CDATA[]]>y"), TEXT("xy\n") },
+	{ TEXT("x<![CDATA[]]]>y"), TEXT("xy\n") },
+	{ TEXT("x<script>y"), TEXT("x\n") },
 	{ TEXT("x<script>y</script"), TEXT("x\n") },
-	{ TEXT("x<script>y</script>z"), TEXT("xz\n") }, { TEXT("x<script>y</"), TEXT("x\n") },
-	{ TEXT("x<script>y</scripty>z</script x>w"), TEXT("xw\n") }, { TEXT("x<script>y</SCRIPT/>z"), TEXT("xz\n") },
+	{ TEXT("x<script>y</script>z"), TEXT("xz\n") },
+	{ TEXT("x<script>y</"), TEXT("x\n") },
+	{ TEXT("x<script>y</scripty>z</script x>w"), TEXT("xw\n") },
+	{ TEXT("x<script>y</SCRIPT/>z"), TEXT("xz\n") },
 	/* Once a tag never ends, nothing is a tag any more. */
 	{ TEXT("x<b>y</b><i a='>z<b>"), TEXT("xy<i a='>z<b>\n") },
-	{ TEXT("<img alt=x"), TEXT("<img alt=x\n") }, { TEXT("<img alt=x>"), TEXT("[x]\n") },
-	{ TEXT("<a href=x>y"), TEXT("y <x>\n") }, { TEXT("<table><tr><td>x"), TEXT("x\n") },
-	{ TEXT("<ul><li>"), TEXT("") }, { TEXT("<blockquote>"), TEXT("") }, { TEXT("<pre>\n"), TEXT("") },
+	{ TEXT("<img alt=x"), TEXT("<img alt=x\n") },
+	{ TEXT("<img alt=x>"), TEXT("[x]\n") },
+	{ TEXT("<a href=x>y"), TEXT("y <x>\n") },
+	{ TEXT("<table><tr><td>x"), TEXT("x\n") },
+	{ TEXT("<ul><li>"), TEXT("") },
+	{ TEXT("<blockquote>"), TEXT("") },
+	{ TEXT("<pre>\n"), TEXT("") },
 };
 
 static void
@@ -229,23 +273,32 @@ sudden_ends(void **state)
 /* Tables that just fit, and that just do not; cells at the bounds. */
 static const struct row table_rows[] = {
 	/* 37 + 2 + 37 columns. */
-	{ TEXT("<table><tr><td>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<td>bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb</table>"),
-	    TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n") },
-	{ TEXT("<table><tr><td>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<td>bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb</table>"),
-	    TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n") },
+	{ TEXT(
+	      "<table><tr><td>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<td>bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb</table>"),
+	    TEXT(
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n") },
+	{ TEXT(
+	      "<table><tr><td>aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<td>bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb</table>"),
+	    TEXT(
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n") },
 	/* 32 columns are the most; without text they take no room. */
 	{ TEXT("<table><tr><td colspan=31>a<td>b<tr><td>c<td>d</table>"), TEXT("a     b\nc  d\n") },
 	{ TEXT("<table><tr><td colspan=32>a<td>b<tr><td>c<td>d</table>"), TEXT("a\nb\n\nc\nd\n") },
-	{ TEXT("<table><tr><td colspan=0>a<td colspan=-1>b<td colspan=x>c<td colspan=1000000000000>d</table>"),
+	{ TEXT(
+	      "<table><tr><td colspan=0>a<td colspan=-1>b<td colspan=x>c<td colspan=1000000000000>d</table>"),
 	    TEXT("a\nb\nc\nd\n") },
-	{ TEXT("<table><tr><td rowspan=1000000000000>a<td>b<tr><td>c<tr><td>d</table>"), TEXT("a  b\n   c\n   d\n") },
-	{ TEXT("<table><tr><td rowspan=2>a<td>b</tr></tr><tr><td>c</tr><tr><td>d</table>"), TEXT("a  b\n   c\nd\n") },
+	{ TEXT("<table><tr><td rowspan=1000000000000>a<td>b<tr><td>c<tr><td>d</table>"),
+	    TEXT("a  b\n   c\n   d\n") },
+	{ TEXT("<table><tr><td rowspan=2>a<td>b</tr></tr><tr><td>c</tr><tr><td>d</table>"),
+	    TEXT("a  b\n   c\nd\n") },
 	/* Names of columns: only in the first row, only where all are, only where rows follow. */
 	{ TEXT("<table><tr><th>a<th>b<tr><th>c<td>d</table>"), TEXT("a  b\n-  -\nc  d\n") },
 	{ TEXT("<table><tr><th>a<td>b<tr><td>c<td>d</table>"), TEXT("a  b\nc  d\n") },
 	{ TEXT("<table><tr><th>a<th>b</table>"), TEXT("a  b\n") },
 	{ TEXT("<table><tr><td><tr><th>a<th>b<tr><td>c<td>d</table>"), TEXT("a  b\n-  -\nc  d\n") },
-	/* No-break spaces around a cell are none of it; those within are no place for a line end. */
+	/*
+	 * No-break spaces around a cell are none of it; those within are no place for a line end.
+	 */
 	{ TEXT("<table><tr><td>&nbsp;a&nbsp;<td>&nbsp;<td>b&nbsp;c</table>"), TEXT("a  b c\n") },
 };
 
@@ -274,7 +327,8 @@ static const struct row link_rows[] = {
 	    TEXT("x <mailto:> b <a@b>, A@B\n") },
 	{ TEXT("<a href=tel:12>1-2</a>, <a href=tel:12>123</a> <a href=tel:123>12</a>"),
 	    TEXT("1-2, 123 <tel:12> 12 <tel:123>\n") },
-	{ TEXT("<a href=' JavaScript:x'>a</a> <a href='#'>b</a> <a href='java\nscript:x'>c</a>"), TEXT("a b c\n") },
+	{ TEXT("<a href=' JavaScript:x'>a</a> <a href='#'>b</a> <a href='java\nscript:x'>c</a>"),
+	    TEXT("a b c\n") },
 };
 
 static void
@@ -284,7 +338,10 @@ links(void **state)
 	CHECK_ROWS(link_rows);
 }
 
-/* Nesting at its bound, 256, and past it: q that are too deep have no marks, and their end tags end no others. */
+/*
+ * Nesting at its bound, 256, and past it: q that are too deep have no marks, and their end tags end
+ * no others.
+ */
 static void
 nests(void **state)
 {
@@ -331,17 +388,50 @@ static const struct {
 	uint32_t code;
 	unsigned width;
 } width_rows[] = {
-	{ ' ', 1 }, { 'a', 1 }, { 0xe9, 1 }, { 0x2ff, 1 }, { 0x300, 0 }, { 0x36f, 0 }, { 0x370, 1 }, { 0x10ff, 1 },
+	{ ' ', 1 },
+	{ 'a', 1 },
+	{ 0xe9, 1 },
+	{ 0x2ff, 1 },
+	{ 0x300, 0 },
+	{ 0x36f, 0 },
+	{ 0x370, 1 },
+	{ 0x10ff, 1 },
 	{ 0x1100, 2 },
-	{ 0x115f, 2 }, { 0x1160, 1 }, { 0x200a, 1 }, { 0x200b, 0 }, { 0x200f, 0 }, { 0x2010, 1 }, { 0x2e7f, 1 },
+	{ 0x115f, 2 },
+	{ 0x1160, 1 },
+	{ 0x200a, 1 },
+	{ 0x200b, 0 },
+	{ 0x200f, 0 },
+	{ 0x2010, 1 },
+	{ 0x2e7f, 1 },
 	{ 0x2e80, 2 },
-	{ 0x3000, 2 }, { 0x302a, 0 }, { 0x303e, 2 }, { 0x303f, 1 }, { 0x3040, 1 }, { 0x3041, 2 }, { 0x4dbf, 2 },
+	{ 0x3000, 2 },
+	{ 0x302a, 0 },
+	{ 0x303e, 2 },
+	{ 0x303f, 1 },
+	{ 0x3040, 1 },
+	{ 0x3041, 2 },
+	{ 0x4dbf, 2 },
 	{ 0x4dc0, 1 },
-	{ 0x4e00, 2 }, { 0x9fff, 2 }, { 0xabff, 1 }, { 0xac00, 2 }, { 0xd7a3, 2 }, { 0xd7a4, 1 }, { 0xfeff, 0 },
+	{ 0x4e00, 2 },
+	{ 0x9fff, 2 },
+	{ 0xabff, 1 },
+	{ 0xac00, 2 },
+	{ 0xd7a3, 2 },
+	{ 0xd7a4, 1 },
+	{ 0xfeff, 0 },
 	{ 0xff01, 2 },
-	{ 0xff60, 2 }, { 0xff61, 1 }, { 0xfffd, 1 }, { 0x1f600, 2 }, { 0x1f3fb, 0 }, { 0x20000, 2 },
-	{ 0x3fffd, 2 }, { 0x3fffe, 1 },
-	{ 0xe01ef, 0 }, { 0xe01f0, 1 }, { 0x10ffff, 1 },
+	{ 0xff60, 2 },
+	{ 0xff61, 1 },
+	{ 0xfffd, 1 },
+	{ 0x1f600, 2 },
+	{ 0x1f3fb, 0 },
+	{ 0x20000, 2 },
+	{ 0x3fffd, 2 },
+	{ 0x3fffe, 1 },
+	{ 0xe01ef, 0 },
+	{ 0xe01f0, 1 },
+	{ 0x10ffff, 1 },
 };
 
 static void
@@ -352,21 +442,25 @@ widths(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(width_rows) / sizeof(width_rows[0]); i++)
 		if (width_of(width_rows[i].code) != width_rows[i].width) {
-			print_error("U+%04X has %u\n", (unsigned)width_rows[i].code, width_of(width_rows[i].code));
+			print_error("U+%04X has %u\n", (unsigned)width_rows[i].code,
+			    width_of(width_rows[i].code));
 			failures++;
 		}
 	assert_int_equal(failures, 0);
 	assert_true(width_may_break(0x65e5, 0x672c));
-	assert_false(width_may_break(0x65e5, 0x3002));	/* a full stop */
+	assert_false(width_may_break(0x65e5, 0x3002)); /* a full stop */
 	assert_true(width_may_break(0x3002, 0x65e5));
-	assert_false(width_may_break(0x300c, 0x65e5));	/* an opening bracket */
+	assert_false(width_may_break(0x300c, 0x65e5)); /* an opening bracket */
 	assert_true(width_may_break(0x65e5, 0x300c));
 	assert_false(width_may_break('a', 0x65e5));
 	assert_false(width_may_break(0x65e5, 'a'));
-	assert_false(width_may_break(0xac00, 0xac01));	/* Korean */
+	assert_false(width_may_break(0xac00, 0xac01)); /* Korean */
 }
 
-/* Images: each row is a document and what is found in it, one a line, with the octets at their places. */
+/*
+ * Images: each row is a document and what is found in it, one a line, with the octets at their
+ * places.
+ */
 static const struct {
 	struct span html;
 	const char *found;
@@ -379,8 +473,11 @@ static const struct {
 	{ TEXT("<img src=' a.png\n'>"), "a.png= a.png\n\n" },
 	{ TEXT("<img><img src><img src=''><img src=' '><img src=a>"), "a=a\n" },
 	{ TEXT("<img src=a&copy=1><img src=a&amp;b=1>"), "a&copy=1=a&copy=1\na&b=1=a&amp;b=1\n" },
-	{ TEXT("<!-- <img src=a> --><script>'<img src=b>'</script><title><img src=c></title><img src=d>"), "d=d\n" },
-	{ TEXT("<p title='<img src=a>'><img src=b><noscript><img src=c></noscript>"), "b=b\nc=c\n" },
+	{ TEXT(
+	      "<!-- <img src=a> --><script>'<img src=b>'</script><title><img src=c></title><img src=d>"),
+	    "d=d\n" },
+	{ TEXT("<p title='<img src=a>'><img src=b><noscript><img src=c></noscript>"),
+	    "b=b\nc=c\n" },
 	{ TEXT("<imgx src=a></img src=b><img/src=c/>"), "c/=c/\n" },
 	{ TEXT("<img src=a><img src=\"b><img src=c>"), "a=a\n" },
 	{ TEXT("<img src=a"), "" },
@@ -398,7 +495,8 @@ finds_images(void **state)
 
 		while (html_next_image(&rest, &at, &out)) {
 			buf_addc(&out, '=');
-			assert_true(at.data >= image_rows[i].html.data && at.data + at.len <= rest.data);
+			assert_true(at.data >= image_rows[i].html.data &&
+			    at.data + at.len <= rest.data);
 			buf_add(&out, at.data, at.len);
 			buf_addc(&out, '\n');
 		}
@@ -430,7 +528,9 @@ static const struct {
 	{ TEXT("<meta http-equiv=refresh content='charset=x'>"), NULL },
 	{ TEXT("<meta name=x content='charset=x'>"), NULL },
 	{ TEXT("<meta charset><meta charset=''><meta charset=y><meta charset=z>"), "y" },
-	{ TEXT("<!-- <meta charset=x> --><title><meta charset=y></title><script><meta charset=z></script>"), NULL },
+	{ TEXT(
+	      "<!-- <meta charset=x> --><title><meta charset=y></title><script><meta charset=z></script>"),
+	    NULL },
 	{ TEXT("<p title='<meta charset=x>'></meta charset=y><metal charset=z>"), NULL },
 	{ TEXT("<meta charset=x"), NULL },
 	{ TEXT("<meta charset='a\0b'>"), NULL },
@@ -447,7 +547,8 @@ finds_charsets(void **state)
 		struct buf out = BUF_INIT(10);
 		bool found = html_meta_charset(meta_rows[i].html, &out);
 
-		if (found != (meta_rows[i].charset != NULL) || strcmp(out.data, found ? meta_rows[i].charset : "") != 0) {
+		if (found != (meta_rows[i].charset != NULL) ||
+		    strcmp(out.data, found ? meta_rows[i].charset : "") != 0) {
 			print_error("charset of row %zu: \"%s\"\n", i, out.data);
 			failures++;
 		}
@@ -481,11 +582,21 @@ static const struct {
 	enum html_numbering numbering;
 	const char *text;
 } number_rows[] = {
-	{ 1, HTML_DECIMAL, "1" }, { -5, HTML_DECIMAL, "-5" }, { 0, HTML_LOWER_LETTER, "0" }, { -1, HTML_UPPER_ROMAN, "-1" },
-	{ 1, HTML_LOWER_LETTER, "a" }, { 26, HTML_UPPER_LETTER, "Z" }, { 27, HTML_LOWER_LETTER, "aa" },
-	{ 18278, HTML_LOWER_LETTER, "zzz" }, { 18279, HTML_LOWER_LETTER, "aaaa" }, { 9999999, HTML_UPPER_LETTER, "UVXWI" },
-	{ 4, HTML_LOWER_ROMAN, "iv" }, { 1994, HTML_UPPER_ROMAN, "MCMXCIV" }, { 3888, HTML_LOWER_ROMAN, "mmmdccclxxxviii" },
-	{ 3999, HTML_UPPER_ROMAN, "MMMCMXCIX" }, { 4000, HTML_UPPER_ROMAN, "4000" },
+	{ 1, HTML_DECIMAL, "1" },
+	{ -5, HTML_DECIMAL, "-5" },
+	{ 0, HTML_LOWER_LETTER, "0" },
+	{ -1, HTML_UPPER_ROMAN, "-1" },
+	{ 1, HTML_LOWER_LETTER, "a" },
+	{ 26, HTML_UPPER_LETTER, "Z" },
+	{ 27, HTML_LOWER_LETTER, "aa" },
+	{ 18278, HTML_LOWER_LETTER, "zzz" },
+	{ 18279, HTML_LOWER_LETTER, "aaaa" },
+	{ 9999999, HTML_UPPER_LETTER, "UVXWI" },
+	{ 4, HTML_LOWER_ROMAN, "iv" },
+	{ 1994, HTML_UPPER_ROMAN, "MCMXCIV" },
+	{ 3888, HTML_LOWER_ROMAN, "mmmdccclxxxviii" },
+	{ 3999, HTML_UPPER_ROMAN, "MMMCMXCIX" },
+	{ 4000, HTML_UPPER_ROMAN, "4000" },
 };
 
 static void
@@ -504,7 +615,9 @@ numbers(void **state)
 	assert_string_equal(text, "-9223372036854775808");
 }
 
-/* Lists that count down within one another are counted as long as what may be read ahead suffices. */
+/*
+ * Lists that count down within one another are counted as long as what may be read ahead suffices.
+ */
 static void
 counts_items(void **state)
 {
@@ -522,24 +635,54 @@ counts_items(void **state)
 }
 
 /*
- * What has made readers of HTML slow: each begins once, and is repeated.  Where that took time by the square, the guard
- * would end the program.
+ * What has made readers of HTML slow: each begins once, and is repeated.  Where that took time by
+ * the square, the guard would end the program.
  */
 static const struct {
 	const char *first, *again;
 } long_rows[] = {
-	{ "", "<" }, { "", "</" }, { "", "<!" }, { "", "<!--" }, { "", "<![CDATA[" }, { "", "<a " },
+	{ "", "<" },
+	{ "", "</" },
+	{ "", "<!" },
+	{ "", "<!--" },
+	{ "", "<![CDATA[" },
+	{ "", "<a " },
 	{ "", "<a b=\"" },
-	{ "", "<a b='\"><a b=\"'>" }, { "<a ", "a=b " }, { "<a ", "a='" }, { "<!--", "-" }, { "<![CDATA[", "]" },
+	{ "", "<a b='\"><a b=\"'>" },
+	{ "<a ", "a=b " },
+	{ "<a ", "a='" },
+	{ "<!--", "-" },
+	{ "<![CDATA[", "]" },
 	{ "", "&" },
-	{ "&#", "1" }, { "", "a" }, { "", "\xc2\xa0" }, { "a", " " }, { "<pre>", "\n" }, { "<pre>", " " },
-	{ "", "<div>" }, { "", "<b>" }, { "", "<blockquote>" }, { "", "<ul><li>x" }, { "", "<table><tr><td>x" },
-	{ "<table>", "<td>x" }, { "<table>", "<tr><td>x" }, { "<table>", "<tr><td rowspan=9 colspan=9>x" },
-	{ "", "<div hidden>" }, { "", "<p hidden>x" }, { "", "<script>" }, { "", "<script></scrip" },
-	{ "", "<title></titl" }, { "", "<ol reversed>" }, { "", "<ol reversed><li>" }, { "", "<ol reversed></ol>" },
-	{ "", "<ol reversed><!" }, { "<ol reversed>", "<li type=i value=3888>" },
-	{ "", "<a href=x>y</a>" }, { "", "<a href=x>y" }, { "", "<a href=x><img></a> " },
-	{ "<ul><table><td><blockquote><blockquote><blockquote><blockquote><blockquote><blockquote>", "</ul>" },
+	{ "&#", "1" },
+	{ "", "a" },
+	{ "", "\xc2\xa0" },
+	{ "a", " " },
+	{ "<pre>", "\n" },
+	{ "<pre>", " " },
+	{ "", "<div>" },
+	{ "", "<b>" },
+	{ "", "<blockquote>" },
+	{ "", "<ul><li>x" },
+	{ "", "<table><tr><td>x" },
+	{ "<table>", "<td>x" },
+	{ "<table>", "<tr><td>x" },
+	{ "<table>", "<tr><td rowspan=9 colspan=9>x" },
+	{ "", "<div hidden>" },
+	{ "", "<p hidden>x" },
+	{ "", "<script>" },
+	{ "", "<script></scrip" },
+	{ "", "<title></titl" },
+	{ "", "<ol reversed>" },
+	{ "", "<ol reversed><li>" },
+	{ "", "<ol reversed></ol>" },
+	{ "", "<ol reversed><!" },
+	{ "<ol reversed>", "<li type=i value=3888>" },
+	{ "", "<a href=x>y</a>" },
+	{ "", "<a href=x>y" },
+	{ "", "<a href=x><img></a> " },
+	{ "<ul><table><td><blockquote><blockquote><blockquote><blockquote><blockquote><blockquote>",
+	    "</ul>" },
 };
 
 static void

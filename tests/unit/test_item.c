@@ -11,12 +11,15 @@
 
 #include "base/checksum.h"
 #include "format/date.h"
-#include "queue/item.h"
 #include "script.h"
+#include "store/item.h"
 #include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
 
 static struct span
 span_in(const struct buf *b)
@@ -27,12 +30,21 @@ span_in(const struct buf *b)
 /* Heads. */
 
 static const struct record good_head[] = {
-	{ .type = RECORD_ENVELOPE, .time_ms = 1600000000123, .account = TEXT("work"), .uid = 1000,
-	    .sender = TEXT("me@example.org"), .notify = NOTIFY_SUCCESS | NOTIFY_DELAY, .ret = RETURN_HEADERS,
-	    .envid = TEXT("x+2By"), .facts = FACT_BODY_8BIT | FACT_BODY_UTF8, .header_line_max = 70,
+	{ .type = RECORD_ENVELOPE,
+	    .time_ms = 1600000000123,
+	    .account = TEXT("work"),
+	    .uid = 1000,
+	    .sender = TEXT("me@example.org"),
+	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
+	    .ret = RETURN_HEADERS,
+	    .envid = TEXT("x+2By"),
+	    .facts = FACT_BODY_8BIT | FACT_BODY_UTF8,
+	    .header_line_max = 70,
 	    .body_line_max = 998 },
 	{ .type = RECORD_RECIPIENT, .address = TEXT("a@example.net") },
-	{ .type = RECORD_RECIPIENT, .address = TEXT("\xc3\xa4@example.net"), .original = TEXT("root"),
+	{ .type = RECORD_RECIPIENT,
+	    .address = TEXT("\xc3\xa4@example.net"),
+	    .original = TEXT("root"),
 	    .needs_utf8 = true },
 	{ .type = RECORD_RECIPIENT, .address = TEXT("c@example.net") },
 	{ .type = RECORD_HEADER, .text = TEXT("From: me@example.org\r\nSubject: x\r\n\ty\r\n") },
@@ -103,7 +115,8 @@ heads_are_read(void **state)
 		item.message.body.size = 1000;
 		assert_int_equal(item_read_head(&item, span_in(&head), with_header, &err), 0);
 		check_example(&item);
-		assert_string_equal(item.message.header.data, with_header ? good_head[4].text.data : "");
+		assert_string_equal(item.message.header.data,
+		    with_header ? good_head[4].text.data : "");
 		item_release(&item);
 	}
 	buf_release(&head);
@@ -113,7 +126,13 @@ static void
 heads_are_as_they_were_written(void **state)
 {
 	static const unsigned facts[] = {
-		0, FACT_HEADER_8BIT, FACT_BODY_8BIT, FACT_BODY_UTF8, FACT_BODY_NUL, FACT_NULL_ENVID, FACT_SENDER_UTF8,
+		0,
+		FACT_HEADER_8BIT,
+		FACT_BODY_8BIT,
+		FACT_BODY_UTF8,
+		FACT_BODY_NUL,
+		FACT_NULL_ENVID,
+		FACT_SENDER_UTF8,
 		63,
 	};
 
@@ -147,21 +166,29 @@ static const struct {
 } bad_heads[] = {
 	{ 0, { .type = RECORD_HOLD }, "a record in its head is out of place" },
 	{ 0, { .type = RECORD_BATCH }, "a record in its head is out of place" },
-	{ 0, { .type = RECORD_RECIPIENT, .address = TEXT("x") }, "a record in its head is out of place" },
+	{ 0, { .type = RECORD_RECIPIENT, .address = TEXT("x") },
+	    "a record in its head is out of place" },
 	{ 0, { .type = RECORD_HEADER }, "a record in its head is out of place" },
 	{ 1, { .type = RECORD_ENVELOPE }, "a record in its head is out of place" },
 	{ 1, { .type = RECORD_HEADER }, "a record in its head is out of place" },
 	{ 2, { .type = RECORD_ENVELOPE }, "a record in its head is out of place" },
 	{ 2, { .type = RECORD_HEADER }, "a record in its head is out of place" },
 	{ 4, { .type = RECORD_RECIPIENT, .address = TEXT("x") }, "its head is not complete" },
-	{ 5, { .type = RECORD_RECIPIENT, .address = TEXT("x") }, "a record in its head is out of place" },
+	{ 5, { .type = RECORD_RECIPIENT, .address = TEXT("x") },
+	    "a record in its head is out of place" },
 	{ 5, { .type = RECORD_HEADER }, "a record in its head is out of place" },
-	{ 0, { .type = RECORD_ENVELOPE, .notify = 16 }, "what its head asks to be reported makes no sense" },
-	{ 0, { .type = RECORD_ENVELOPE, .ret = 3 }, "what its head asks to be reported makes no sense" },
-	{ 0, { .type = RECORD_ENVELOPE, .priority = 20 }, "what its head asks of servers makes no sense" },
-	{ 0, { .type = RECORD_ENVELOPE, .deliver_by = UINT64_MAX }, "what its head asks of servers makes no sense" },
-	{ 0, { .type = RECORD_ENVELOPE, .hold_for = 1ULL << 63 }, "what its head asks of servers makes no sense" },
-	{ 0, { .type = RECORD_ENVELOPE, .hold_until = DATE_UTC_MAX + 1 }, "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .notify = 16 },
+	    "what its head asks to be reported makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .ret = 3 },
+	    "what its head asks to be reported makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .priority = 20 },
+	    "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .deliver_by = UINT64_MAX },
+	    "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .hold_for = 1ULL << 63 },
+	    "what its head asks of servers makes no sense" },
+	{ 0, { .type = RECORD_ENVELOPE, .hold_until = DATE_UTC_MAX + 1 },
+	    "what its head asks of servers makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .sender = TEXT("a\r\nRSET") },
 	    "a name or an address in its head holds a control character" },
 	{ 0, { .type = RECORD_ENVELOPE, .envid = TEXT("a\n") },
@@ -176,10 +203,14 @@ static const struct {
 	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b") }, "its header block makes no sense" },
 	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\n") }, "its header block makes no sense" },
 	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\r") }, "its header block makes no sense" },
-	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\rc\r\n") }, "its header block makes no sense" },
-	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\nc\r\n") }, "its header block makes no sense" },
-	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\r\r\n") }, "its header block makes no sense" },
-	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: \0b\r\n") }, "its header block makes no sense" },
+	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\rc\r\n") },
+	    "its header block makes no sense" },
+	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\nc\r\n") },
+	    "its header block makes no sense" },
+	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: b\r\r\n") },
+	    "its header block makes no sense" },
+	{ 4, { .type = RECORD_HEADER, .text = TEXT("a: \0b\r\n") },
+	    "its header block makes no sense" },
 };
 
 static void
@@ -210,7 +241,8 @@ heads_that_are_cut_or_changed_are_refused(void **state)
 	write_head(&head, SIZE_MAX, NULL);
 	for (size_t len = 0; len < head.len; len++) {
 		item_init(&item);
-		assert_int_equal(item_read_head(&item, (struct span){ head.data, len }, true, &err), -1);
+		assert_int_equal(item_read_head(&item, (struct span){ head.data, len }, true, &err),
+		    -1);
 		assert_int_equal(err.kind, ERR_MESSAGE);
 		item_release(&item);
 	}
@@ -325,12 +357,14 @@ the_time_begins_when_waiting_ends(void **state)
 	(void)state;
 	make_item(&item);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms);
-	record_write(&tail, &(struct record){ .type = RECORD_AT, .next_ms = item.queued_ms + 5000 });
+	record_write(&tail,
+	    &(struct record){ .type = RECORD_AT, .next_ms = item.queued_ms + 5000 });
 	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
 	assert_int_equal(item.not_before_ms, item.queued_ms + 5000);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms + 5000);
 	buf_clear(&tail);
-	record_write(&tail, &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1000 });
+	record_write(&tail,
+	    &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1000 });
 	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
 	assert_int_equal(item.not_before_ms, 0);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms + 1000);
@@ -342,7 +376,9 @@ the_time_begins_when_waiting_ends(void **state)
 	buf_release(&tail);
 }
 
-/* What a server is to hold can be delivered no earlier; but once it is released, nobody holds it. */
+/*
+ * What a server is to hold can be delivered no earlier; but once it is released, nobody holds it.
+ */
 static void
 the_time_begins_when_no_server_holds_it(void **state)
 {
@@ -357,7 +393,8 @@ the_time_begins_when_no_server_holds_it(void **state)
 	assert_int_equal(item_begin_ms(&item), (item.queued_ms / 1000 + 1) * 1000);
 	item.envelope.requests.hold_until_s = DATE_UTC_MAX;
 	assert_int_equal(item_begin_ms(&item), DATE_UTC_MAX * 1000);
-	record_write(&tail, &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1 });
+	record_write(&tail,
+	    &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1 });
 	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
 	assert_int_equal(item.envelope.requests.hold_until_s, 0);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms + 1);
@@ -405,13 +442,15 @@ static const struct {
 	{ "[ S ( r01 w2 A n ( Sf ( Nf01 Af", "settled settled waiting, attempts 8" },
 	{ "[ S ( r01 w2 A n ( Sf ( Nf01", "settled settled waiting, attempts 4" },
 	{ "[ S ( r01 w2 A n ( Sf ( Af n", "refused refused waiting, attempts 7" },
-	{ "[ S ( r01 w2 A n [ Sf [ Sf", "refused refused waiting, failure notice in doubt, attempts 6" },
+	{ "[ S ( r01 w2 A n [ Sf [ Sf",
+	    "refused refused waiting, failure notice in doubt, attempts 6" },
 	{ "[ S ( r01 w2 A n [ Sf [ Sf ( Nf0 Af", "settled refused waiting, attempts 9" },
 	{ "[ S ( r01 w2 A n [ Sf [ Sf ( Nf01", "settled settled waiting, attempts 5" },
 	{ "[ w012 A n [ Sd", "waiting waiting waiting, delay notice in doubt, attempts 3" },
 	{ "[ w012 A n [ Sd ( Nd012 Ad", "waiting+delay waiting+delay waiting+delay, attempts 6" },
 	/* A notice says nothing of the message's own doubt. */
-	{ "[ S [ Sd ( Nd012 Ad", "waiting?+delay waiting?+delay waiting?+delay, in doubt, attempts 4" },
+	{ "[ S [ Sd ( Nd012 Ad",
+	    "waiting?+delay waiting?+delay waiting?+delay, in doubt, attempts 4" },
 	{ "[ S ( Ad", "waiting? waiting? waiting?, in doubt, attempts 3" },
 	/* People. */
 	{ "[ H", "waiting waiting waiting, held" },
@@ -512,7 +551,8 @@ failures_and_times_are_kept(void **state)
 	item_release(&item);
 	read_tail(&item, "[ S ( w0 A n [ S");
 	assert_int_equal(item.recipients[0].err.kind, ERR_LOST);
-	assert_string_equal(item.recipients[0].err.what.data, "sending was cut off; it may have been delivered");
+	assert_string_equal(item.recipients[0].err.what.data,
+	    "sending was cut off; it may have been delivered");
 	assert_string_equal(item.note.data, "sending was cut off; it may have been delivered");
 	assert_int_equal(item.tried_ms, 5);
 	assert_int_equal(item.recipients[0].tried_ms, 5);
@@ -551,9 +591,13 @@ read_record(struct item *item, const struct record *record)
 static void
 what_is_shown_is_printable(void **state)
 {
-	struct record record = { .type = RECORD_OUTCOME, .recipients = TEXT("\0\0\0\0\1\0\0\0"),
-	    .kind = TEXT("never heard of"), .text = TEXT("a\x1b[2Jb"),
-	    .reply = TEXT("450-x\n450 \xe2\x80\xae\xff"), .server = TEXT("h\r\n"), .enhanced = TEXT("4.2.10000000000") };
+	struct record record = { .type = RECORD_OUTCOME,
+		.recipients = TEXT("\0\0\0\0\1\0\0\0"),
+		.kind = TEXT("never heard of"),
+		.text = TEXT("a\x1b[2Jb"),
+		.reply = TEXT("450-x\n450 \xe2\x80\xae\xff"),
+		.server = TEXT("h\r\n"),
+		.enhanced = TEXT("4.2.10000000000") };
 	struct item item;
 
 	(void)state;
@@ -571,8 +615,9 @@ static void
 long_failures_are_cut(void **state)
 {
 	struct buf text = BUF_INIT(SIZE_MAX);
-	struct record record = { .type = RECORD_OUTCOME, .recipients = TEXT("\0\0\0\0\3\0\0\0"),
-	    .kind = TEXT("refused") };
+	struct record record = { .type = RECORD_OUTCOME,
+		.recipients = TEXT("\0\0\0\0\3\0\0\0"),
+		.kind = TEXT("refused") };
 	struct item item;
 
 	(void)state;
@@ -581,7 +626,8 @@ long_failures_are_cut(void **state)
 	record.text = span_in(&text);
 	record.reply = span_in(&text);
 	assert_int_equal(read_record(&item, &record), 0);
-	assert_true(item.recipients[2].err.what.len > 0 && item.recipients[2].err.what.len <= ERR_TEXT_MAX);
+	assert_true(item.recipients[2].err.what.len > 0 &&
+	    item.recipients[2].err.what.len <= ERR_TEXT_MAX);
 	assert_true(item.note.len > 1000 && item.note.len <= item.note.max);
 	assert_true(buf_ok(&item.note));
 	item_release(&item);
@@ -593,9 +639,11 @@ static const struct {
 	const char *sentence;
 } bad_records[] = {
 	{ { .type = RECORD_ENVELOPE }, "a record in its tail is out of place" },
-	{ { .type = RECORD_RECIPIENT, .address = TEXT("x") }, "a record in its tail is out of place" },
+	{ { .type = RECORD_RECIPIENT, .address = TEXT("x") },
+	    "a record in its tail is out of place" },
 	{ { .type = RECORD_HEADER }, "a record in its tail is out of place" },
-	{ { .type = RECORD_OUTCOME, .state = 4 }, "a record in its tail tells of an unknown outcome" },
+	{ { .type = RECORD_OUTCOME, .state = 4 },
+	    "a record in its tail tells of an unknown outcome" },
 	{ { .type = RECORD_OUTCOME, .recipients = TEXT("\3\0\0\0\1\0\0\0") },
 	    "a record in its tail tells of recipients that it does not have" },
 	{ { .type = RECORD_OUTCOME, .recipients = TEXT("\0\0\0\0\4\0\0\0") },
@@ -606,12 +654,16 @@ static const struct {
 	    "a record in its tail tells of recipients that it does not have" },
 	{ { .type = RECORD_OUTCOME, .recipients = TEXT("\2\0\0\0\xff\xff\xff\xff") },
 	    "a record in its tail tells of recipients that it does not have" },
-	{ { .type = RECORD_NOTICE, .notice = NOTICE_FAILED, .recipients = TEXT("\3\0\0\0\1\0\0\0") },
+	{ { .type = RECORD_NOTICE,
+	      .notice = NOTICE_FAILED,
+	      .recipients = TEXT("\3\0\0\0\1\0\0\0") },
 	    "a record in its tail tells of recipients that it does not have" },
 	{ { .type = RECORD_NOTICE, .recipients = TEXT("\0\0\0\0\1\0\0\0") },
 	    "a record in its tail tells of an unknown notice" },
-	{ { .type = RECORD_NOTICE, .notice = 4 }, "a record in its tail tells of an unknown notice" },
-	{ { .type = RECORD_SENDING, .notice = 4 }, "a record in its tail tells of an unknown notice" },
+	{ { .type = RECORD_NOTICE, .notice = 4 },
+	    "a record in its tail tells of an unknown notice" },
+	{ { .type = RECORD_SENDING, .notice = 4 },
+	    "a record in its tail tells of an unknown notice" },
 	{ { .type = RECORD_ATTEMPT, .attempt = (uint64_t)1 << 32 },
 	    "a record in its tail has a number that is too large" },
 };
@@ -619,7 +671,9 @@ static const struct {
 static void
 records_that_make_no_sense_are_damage(void **state)
 {
-	struct record edge = { .type = RECORD_OUTCOME, .state = 3, .recipients = TEXT("\0\0\0\0\3\0\0\0") };
+	struct record edge = {
+		.type = RECORD_OUTCOME, .state = 3, .recipients = TEXT("\0\0\0\0\3\0\0\0")
+	};
 	struct item item;
 
 	(void)state;
@@ -640,7 +694,8 @@ records_that_make_no_sense_are_damage(void **state)
 static void
 what_is_settled_stays_so(void **state)
 {
-	static const char *const scripts[] = { "[ a0 w0", "[ a0 r0", "[ a0 z0", "[ z0 w0", "[ z0 a0", "[ z0 r0" };
+	static const char *const scripts[] = { "[ a0 w0", "[ a0 r0", "[ a0 z0", "[ z0 w0",
+		"[ z0 a0", "[ z0 r0" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(scripts); i++) {
@@ -743,7 +798,8 @@ damage_is_told_from_a_torn_end(void **state)
 			assert_true(item.torn);
 			assert_int_equal(item.tail.len, whole);
 		} else {
-			assert_string_equal(err.what.data, "a record in its tail is damaged, and others follow it");
+			assert_string_equal(err.what.data,
+			    "a record in its tail is damaged, and others follow it");
 		}
 		item_release(&item);
 		tail.data[at] ^= 1;
@@ -751,7 +807,9 @@ damage_is_told_from_a_torn_end(void **state)
 	buf_release(&tail);
 }
 
-/* Whole records where a batch should begin: left from one that was torn, at the same place, before. */
+/*
+ * Whole records where a batch should begin: left from one that was torn, at the same place, before.
+ */
 static void
 records_behind_a_batch_are_not_its_own(void **state)
 {

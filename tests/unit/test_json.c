@@ -28,7 +28,10 @@ written(struct span text)
 	return out;
 }
 
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
 
 static const struct {
 	struct span text;
@@ -40,13 +43,17 @@ static const struct {
 	{ TEXT("line\nline\r\n\t"), "line\\nline\\u000d\\n\\u0009" },
 	{ TEXT("a\0b"), "a\\u0000b" },
 	{ TEXT("\x1b[2J\x7f"), "\\u001b[2J\\u007f" },
-	{ TEXT("J\xc3\xb6rg \xe2\x82\xac \xf0\x9f\x93\xa7"), "J\xc3\xb6rg \xe2\x82\xac \xf0\x9f\x93\xa7" },
+	{ TEXT("J\xc3\xb6rg \xe2\x82\xac \xf0\x9f\x93\xa7"),
+	    "J\xc3\xb6rg \xe2\x82\xac \xf0\x9f\x93\xa7" },
 	/* C1 controls, at both bounds and one past them. */
 	{ TEXT("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "\\u0080\\u009b\\u009f\xc2\xa0" },
 	/* Direction marks, line separators, the byte order mark, and their neighbours. */
-	{ TEXT("\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"), "\xe2\x80\x8d\\u200e\\u200f\xe2\x80\x90" },
-	{ TEXT("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf"), "\xe2\x80\xa7\\u2028\\u202e\xe2\x80\xaf" },
-	{ TEXT("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"), "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa" },
+	{ TEXT("\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"),
+	    "\xe2\x80\x8d\\u200e\\u200f\xe2\x80\x90" },
+	{ TEXT("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf"),
+	    "\xe2\x80\xa7\\u2028\\u202e\xe2\x80\xaf" },
+	{ TEXT("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"),
+	    "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa" },
 	{ TEXT("\xef\xbb\xbf"), "\\ufeff" },
 	/* No UTF-8: too long a form, a surrogate, above U+10FFFF, cut short, a lone octet. */
 	{ TEXT("\xc0\xaf"), "\\ufffd\\ufffd" },
@@ -81,7 +88,10 @@ escape_length(const char *text)
 {
 	if (text[1] == '"' || text[1] == '\\' || text[1] == 'n')
 		return 2;
-	return text[1] == 'u' && is_hex(text[2]) && is_hex(text[3]) && is_hex(text[4]) && is_hex(text[5]) ? 6 : 0;
+	return text[1] == 'u' && is_hex(text[2]) && is_hex(text[3]) && is_hex(text[4]) &&
+		is_hex(text[5]) ?
+	    6 :
+	    0;
 }
 
 /* Valid between quotation marks, and safe on a terminal. */
@@ -103,7 +113,10 @@ is_sound(const char *text)
 	return sound;
 }
 
-/* Any octets at all: each alone, each pair, and many long ones by chance, with UTF-8's octets among them. */
+/*
+ * Any octets at all: each alone, each pair, and many long ones by chance, with UTF-8's octets among
+ * them.
+ */
 static void
 is_valid_whatever_comes(void **state)
 {

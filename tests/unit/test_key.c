@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "net/digest.h"
 #include "faults.h"
-#include "queue/key.h"
+#include "net/digest.h"
+#include "store/key.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -140,7 +140,10 @@ life_ends(void **state)
 	assert_int_equal(look("life", content, now_ms - 1000), KEY_DONE);
 }
 
-/* What is left of "reserved", "sending" and "done" where the file ends early, or an octet is another. */
+/*
+ * What is left of "reserved", "sending" and "done" where the file ends early, or an octet is
+ * another.
+ */
 static void
 every_cut_and_every_flip(void **state)
 {
@@ -158,7 +161,8 @@ every_cut_and_every_flip(void **state)
 		size_t place = at % whole.len;
 		bool flips = at >= whole.len;
 		char octet = (char)(whole.data[place] ^ 1);
-		enum key_result result, wanted = place < reserved || place < sending ? KEY_FREE : KEY_DOUBT;
+		enum key_result result,
+		    wanted = place < reserved || place < sending ? KEY_FREE : KEY_DOUBT;
 
 		assert_int_equal(pwrite(fd, whole.data, whole.len, 0), whole.len);
 		if (flips)
@@ -199,7 +203,8 @@ strange_files(void **state)
 static void
 old_ones_are_removed(void **state)
 {
-	const struct timespec times[2] = { { .tv_sec = now_ms / 1000 }, { .tv_sec = now_ms / 1000 } };
+	const struct timespec times[2] = { { .tv_sec = now_ms / 1000 },
+		{ .tv_sec = now_ms / 1000 } };
 	struct key used;
 
 	(void)state;
@@ -262,7 +267,8 @@ static void
 digests(void **state)
 {
 	/* FIPS 180-4 */
-	static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	static const char
+	    abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 	char hex[DIGEST_HEX_LEN + 1];
 	struct digest digest;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Libraries that are loaded when they are needed.  The C library, which is always there, stands for them.
+ * Libraries that are loaded when they are needed.  The C library, which is always there, stands for
+ * them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,16 +49,19 @@ says_what_is_missing(void **state)
 		FUNCTIONS_AND_MORE(LATE_POINTER)
 	} c = { 0 };
 	static const char *const names[] = { FUNCTIONS_AND_MORE(LATE_NAME) };
-	struct late_library absent = { "libsendoff-nonesuch.so.7", "libnonesuch7", names, 3, &c, false };
+	struct late_library absent = { "libsendoff-nonesuch.so.7", "libnonesuch7", names, 3, &c,
+		false };
 	struct late_library old = { "libc.so.6", "libc6", names, 3, &c, false };
 	struct late_library broken = { "/dev/null", "null", names, 3, &c, false };
 
 	(void)state;
 	assert_int_equal(late_load(&absent, &err), -1);
 	assert_int_equal(err.kind, ERR_SYSTEM);
-	assert_string_equal(err.what.data, "cannot load libsendoff-nonesuch.so.7: cannot open shared object file: "
+	assert_string_equal(err.what.data,
+	    "cannot load libsendoff-nonesuch.so.7: cannot open shared object file: "
 	    "No such file or directory");
-	assert_string_equal(err.hint.data, "install the library; on Debian it is in the package libnonesuch7");
+	assert_string_equal(err.hint.data,
+	    "install the library; on Debian it is in the package libnonesuch7");
 	assert_int_equal(late_load(&old, &err), -1);
 	assert_int_equal(err.kind, ERR_SYSTEM);
 	assert_string_equal(err.what.data, "cannot use libc.so.6: it lacks sendoff_nonesuch");

@@ -24,7 +24,7 @@ static const struct {
 	{ "Bob <a@b>", " Bob <a@b>" },
 	{ "Bob<a@b>", " Bob <a@b>" },
 	{ "Bob M\xc3\xbcller <bob@example.org>, eve@example.org",
-	  " =?utf-8?Q?Bob_M=C3=BCller?= <bob@example.org>, eve@example.org" },
+	    " =?utf-8?Q?Bob_M=C3=BCller?= <bob@example.org>, eve@example.org" },
 	{ "\"M\xc3\xbcller, Bob\" <a@b>", " =?utf-8?B?TcO8bGxlciwgQm9i?= <a@b>" },
 	{ "\"Doe, John\" <a@b>", " \"Doe, John\" <a@b>" },
 	{ "John Q. Public <a@b>", " \"John Q. Public\" <a@b>" },
@@ -35,7 +35,10 @@ static const struct {
 	{ "\"\" <a@b>", " a@b" },
 	{ "=?utf-8?Q?x?= <a@b>", " =?utf-8?B?PT91dGYtOD9RP3g/PQ==?= <a@b>" },
 	/* Addresses are never encoded. */
-	{ "j\xc3\xb6rg@b\xc3\xbc" "cher.example", " j\xc3\xb6rg@b\xc3\xbc" "cher.example" },
+	{ "j\xc3\xb6rg@b\xc3\xbc"
+	  "cher.example",
+	    " j\xc3\xb6rg@b\xc3\xbc"
+	    "cher.example" },
 	{ "J\xc3\xb6rg <j\xc3\xb6rg@b>", " =?utf-8?B?SsO2cmc=?= <j\xc3\xb6rg@b>" },
 	{ "\"a b\"@c", " \"a b\"@c" },
 	{ "X <\"a>b\"@c>", " X <\"a>b\"@c>" },
@@ -58,11 +61,11 @@ static const struct {
 	{ "Team: a@b; c@d", NULL },
 	/* Lines. */
 	{ "aaaaaaaaaaaaaaaaaaaa@example.org, bbbbbbbbbbbbbbbbbbbb@example.org, cccccccccccccccccccc@example.org",
-	  " aaaaaaaaaaaaaaaaaaaa@example.org, bbbbbbbbbbbbbbbbbbbb@example.org,\r\n cccccccccccccccccccc@example.org" },
+	    " aaaaaaaaaaaaaaaaaaaa@example.org, bbbbbbbbbbbbbbbbbbbb@example.org,\r\n cccccccccccccccccccc@example.org" },
 	{ "123456789012345678901234567890123456@example.org, 1234567890@example.org",
-	  " 123456789012345678901234567890123456@example.org, 1234567890@example.org" },
+	    " 123456789012345678901234567890123456@example.org, 1234567890@example.org" },
 	{ "123456789012345678901234567890123456@example.org, 12345678901@example.org",
-	  " 123456789012345678901234567890123456@example.org,\r\n 12345678901@example.org" },
+	    " 123456789012345678901234567890123456@example.org,\r\n 12345678901@example.org" },
 	/* What is no list. */
 	{ "a@", NULL },
 	{ "Bob <a@b", NULL },

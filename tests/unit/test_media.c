@@ -9,7 +9,10 @@
 
 #include "format/media.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void
@@ -18,8 +21,16 @@ finds_extensions(void **state)
 	static const struct {
 		const char *name, *extension;
 	} rows[] = {
-		{ "a.txt", "txt" }, { "a.tar.gz", "gz" }, { "a", "" }, { "", "" }, { ".profile", "" }, { ".a.b", "b" },
-		{ "a.", "" }, { ".", "" }, { "..", "" }, { "a.B c", "B c" },
+		{ "a.txt", "txt" },
+		{ "a.tar.gz", "gz" },
+		{ "a", "" },
+		{ "", "" },
+		{ ".profile", "" },
+		{ ".a.b", "b" },
+		{ "a.", "" },
+		{ ".", "" },
+		{ "..", "" },
+		{ "a.B c", "B c" },
 	};
 
 	(void)state;
@@ -33,13 +44,27 @@ knows_extensions(void **state)
 	static const struct {
 		const char *extension, *type;
 	} rows[] = {
-		{ "3gp", "video/3gpp" }, { "zst", "application/zstd" }, { "pdf", "application/pdf" }, { "PDF", "application/pdf" },
-		{ "Jpg", "image/jpeg" }, { "txt", "text/plain" }, { "eml", "message/rfc822" }, { "md", "text/markdown" },
-		{ "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document" },
-		{ "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" }, { "woff2", "font/woff2" },
-		{ "p7s", "application/pkcs7-signature" }, { "ics", "text/calendar" },
-		{ "", NULL }, { "tx", NULL }, { "txtt", NULL }, { "0", NULL }, { "zzz", NULL },
-		{ "markdownmarkdown", NULL }, { "pdf ", NULL },
+		{ "3gp", "video/3gpp" },
+		{ "zst", "application/zstd" },
+		{ "pdf", "application/pdf" },
+		{ "PDF", "application/pdf" },
+		{ "Jpg", "image/jpeg" },
+		{ "txt", "text/plain" },
+		{ "eml", "message/rfc822" },
+		{ "md", "text/markdown" },
+		{ "docx",
+		    "application/vnd.openxmlformats-officedocument.wordprocessingml.document" },
+		{ "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" },
+		{ "woff2", "font/woff2" },
+		{ "p7s", "application/pkcs7-signature" },
+		{ "ics", "text/calendar" },
+		{ "", NULL },
+		{ "tx", NULL },
+		{ "txtt", NULL },
+		{ "0", NULL },
+		{ "zzz", NULL },
+		{ "markdownmarkdown", NULL },
+		{ "pdf ", NULL },
 	};
 
 	(void)state;
@@ -54,7 +79,10 @@ knows_extensions(void **state)
 	assert_null(media_by_extension((struct span)TEXT("pdf\0")));
 }
 
-/* All that is in the table is found: it is sorted.  Every extension of three letters and digits is asked for. */
+/*
+ * All that is in the table is found: it is sorted.  Every extension of three letters and digits is
+ * asked for.
+ */
 static void
 has_a_sorted_table(void **state)
 {
@@ -75,28 +103,35 @@ has_a_sorted_table(void **state)
 static void
 reads_lists(void **state)
 {
-	static const char list[] =
-	    "# a comment foo\n"
-	    "\n"
-	    "application/foo\t\t\t foo  Fox # bar\n"
-	    "application/none\n"
-	    "bad type\tbad\n"
-	    "nonsense\tbaz\n"
-	    "application/baz\tbaz\n"
-	    "application/last last";
+	static const char list[] = "# a comment foo\n"
+				   "\n"
+				   "application/foo\t\t\t foo  Fox # bar\n"
+				   "application/none\n"
+				   "bad type\tbad\n"
+				   "nonsense\tbaz\n"
+				   "application/baz\tbaz\n"
+				   "application/last last";
 	static const struct {
 		const char *extension, *type;
 	} rows[] = {
-		{ "foo", "application/foo" }, { "FOX", "application/foo" }, { "last", "application/last" },
-		{ "baz", "application/baz" }, { "bar", NULL }, { "comment", NULL }, { "application/foo", NULL }, { "", NULL },
-		{ "type", NULL }, { "fo", NULL },
+		{ "foo", "application/foo" },
+		{ "FOX", "application/foo" },
+		{ "last", "application/last" },
+		{ "baz", "application/baz" },
+		{ "bar", NULL },
+		{ "comment", NULL },
+		{ "application/foo", NULL },
+		{ "", NULL },
+		{ "type", NULL },
+		{ "fo", NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buf out = BUF_INIT(100);
 
-		assert_int_equal(media_by_list(span_of(list), span_of(rows[i].extension), &out), rows[i].type != NULL);
+		assert_int_equal(media_by_list(span_of(list), span_of(rows[i].extension), &out),
+		    rows[i].type != NULL);
 		assert_string_equal(out.data, rows[i].type != NULL ? rows[i].type : "");
 		buf_release(&out);
 	}

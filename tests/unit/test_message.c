@@ -22,13 +22,16 @@
 #include "with_err.h"
 
 /* A row's text may hold NUL. */
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * What comes in, and what it must become.  Facts: H header_8bit, 8 body_8bit, x body is no UTF-8, N body_nul,
- * R recipients_in_body; then the longest lines of header and body.
+ * What comes in, and what it must become.  Facts: H header_8bit, 8 body_8bit, x body is no UTF-8, N
+ * body_nul, R recipients_in_body; then the longest lines of header and body.
  */
 static const struct row {
 	struct span input;
@@ -75,7 +78,8 @@ static const struct row {
 	{ TEXT(".\n"), TEXT(""), TEXT(".\r\n"), "0 1" },
 	/* The first line that cannot be a header begins the body. */
 	{ TEXT("S: x\nhello\n\nb\n"), TEXT("S: x\r\n"), TEXT("hello\r\n\r\nb\r\n"), "4 5" },
-	{ TEXT("S: x\nhello world: y\nT: z\n"), TEXT("S: x\r\n"), TEXT("hello world: y\r\nT: z\r\n"), "4 14" },
+	{ TEXT("S: x\nhello world: y\nT: z\n"), TEXT("S: x\r\n"),
+	    TEXT("hello world: y\r\nT: z\r\n"), "4 14" },
 	{ TEXT("S: x\n: y\n"), TEXT("S: x\r\n"), TEXT(": y\r\n"), "4 3" },
 	{ TEXT("S: x\n\xc3\xa9: y\n"), TEXT("S: x\r\n"), TEXT("\xc3\xa9: y\r\n"), "8 4 5" },
 	{ TEXT(" S: x\nT: y\n\nb\n"), TEXT(""), TEXT(" S: x\r\nT: y\r\n\r\nb\r\n"), "0 5" },
@@ -86,7 +90,8 @@ static const struct row {
 	{ TEXT("S : x\nT\t:y\n\nb\n"), TEXT("S : x\r\nT\t:y\r\n"), TEXT("b\r\n"), "5 1" },
 	/* There, a recipient field means that something broke the block. */
 	{ TEXT("oops\nTo: a@b\n\nb\n"), TEXT(""), TEXT("oops\r\nTo: a@b\r\n\r\nb\r\n"), "R 0 7" },
-	{ TEXT("S: x\noops\nbcc\t: a@b"), TEXT("S: x\r\n"), TEXT("oops\r\nbcc\t: a@b\r\n"), "R 4 9" },
+	{ TEXT("S: x\noops\nbcc\t: a@b"), TEXT("S: x\r\n"), TEXT("oops\r\nbcc\t: a@b\r\n"),
+	    "R 4 9" },
 	{ TEXT("oops\nResent-CC:a@b\n"), TEXT(""), TEXT("oops\r\nResent-CC:a@b\r\n"), "R 0 13" },
 	{ TEXT(" To: a@b\nCc: c@d\n"), TEXT(""), TEXT(" To: a@b\r\nCc: c@d\r\n"), "R 0 8" },
 	{ TEXT("oops\n\nTo: a@b\n"), TEXT(""), TEXT("oops\r\n\r\nTo: a@b\r\n"), "0 7" },
@@ -110,16 +115,18 @@ static const struct row {
 	/* What it holds. */
 	{ TEXT("S: \xc3\xa9\n\nb\n"), TEXT("S: \xc3\xa9\r\n"), TEXT("b\r\n"), "H 5 1" },
 	{ TEXT("S: x\n\n\xc3\xa9\n"), TEXT("S: x\r\n"), TEXT("\xc3\xa9\r\n"), "8 4 2" },
-	{ TEXT("S: x\n\n\xf0\x9f\x93\xac\xe2\x82\xac\n"), TEXT("S: x\r\n"), TEXT("\xf0\x9f\x93\xac\xe2\x82\xac\r\n"),
-	    "8 4 7" },
+	{ TEXT("S: x\n\n\xf0\x9f\x93\xac\xe2\x82\xac\n"), TEXT("S: x\r\n"),
+	    TEXT("\xf0\x9f\x93\xac\xe2\x82\xac\r\n"), "8 4 7" },
 	{ TEXT("S: x\n\n\xe9\n"), TEXT("S: x\r\n"), TEXT("\xe9\r\n"), "8x 4 1" },
 	{ TEXT("S: x\n\n\xc3\r\xa9\n"), TEXT("S: x\r\n"), TEXT("\xc3 \xa9\r\n"), "8x 4 3" },
 	{ TEXT("S: x\n\n\xc3\n\xa9\n"), TEXT("S: x\r\n"), TEXT("\xc3\r\n\xa9\r\n"), "8x 4 1" },
-	{ TEXT("S: x\n\n\xc3\xa9\xed\xa0\x80"), TEXT("S: x\r\n"), TEXT("\xc3\xa9\xed\xa0\x80\r\n"), "8x 4 5" },
+	{ TEXT("S: x\n\n\xc3\xa9\xed\xa0\x80"), TEXT("S: x\r\n"), TEXT("\xc3\xa9\xed\xa0\x80\r\n"),
+	    "8x 4 5" },
 	{ TEXT("S: x\n\n\xf0\x9f\x93"), TEXT("S: x\r\n"), TEXT("\xf0\x9f\x93\r\n"), "8x 4 3" },
 	{ TEXT("S: x\n\n0123456789012345678901234567890123456789\xc3\xa9"), TEXT("S: x\r\n"),
 	    TEXT("0123456789012345678901234567890123456789\xc3\xa9\r\n"), "8 4 42" },
-	{ TEXT("S: x\nLonger: y\n\n1\n123\n12\n"), TEXT("S: x\r\nLonger: y\r\n"), TEXT("1\r\n123\r\n12\r\n"), "9 3" },
+	{ TEXT("S: x\nLonger: y\n\n1\n123\n12\n"), TEXT("S: x\r\nLonger: y\r\n"),
+	    TEXT("1\r\n123\r\n12\r\n"), "9 3" },
 };
 
 /* The same, where a lone dot ends the input. */
@@ -127,7 +134,8 @@ static const struct row dot_rows[] = {
 	{ TEXT("S: x\n\nb\n.\nmore\n"), TEXT("S: x\r\n"), TEXT("b\r\n"), "4 1" },
 	{ TEXT("S: x\n\nb\n.\r\nmore\n"), TEXT("S: x\r\n"), TEXT("b\r\n"), "4 1" },
 	{ TEXT("S: x\n\nb\n."), TEXT("S: x\r\n"), TEXT("b\r\n"), "4 1" },
-	{ TEXT("S: x\n\nb\n..\n.x\n .\n"), TEXT("S: x\r\n"), TEXT("b\r\n..\r\n.x\r\n .\r\n"), "4 2" },
+	{ TEXT("S: x\n\nb\n..\n.x\n .\n"), TEXT("S: x\r\n"), TEXT("b\r\n..\r\n.x\r\n .\r\n"),
+	    "4 2" },
 	{ TEXT("S: x\n.\n\nb\n"), TEXT("S: x\r\n"), TEXT(""), "4 0" },
 	{ TEXT("S: x\noops\n.\nTo: a@b\n"), TEXT("S: x\r\n"), TEXT("oops\r\n"), "4 4" },
 	{ TEXT(".\nS: x\n"), TEXT(""), TEXT(""), "0 0" },
@@ -201,9 +209,10 @@ check_row(const struct row *row, int fd, bool dot_ends)
 	assert_int_equal(spool_read(&m.body, 0, scratch, sizeof(scratch), &body, &len, &err), 0);
 	check_text(body, len, row->body);
 	assert_int_equal(message_size(&m), row->header.len + 2 + row->body.len);
-	buf_addf(&facts, "%s%s%s%s%s", m.header_8bit ? "H" : "", m.body_8bit ? "8" : "", m.body_utf8 ? "" : "x",
-	    m.body_nul ? "N" : "", m.recipients_in_body ? "R" : "");
-	buf_addf(&facts, "%s%d %d", facts.len > 0 ? " " : "", (int)m.header_line_max, (int)m.body_line_max);
+	buf_addf(&facts, "%s%s%s%s%s", m.header_8bit ? "H" : "", m.body_8bit ? "8" : "",
+	    m.body_utf8 ? "" : "x", m.body_nul ? "N" : "", m.recipients_in_body ? "R" : "");
+	buf_addf(&facts, "%s%d %d", facts.len > 0 ? " " : "", (int)m.header_line_max,
+	    (int)m.body_line_max);
 	assert_string_equal(facts.data, row->facts);
 	buf_release(&facts);
 	message_release(&m);
@@ -281,8 +290,8 @@ check_long(const char *begin, size_t n, const char *end, size_t header_len, size
 	buf_adds(&text, run);
 	buf_adds(&text, end);
 	if (header_len > MESSAGE_HEADER_MAX) {
-		check_failure(read_fd(&m, make_file((struct span){ text.data, text.len }), false), ERR_MESSAGE,
-		    "the header block is larger than 1048576 octets");
+		check_failure(read_fd(&m, make_file((struct span){ text.data, text.len }), false),
+		    ERR_MESSAGE, "the header block is larger than 1048576 octets");
 	} else {
 		read_text(&m, (struct span){ text.data, text.len });
 		assert_int_equal(m.header.len, header_len);
@@ -322,7 +331,8 @@ static void
 cuts_long_lines_unseen(void **state)
 {
 	static const char end[] = "To: a@b\n.\nc\n";
-	char *run = run_of('a', MESSAGE_HEADER_MAX + sizeof(end) - 1), *cut = run + MESSAGE_HEADER_MAX;
+	char *run = run_of('a', MESSAGE_HEADER_MAX + sizeof(end) - 1),
+	     *cut = run + MESSAGE_HEADER_MAX;
 	struct span text = { run, MESSAGE_HEADER_MAX + sizeof(end) - 1 };
 	struct message m;
 
@@ -350,7 +360,8 @@ check_limit(uint64_t limit, struct span text, bool fits)
 	if (fits)
 		assert_int_equal(message_read(&m, &input, &err), 0);
 	else
-		check_failure(message_read(&m, &input, &err), ERR_MESSAGE, "larger than the limit of");
+		check_failure(message_read(&m, &input, &err), ERR_MESSAGE,
+		    "larger than the limit of");
 	message_release(&m);
 	close(input.fd);
 }
@@ -381,9 +392,11 @@ refuses_nothing(void **state)
 	struct span empty = TEXT("");
 
 	(void)state;
-	check_failure(read_fd(&m, make_file(empty), false), ERR_NO_INPUT, "no message: the input is empty");
+	check_failure(read_fd(&m, make_file(empty), false), ERR_NO_INPUT,
+	    "no message: the input is empty");
 	message_release(&m);
-	check_failure(read_fd(&m, make_file(empty), true), ERR_NO_INPUT, "no message: the input is empty");
+	check_failure(read_fd(&m, make_file(empty), true), ERR_NO_INPUT,
+	    "no message: the input is empty");
 	message_release(&m);
 }
 
@@ -393,9 +406,11 @@ tells_read_errors(void **state)
 	struct message m;
 
 	(void)state;
-	check_failure(read_fd(&m, open("/", O_RDONLY), false), ERR_IO, "cannot read the message: Is a directory");
+	check_failure(read_fd(&m, open("/", O_RDONLY), false), ERR_IO,
+	    "cannot read the message: Is a directory");
 	message_release(&m);
-	check_failure(read_fd(&m, -1, false), ERR_IO, "cannot read the message: Bad file descriptor");
+	check_failure(read_fd(&m, -1, false), ERR_IO,
+	    "cannot read the message: Bad file descriptor");
 	message_release(&m);
 }
 
@@ -406,7 +421,7 @@ struct producer {
 	const char *piece;
 	size_t times;
 	unsigned pause_us;
-	pthread_t reader;	/* gets a signal before each piece, where pause_us is not 0 */
+	pthread_t reader; /* gets a signal before each piece, where pause_us is not 0 */
 };
 
 static void *
@@ -437,7 +452,9 @@ static void
 check_slow_pipe(int flags)
 {
 	struct sigaction action = { .sa_handler = ignore };
-	struct producer p = { .piece = "S: x\r\n", .times = 200, .pause_us = 100, .reader = pthread_self() };
+	struct producer p = {
+		.piece = "S: x\r\n", .times = 200, .pause_us = 100, .reader = pthread_self()
+	};
 	struct message m;
 	pthread_t thread;
 	int ends[2];
@@ -480,7 +497,9 @@ digest_of_body(const struct message *m)
 	size_t len;
 
 	do {
-		assert_int_equal(spool_read(&m->body, offset, scratch, sizeof(scratch), &data, &len, &err), 0);
+		assert_int_equal(spool_read(&m->body, offset, scratch, sizeof(scratch), &data, &len,
+				     &err),
+		    0);
 		h = digest(h, data, len);
 		offset += len;
 	} while (len > 0);
@@ -488,7 +507,10 @@ digest_of_body(const struct message *m)
 	return h;
 }
 
-/* 5 MB of lines of all lengths, some of them UTF-8, with all kinds of line ends; what they must become is in wire. */
+/*
+ * 5 MB of lines of all lengths, some of them UTF-8, with all kinds of line ends; what they must
+ * become is in wire.
+ */
 static void
 make_large(struct buf *text, struct buf *wire)
 {
@@ -547,7 +569,8 @@ check_octet(char *text, size_t at, char octet, const char *facts)
 
 	text[at] = octet;
 	read_text(&m, (struct span){ text, 200000 });
-	buf_addf(&got, "%s%s%s", m.body_8bit ? "8" : "", m.body_utf8 ? "" : "x", m.body_nul ? "N" : "");
+	buf_addf(&got, "%s%s%s", m.body_8bit ? "8" : "", m.body_utf8 ? "" : "x",
+	    m.body_nul ? "N" : "");
 	assert_string_equal(got.data, facts);
 	text[at] = 'a';
 	message_release(&m);
@@ -570,7 +593,10 @@ finds_each_octet(void **state)
 	free(text);
 }
 
-/* In a child: reads 200 MB of the piece over and over; the status tells whether memory grew by more than 16 MB. */
+/*
+ * In a child: reads 200 MB of the piece over and over; the status tells whether memory grew by more
+ * than 16 MB.
+ */
 static int
 read_endless(const char *piece)
 {
@@ -630,7 +656,8 @@ read_to_full_disk(void)
 {
 	struct rlimit limit = { 1024 * 1024, 1024 * 1024 };
 	char *run = run_of('\n', 3000000);
-	struct message_input input = { .fd = make_file((struct span){ run, 3000000 }), .place.dir = "/var/tmp" };
+	struct message_input input = { .fd = make_file((struct span){ run, 3000000 }),
+		.place.dir = "/var/tmp" };
 	struct message m;
 
 	signal(SIGXFSZ, SIG_IGN);
@@ -642,7 +669,9 @@ read_to_full_disk(void)
 	message_release(&m);
 	if (err.kind != ERR_CANT_CREATE)
 		return 11;
-	return strcmp(err.what.data, "cannot store the message in /var/tmp: File too large") != 0 ? 12 : 0;
+	return strcmp(err.what.data, "cannot store the message in /var/tmp: File too large") != 0 ?
+	    12 :
+	    0;
 }
 
 static void

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* With NOTICE_DIR in the environment, each notice of the table is also written there, for other eyes. */
+/*
+ * With NOTICE_DIR in the environment, each notice of the table is also written there, for other
+ * eyes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +16,8 @@
 
 #include "base/span.h"
 #include "base/text.h"
-#include "queue/notice.h"
-#include "queue/notice_part.h"
+#include "delivery/notice.h"
+#include "delivery/notice_part.h"
 #include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -37,227 +40,359 @@ struct row {
 	enum notice notice;
 	unsigned notify;
 	enum dsn_return ret;
-	const char *sender, *envid, *header, *body;	/* NULL: the usual */
+	const char *sender, *envid, *header, *body; /* NULL: the usual */
 	struct fate to[RECIPIENTS_MAX];
 	const char *has[NEEDLES_MAX], *lacks[NEEDLES_MAX];
 };
 
-#define HEADER "From: alice@example.org\r\nTo: bob@example.net\r\nSubject: hello\r\nDate: Thu, 1 Oct 2026 12:00:00 +0000\r\n" \
+#define HEADER \
+	"From: alice@example.org\r\nTo: bob@example.net\r\nSubject: hello\r\nDate: Thu, 1 Oct 2026 12:00:00 +0000\r\n" \
 	"Message-ID: <1@example.org>\r\n"
 #define BODY "Hello Bob.\r\n"
-#define UNKNOWN { "bob@example.net", NULL, ITEM_REFUSED, ERR_RECIPIENT_UNKNOWN, 550, "5.1.1", \
-	"the server refused the recipient: <bob@example.net>", "550 5.1.1 no such user", "mx.example.net:587", false, false }
-#define WAITING { "carol@example.net", NULL, ITEM_WAITING, ERR_CONNECT, 0, "", "cannot connect: Connection refused", "", \
-	"mx.example.net:587", false, false }
-#define ACCEPTED { "dave@example.net", NULL, ITEM_ACCEPTED, ERR_NONE, 0, "", "", "", "", false, false }
+#define UNKNOWN \
+	{ \
+		"bob@example.net", NULL, ITEM_REFUSED, ERR_RECIPIENT_UNKNOWN, 550, "5.1.1", \
+		    "the server refused the recipient: <bob@example.net>", \
+		    "550 5.1.1 no such user", "mx.example.net:587", false, false \
+	}
+#define WAITING \
+	{ \
+		"carol@example.net", NULL, ITEM_WAITING, ERR_CONNECT, 0, "", \
+		    "cannot connect: Connection refused", "", "mx.example.net:587", false, false \
+	}
+#define ACCEPTED \
+	{ \
+		"dave@example.net", NULL, ITEM_ACCEPTED, ERR_NONE, 0, "", "", "", "", false, false \
+	}
 
 /* A fate of which only the error counts. */
 #define FAILED(kind, code, enhanced, reply) \
-	{ "bob@example.net", NULL, ITEM_REFUSED, kind, code, enhanced, "it failed", reply, "mx.example.net:587", false, false }
+	{ \
+		"bob@example.net", NULL, ITEM_REFUSED, kind, code, enhanced, "it failed", reply, \
+		    "mx.example.net:587", false, false \
+	}
 
 static const struct row rows[] = {
-	{ .name = "header", .notice = NOTICE_FAILED, .to = { UNKNOWN },
-	  .has = { "From: Mail Delivery System\r\n <me@example.org>\r\nTo: alice@example.org\r\n"
-	      "Subject: Undelivered Mail Returned to Sender\r\nDate: Fri, 15 Jan 2027 10:00:00 +0200\r\n"
-	      "Message-ID: <0123456789.failed-",
-	      "@host.example>\r\nIn-Reply-To: <1@example.org>\r\nReferences: <1@example.org>\r\n"
-	      "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-	      "Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"" },
-	  .lacks = { "8bit" } },
-	{ .name = "failed", .notice = NOTICE_FAILED, .to = { UNKNOWN },
-	  .has = {
-	      "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis is the mail system at host.example.\r\n",
-	      "could not be delivered to the address below",
-	      "\r\n  bob@example.net\r\n"
-	      "      the server refused the recipient: <bob@example.net>\r\n"
-	      "      mx.example.net:587 said: 550 5.1.1 no such user\r\n"
-	      "      What may help: check the address\r\n",
-	      "\r\n  Subject: hello\r\n"
-	      "  Date: Thu, 1 Oct 2026 12:00:00 +0000\r\n"
-	      "  To: bob@example.net\r\n"
-	      "  Queue id: 0123456789\r\n",
-	      "Its text is not returned",
-	      "\r\nContent-Type: message/delivery-status\r\n\r\n"
-	      "Reporting-MTA: dns; host.example\r\n"
-	      "Arrival-Date: Sun, 10 Jan 2027 10:00:00 +0200\r\n\r\n"
-	      "Original-Recipient: rfc822; bob@example.net\r\n"
-	      "Final-Recipient: rfc822; bob@example.net\r\n"
-	      "Action: failed\r\n"
-	      "Status: 5.1.1\r\n"
-	      "Remote-MTA: dns; mx.example.net\r\n"
-	      "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
-	      "Last-Attempt-Date: Fri, 15 Jan 2027 09:59:00 +0200\r\n\r\n--",
-	      "\r\nContent-Type: text/rfc822-headers\r\n\r\n" HEADER "\r\n--" },
-	  .lacks = { BODY, "other recipient", "Will-Retry-Until", "Original-Envelope-Id" } },
-	{ .name = "others", .notice = NOTICE_FAILED, .to = { UNKNOWN, WAITING, ACCEPTED },
-	  .has = { "delivered to the mail server for 1 other recipient.",
-	      "still being tried for 1 other recipient." },
-	  .lacks = { "  carol@example.net", "  dave@example.net", "rfc822; carol", "rfc822; dave" } },
-	{ .name = "settled", .notice = NOTICE_FAILED, .to = { UNKNOWN, { "eve@example.net", .state = ITEM_SETTLED },
-	      { "fay@example.net", .state = ITEM_SETTLED } },
-	  .has = { "could not be delivered to 2 other recipients." }, .lacks = { "eve@", "fay@" } },
-	{ .name = "same-reason", .notice = NOTICE_FAILED, .to = {
-	      { "a@x", .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "no service" },
-	      { "b@x", .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "no service" },
-	      { "c@x", .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "other" } },
-	  .has = { "the 3 addresses below", "\r\n  a@x\r\n  b@x\r\n      no service\r\n\r\n  c@x\r\n      "
-	      "other\r\n" } },
-	{ .name = "whole", .notice = NOTICE_FAILED, .ret = RETURN_FULL, .to = { UNKNOWN },
-	  .has = { "\r\nContent-Type: message/rfc822\r\n\r\n" HEADER "\r\n" BODY "\r\n--", "and the whole message" },
-	  .lacks = { "rfc822-headers", "8bit" } },
-	{ .name = "headers", .notice = NOTICE_FAILED, .ret = RETURN_HEADERS, .to = { UNKNOWN },
-	  .has = { "text/rfc822-headers" }, .lacks = { BODY } },
-	{ .name = "whole-8bit", .notice = NOTICE_FAILED, .ret = RETURN_FULL, .body = "gr\xc3\xbc\xc3\x9f" "e\r\n",
-	  .to = { UNKNOWN },
-	  .has = { "message/rfc822\r\nContent-Transfer-Encoding: "
-	      "8bit\r\n\r\n" HEADER "\r\ngr\xc3\xbc\xc3\x9f" "e\r\n\r\n--",
-	      "\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\r\n--" } },
-	{ .name = "whole-global", .notice = NOTICE_FAILED, .ret = RETURN_FULL, .header = "Subject: gr\xc3\xbcn\r\n",
-	  .to = { UNKNOWN },
-	  .has = { "message/global\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\xc3\xbcn\r\n\r\n" BODY,
-	      "charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n", "Subject: gr=C3=BCn\r\n" } },
-	{ .name = "whole-latin1", .notice = NOTICE_FAILED, .ret = RETURN_FULL, .header = "Subject: gr\xfcn\r\n",
-	  .to = { UNKNOWN },
-	  .has = { "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\xfcn\r\n\r\n" BODY,
-	      "Subject: gr\\xFCn\r\n" } },
-	{ .name = "headers-global", .notice = NOTICE_FAILED, .header = "Subject: gr\xc3\xbcn\r\n", .to = { UNKNOWN },
-	  .has = { "message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: "
-	      "gr\xc3\xbcn\r\n\r\n--" } },
-	{ .name = "headers-latin1", .notice = NOTICE_FAILED, .header = "Subject: gr\xfcn = \r\nTo: x\t\r\n",
-	  .to = { UNKNOWN },
-	  .has = { "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: gr=FCn "
-	      "=3D=20\r\nTo: "
-	      "x=09\r\n\r\n--" }, .lacks = { "8bit" } },
+	{ .name = "header",
+	    .notice = NOTICE_FAILED,
+	    .to = { UNKNOWN },
+	    .has = { "From: Mail Delivery System\r\n <me@example.org>\r\nTo: alice@example.org\r\n"
+		     "Subject: Undelivered Mail Returned to Sender\r\nDate: Fri, 15 Jan 2027 10:00:00 +0200\r\n"
+		     "Message-ID: <0123456789.failed-",
+		"@host.example>\r\nIn-Reply-To: <1@example.org>\r\nReferences: <1@example.org>\r\n"
+		"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+		"Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"" },
+	    .lacks = { "8bit" } },
+	{ .name = "failed",
+	    .notice = NOTICE_FAILED,
+	    .to = { UNKNOWN },
+	    .has = { "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis is the mail system at host.example.\r\n",
+		"could not be delivered to the address below",
+		"\r\n  bob@example.net\r\n"
+		"      the server refused the recipient: <bob@example.net>\r\n"
+		"      mx.example.net:587 said: 550 5.1.1 no such user\r\n"
+		"      What may help: check the address\r\n",
+		"\r\n  Subject: hello\r\n"
+		"  Date: Thu, 1 Oct 2026 12:00:00 +0000\r\n"
+		"  To: bob@example.net\r\n"
+		"  Queue id: 0123456789\r\n",
+		"Its text is not returned",
+		"\r\nContent-Type: message/delivery-status\r\n\r\n"
+		"Reporting-MTA: dns; host.example\r\n"
+		"Arrival-Date: Sun, 10 Jan 2027 10:00:00 +0200\r\n\r\n"
+		"Original-Recipient: rfc822; bob@example.net\r\n"
+		"Final-Recipient: rfc822; bob@example.net\r\n"
+		"Action: failed\r\n"
+		"Status: 5.1.1\r\n"
+		"Remote-MTA: dns; mx.example.net\r\n"
+		"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
+		"Last-Attempt-Date: Fri, 15 Jan 2027 09:59:00 +0200\r\n\r\n--",
+		"\r\nContent-Type: text/rfc822-headers\r\n\r\n" HEADER "\r\n--" },
+	    .lacks = { BODY, "other recipient", "Will-Retry-Until", "Original-Envelope-Id" } },
+	{ .name = "others",
+	    .notice = NOTICE_FAILED,
+	    .to = { UNKNOWN, WAITING, ACCEPTED },
+	    .has = { "delivered to the mail server for 1 other recipient.",
+		"still being tried for 1 other recipient." },
+	    .lacks = { "  carol@example.net", "  dave@example.net", "rfc822; carol",
+		"rfc822; dave" } },
+	{ .name = "settled",
+	    .notice = NOTICE_FAILED,
+	    .to = { UNKNOWN, { "eve@example.net", .state = ITEM_SETTLED },
+		{ "fay@example.net", .state = ITEM_SETTLED } },
+	    .has = { "could not be delivered to 2 other recipients." },
+	    .lacks = { "eve@", "fay@" } },
+	{ .name = "same-reason",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "a@x", .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "no service" },
+		{ "b@x", .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "no service" },
+		{ "c@x", .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "other" } },
+	    .has = { "the 3 addresses below",
+		"\r\n  a@x\r\n  b@x\r\n      no service\r\n\r\n  c@x\r\n      "
+		"other\r\n" } },
+	{ .name = "whole",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .to = { UNKNOWN },
+	    .has = { "\r\nContent-Type: message/rfc822\r\n\r\n" HEADER "\r\n" BODY "\r\n--",
+		"and the whole message" },
+	    .lacks = { "rfc822-headers", "8bit" } },
+	{ .name = "headers",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_HEADERS,
+	    .to = { UNKNOWN },
+	    .has = { "text/rfc822-headers" },
+	    .lacks = { BODY } },
+	{ .name = "whole-8bit",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .body = "gr\xc3\xbc\xc3\x9f"
+		    "e\r\n",
+	    .to = { UNKNOWN },
+	    .has = { "message/rfc822\r\nContent-Transfer-Encoding: "
+		     "8bit\r\n\r\n" HEADER "\r\ngr\xc3\xbc\xc3\x9f"
+		     "e\r\n\r\n--",
+		"\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\r\n--" } },
+	{ .name = "whole-global",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .header = "Subject: gr\xc3\xbcn\r\n",
+	    .to = { UNKNOWN },
+	    .has = { "message/global\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\xc3\xbcn\r\n\r\n" BODY,
+		"charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n",
+		"Subject: gr=C3=BCn\r\n" } },
+	{ .name = "whole-latin1",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .header = "Subject: gr\xfcn\r\n",
+	    .to = { UNKNOWN },
+	    .has = { "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\xfcn\r\n\r\n" BODY,
+		"Subject: gr\\xFCn\r\n" } },
+	{ .name = "headers-global",
+	    .notice = NOTICE_FAILED,
+	    .header = "Subject: gr\xc3\xbcn\r\n",
+	    .to = { UNKNOWN },
+	    .has = { "message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: "
+		     "gr\xc3\xbcn\r\n\r\n--" } },
+	{ .name = "headers-latin1",
+	    .notice = NOTICE_FAILED,
+	    .header = "Subject: gr\xfcn = \r\nTo: x\t\r\n",
+	    .to = { UNKNOWN },
+	    .has = { "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: gr=FCn "
+		     "=3D=20\r\nTo: "
+		     "x=09\r\n\r\n--" },
+	    .lacks = { "8bit" } },
 	/* What a server would not take as it is does not go back to it. */
-	{ .name = "plain", .notice = NOTICE_FAILED, .ret = RETURN_FULL, .header = "Subject: gr\xc3\xbcn\r\n",
-	  .to = { FAILED(ERR_MESSAGE, 0, "", ""),
-	      { "\xc3\xbc+a@x.example", .state = ITEM_REFUSED, .kind = ERR_MESSAGE } },
-	  .has = { "message/delivery-status\r\n\r\n", "Status: 5.6.0\r\n",
-	      "text/rfc822-headers\r\nContent-Transfer-Encoding: "
-	      "quoted-printable\r\n\r\nSubject: gr=C3=BCn\r\n",
-	      "Final-Recipient: utf-8; \\x{FC}\\x{2B}a@x.example\r\n" },
-	  .lacks = { "8bit", "global", BODY } },
-	{ .name = "too-large-552", .notice = NOTICE_FAILED, .ret = RETURN_FULL,
-	  .to = { FAILED(ERR_REFUSED, 552, "", "552 big") },
-	  .has = { "text/rfc822-headers", "Status: 5.0.0\r\n" } },
-	{ .name = "too-large-534", .notice = NOTICE_FAILED, .ret = RETURN_FULL,
-	  .to = { FAILED(ERR_REFUSED, 554, "5.3.4", "554 5.3.4 big") },
-	  .has = { "text/rfc822-headers", "Status: 5.3.4\r\n" } },
+	{ .name = "plain",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .header = "Subject: gr\xc3\xbcn\r\n",
+	    .to = { FAILED(ERR_MESSAGE, 0, "", ""),
+		{ "\xc3\xbc+a@x.example", .state = ITEM_REFUSED, .kind = ERR_MESSAGE } },
+	    .has = { "message/delivery-status\r\n\r\n", "Status: 5.6.0\r\n",
+		"text/rfc822-headers\r\nContent-Transfer-Encoding: "
+		"quoted-printable\r\n\r\nSubject: gr=C3=BCn\r\n",
+		"Final-Recipient: utf-8; \\x{FC}\\x{2B}a@x.example\r\n" },
+	    .lacks = { "8bit", "global", BODY } },
+	{ .name = "too-large-552",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .to = { FAILED(ERR_REFUSED, 552, "", "552 big") },
+	    .has = { "text/rfc822-headers", "Status: 5.0.0\r\n" } },
+	{ .name = "too-large-534",
+	    .notice = NOTICE_FAILED,
+	    .ret = RETURN_FULL,
+	    .to = { FAILED(ERR_REFUSED, 554, "5.3.4", "554 5.3.4 big") },
+	    .has = { "text/rfc822-headers", "Status: 5.3.4\r\n" } },
 	/* Other notices. */
-	{ .name = "delayed", .notice = NOTICE_DELAYED, .notify = NOTIFY_DELAY | NOTIFY_FAILURE, .ret = RETURN_FULL,
-	  .to = { WAITING, UNKNOWN },
-	  .has = { "Subject: Delayed Mail (still being tried)\r\n", "Message-ID: <0123456789.delayed-",
-	      "It is tried again until Sat, 16 Jan 2027 10:00:00 +0200", "You will be told if",
-	      "Action: delayed\r\nStatus: 4.4.1\r\nLast-Attempt",
-	      "\r\nWill-Retry-Until: Sat, 16 Jan 2027 10:00:00 +0200\r\n", "text/rfc822-headers",
-	      "could not be delivered to 1 other recipient." },
-	  .lacks = { "Remote-MTA", "Diagnostic-Code", "rfc822; bob", BODY } },
-	{ .name = "delayed-only", .notice = NOTICE_DELAYED, .notify = NOTIFY_DELAY, .to = {
-	      { "a@x", .state = ITEM_WAITING, .kind = ERR_TEMPORARY, .code = 451, .enhanced = "4.7.1", .what = "w",
-		.reply = "451 4.7.1 greylisted", .peer = "mx.example.net:25" }, { "b@x", .state = ITEM_WAITING } },
-	  .has = { "You asked not to be told", "Status: 4.7.1\r\nRemote-MTA: dns; "
-	      "mx.example.net\r\nDiagnostic-Code: smtp; 451 4.7.1 "
-	      "greylisted\r\n", "Status: 4.0.0\r\n", "Its turn has not come yet" } },
-	{ .name = "relayed", .notice = NOTICE_RELAYED, .notify = NOTIFY_SUCCESS, .ret = RETURN_FULL,
-	  .to = { ACCEPTED, WAITING },
-	  .has = { "Subject: Successful Mail Relay Report\r\n", "Message-ID: <0123456789.relayed-",
-	      "passed on to the mail server",
-	      "Action: relayed\r\nStatus: 2.1.9\r\n", "text/rfc822-headers", "tried for 1 other recipient." },
-	  .lacks = { "No reason", "Its turn", "rfc822; carol", BODY } },
-	{ .name = "expired", .notice = NOTICE_FAILED, .to = {
-	      FAILED(ERR_TEMPORARY, 451, "4.7.1", "451 4.7.1 later"), FAILED(ERR_TEMPORARY, 451, "4.4.7", "451 x") },
-	  .has = { "Status: 5.4.7\r\nRemote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 451 4.7.1 later\r\n",
-	      "Status: 5.4.7\r\nRemote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 451 x\r\n" } },
-	{ .name = "in-doubt", .notice = NOTICE_FAILED, .to = {
-	      { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "", "lost", "", "a.example:25", true, false },
-	      { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "4.4.7", "lost", "", "b.example:25", true, false } },
-	  .has = { "it may\r\n      have been delivered all the same",
-	      "Status: 5.4.2\r\nRemote-MTA: dns; a.example\r\nLast-", "Status: 5.4.7\r\nRemote-MTA: dns; b.example\r\nLast-" },
-	  .lacks = { "Diagnostic-Code" } },
+	{ .name = "delayed",
+	    .notice = NOTICE_DELAYED,
+	    .notify = NOTIFY_DELAY | NOTIFY_FAILURE,
+	    .ret = RETURN_FULL,
+	    .to = { WAITING, UNKNOWN },
+	    .has = { "Subject: Delayed Mail (still being tried)\r\n",
+		"Message-ID: <0123456789.delayed-",
+		"It is tried again until Sat, 16 Jan 2027 10:00:00 +0200", "You will be told if",
+		"Action: delayed\r\nStatus: 4.4.1\r\nLast-Attempt",
+		"\r\nWill-Retry-Until: Sat, 16 Jan 2027 10:00:00 +0200\r\n", "text/rfc822-headers",
+		"could not be delivered to 1 other recipient." },
+	    .lacks = { "Remote-MTA", "Diagnostic-Code", "rfc822; bob", BODY } },
+	{ .name = "delayed-only",
+	    .notice = NOTICE_DELAYED,
+	    .notify = NOTIFY_DELAY,
+	    .to = { { "a@x", .state = ITEM_WAITING, .kind = ERR_TEMPORARY, .code = 451,
+			.enhanced = "4.7.1", .what = "w", .reply = "451 4.7.1 greylisted",
+			.peer = "mx.example.net:25" },
+		{ "b@x", .state = ITEM_WAITING } },
+	    .has = { "You asked not to be told",
+		"Status: 4.7.1\r\nRemote-MTA: dns; "
+		"mx.example.net\r\nDiagnostic-Code: smtp; 451 4.7.1 "
+		"greylisted\r\n",
+		"Status: 4.0.0\r\n", "Its turn has not come yet" } },
+	{ .name = "relayed",
+	    .notice = NOTICE_RELAYED,
+	    .notify = NOTIFY_SUCCESS,
+	    .ret = RETURN_FULL,
+	    .to = { ACCEPTED, WAITING },
+	    .has = { "Subject: Successful Mail Relay Report\r\n",
+		"Message-ID: <0123456789.relayed-", "passed on to the mail server",
+		"Action: relayed\r\nStatus: 2.1.9\r\n", "text/rfc822-headers",
+		"tried for 1 other recipient." },
+	    .lacks = { "No reason", "Its turn", "rfc822; carol", BODY } },
+	{ .name = "expired",
+	    .notice = NOTICE_FAILED,
+	    .to = { FAILED(ERR_TEMPORARY, 451, "4.7.1", "451 4.7.1 later"),
+		FAILED(ERR_TEMPORARY, 451, "4.4.7", "451 x") },
+	    .has = { "Status: 5.4.7\r\nRemote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 451 4.7.1 later\r\n",
+		"Status: 5.4.7\r\nRemote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 451 x\r\n" } },
+	{ .name = "in-doubt",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "", "lost", "",
+			"a.example:25", true, false },
+		{ "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "4.4.7", "lost", "",
+		    "b.example:25", true, false } },
+	    .has = { "it may\r\n      have been delivered all the same",
+		"Status: 5.4.2\r\nRemote-MTA: dns; a.example\r\nLast-",
+		"Status: 5.4.7\r\nRemote-MTA: dns; b.example\r\nLast-" },
+	    .lacks = { "Diagnostic-Code" } },
 	/* What stands in the fields. */
-	{ .name = "envid", .notice = NOTICE_FAILED, .envid = "a+2Bb+40c+ZZ+4", .to = { UNKNOWN },
-	  .has = { "\r\n\r\nOriginal-Envelope-Id: a+b@c+ZZ+4\r\nReporting-MTA: " } },
-	{ .name = "envid-lines", .notice = NOTICE_FAILED, .envid = "a+0D+0AAction:+20delivered+00+C3",
-	  .to = { UNKNOWN },
-	  .has = { "Original-Envelope-Id: a\\x0D\\x0AAction: delivered\\x00\\xC3\r\n" },
-	  .lacks = { "\nAction: delivered" } },
-	{ .name = "original", .notice = NOTICE_FAILED,
-	  .to = { { "me@example.org", "root", ITEM_REFUSED, ERR_REFUSED, 554, "",
-	      "the server refused the message", "554 no", "[2001:db8::1]:25", false, false } },
-	  .has = { "  me@example.org (given as root)\r\n", "Original-Recipient: rfc822; root\r\nFinal-Recipient: "
-	      "rfc822; me@example.org\r\n",
-	      "Status: 5.0.0\r\nRemote-MTA: dns; [IPv6:2001:db8::1]\r\n" } },
-	{ .name = "peers", .notice = NOTICE_FAILED, .to = {
-	      { "a@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "192.0.2.1:25" },
-	      { "b@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "m\xc3\xbcller.example:25" },
-	      { "c@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "/run/lmtp" },
-	      { "d@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "a b\r\nX: y:25" } },
-	  .has = { "rfc822; a@x\r\nAction: failed\r\nStatus: 5.7.8\r\nRemote-MTA: dns; [192.0.2.1]\r\n",
-	      "rfc822; b@x\r\nAction: failed\r\nStatus: 5.7.8\r\nRemote-MTA: dns; xn--mller-kva.example\r\n",
-	      "rfc822; c@x\r\nAction: failed\r\nStatus: 5.7.8\r\nLast",
-	      "rfc822; d@x\r\nAction: failed\r\nStatus: 5.7.8\r\nLast" } },
-	{ .name = "reply-lines", .notice = NOTICE_FAILED, .to = { FAILED(ERR_REFUSED, 550, "",
-	      "550 one\n550 two\n551 three\n550-four\r\n\nFinal-Recipient: x") },
-	  .has = { "Diagnostic-Code: smtp; 550 one two 551 three -four\\x0D Final-Recipient: x\r\n",
-	      "said: 550 one two 551 three -four\\x0D\r\n      Final-Recipient: x\r\n" },
-	  .lacks = { "\nFinal-Recipient: x" } },
-	{ .name = "reply-alone", .notice = NOTICE_FAILED, .to = { FAILED(ERR_PROTOCOL, 0, "", "334 hm") },
-	  .has = { "Status: 5.5.0\r\n" }, .lacks = { "Diagnostic-Code", "334" } },
-	{ .name = "reply-utf8", .notice = NOTICE_FAILED,
-	  .to = { FAILED(ERR_REFUSED, 550, "", "550 gr\xc3\xbcn\xff\e[1m") },
-	  .has = { "Diagnostic-Code: smtp; 550 gr\\xC3\\xBCn\\xFF\\x1B[1m\r\n",
-	      "said: 550 gr=C3=BCn\\xFF\\x1B[1m\r\n",
-	      "message/delivery-status\r\n\r\n" }, .lacks = { "8bit" } },
-	{ .name = "enhanced", .notice = NOTICE_FAILED,
-	  .to = { FAILED(ERR_RECIPIENT_UNKNOWN, 550, "5.1.1\r\nX:", "550 x"),
-	      FAILED(ERR_RECIPIENT_UNKNOWN, 550, "4.1.9", "550 x"), FAILED(ERR_REFUSED, 550, "5.1234.1", "550 x"),
-	      FAILED(ERR_REFUSED, 550, "5.123.999", "550 x") },
-	  .has = { "Status: 5.1.1\r\nRemote", "Status: 5.0.0\r\n", "Status: 5.123.999\r\n" },
-	  .lacks = { "4.1.9", "\nX:", "5.1234" } },
+	{ .name = "envid",
+	    .notice = NOTICE_FAILED,
+	    .envid = "a+2Bb+40c+ZZ+4",
+	    .to = { UNKNOWN },
+	    .has = { "\r\n\r\nOriginal-Envelope-Id: a+b@c+ZZ+4\r\nReporting-MTA: " } },
+	{ .name = "envid-lines",
+	    .notice = NOTICE_FAILED,
+	    .envid = "a+0D+0AAction:+20delivered+00+C3",
+	    .to = { UNKNOWN },
+	    .has = { "Original-Envelope-Id: a\\x0D\\x0AAction: delivered\\x00\\xC3\r\n" },
+	    .lacks = { "\nAction: delivered" } },
+	{ .name = "original",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "me@example.org", "root", ITEM_REFUSED, ERR_REFUSED, 554, "",
+		"the server refused the message", "554 no", "[2001:db8::1]:25", false, false } },
+	    .has = { "  me@example.org (given as root)\r\n",
+		"Original-Recipient: rfc822; root\r\nFinal-Recipient: "
+		"rfc822; me@example.org\r\n",
+		"Status: 5.0.0\r\nRemote-MTA: dns; [IPv6:2001:db8::1]\r\n" } },
+	{ .name = "peers",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "a@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "192.0.2.1:25" },
+		{ "b@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN,
+		    .peer = "m\xc3\xbcller.example:25" },
+		{ "c@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "/run/lmtp" },
+		{ "d@x", .state = ITEM_REFUSED, .kind = ERR_LOGIN, .peer = "a b\r\nX: y:25" } },
+	    .has = { "rfc822; a@x\r\nAction: failed\r\nStatus: 5.7.8\r\nRemote-MTA: dns; [192.0.2.1]\r\n",
+		"rfc822; b@x\r\nAction: failed\r\nStatus: 5.7.8\r\nRemote-MTA: dns; xn--mller-kva.example\r\n",
+		"rfc822; c@x\r\nAction: failed\r\nStatus: 5.7.8\r\nLast",
+		"rfc822; d@x\r\nAction: failed\r\nStatus: 5.7.8\r\nLast" } },
+	{ .name = "reply-lines",
+	    .notice = NOTICE_FAILED,
+	    .to = { FAILED(ERR_REFUSED, 550, "",
+		"550 one\n550 two\n551 three\n550-four\r\n\nFinal-Recipient: x") },
+	    .has = { "Diagnostic-Code: smtp; 550 one two 551 three -four\\x0D Final-Recipient: x\r\n",
+		"said: 550 one two 551 three -four\\x0D\r\n      Final-Recipient: x\r\n" },
+	    .lacks = { "\nFinal-Recipient: x" } },
+	{ .name = "reply-alone",
+	    .notice = NOTICE_FAILED,
+	    .to = { FAILED(ERR_PROTOCOL, 0, "", "334 hm") },
+	    .has = { "Status: 5.5.0\r\n" },
+	    .lacks = { "Diagnostic-Code", "334" } },
+	{ .name = "reply-utf8",
+	    .notice = NOTICE_FAILED,
+	    .to = { FAILED(ERR_REFUSED, 550, "", "550 gr\xc3\xbcn\xff\e[1m") },
+	    .has = { "Diagnostic-Code: smtp; 550 gr\\xC3\\xBCn\\xFF\\x1B[1m\r\n",
+		"said: 550 gr=C3=BCn\\xFF\\x1B[1m\r\n", "message/delivery-status\r\n\r\n" },
+	    .lacks = { "8bit" } },
+	{ .name = "enhanced",
+	    .notice = NOTICE_FAILED,
+	    .to = { FAILED(ERR_RECIPIENT_UNKNOWN, 550, "5.1.1\r\nX:", "550 x"),
+		FAILED(ERR_RECIPIENT_UNKNOWN, 550, "4.1.9", "550 x"),
+		FAILED(ERR_REFUSED, 550, "5.1234.1", "550 x"),
+		FAILED(ERR_REFUSED, 550, "5.123.999", "550 x") },
+	    .has = { "Status: 5.1.1\r\nRemote", "Status: 5.0.0\r\n", "Status: 5.123.999\r\n" },
+	    .lacks = { "4.1.9", "\nX:", "5.1234" } },
 	/* Addresses beyond ASCII (RFC 6533). */
-	{ .name = "utf8", .notice = NOTICE_FAILED,
-	  .to = { { "b\xc3\xb6" "b+x@example.net", NULL, ITEM_REFUSED, ERR_RECIPIENT_UNKNOWN,
-	      550, "5.1.1", "w", "550 5.1.1 gr\xc3\xbcn", "mx.example.net:25", false, false },
-	      { "\"a b\\\\\xc3\xb6\"@example.net", .state = ITEM_REFUSED, .kind = ERR_ADDRESS },
-	      { "a@x", .state = ITEM_REFUSED } },
-	  .has = { "message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
-	      "Final-Recipient: utf-8; b\xc3\xb6" "b+x@example.net\r\n",
-	      "Diagnostic-Code: smtp; 550 5.1.1 gr\xc3\xbcn\r\n",
-	      "Final-Recipient: utf-8; \"a\\x{20}b\\x{5C}\\x{5C}\xc3\xb6\"@example.net\r\n",
-	      "Final-Recipient: rfc822; a@x\r\n",
-	      "Status: 5.1.3\r\n", "text/rfc822-headers\r\n\r\n" } },
-	{ .name = "not-utf8", .notice = NOTICE_FAILED,
-	  .to = { { "b\xff@example.net", .state = ITEM_REFUSED, .kind = ERR_ADDRESS } },
-	  .has = { "Final-Recipient: rfc822; b\\xFF@example.net\r\n" }, .lacks = { "global" } },
-	{ .name = "utf8-sender-domain", .notice = NOTICE_FAILED, .sender = "alice@m\xc3\xbcller.example",
-	  .to = { UNKNOWN },
-	  .has = { "\r\nTo: alice@xn--mller-kva.example\r\n" } },
-	{ .name = "utf8-sender", .notice = NOTICE_FAILED, .sender = "\xc3\xa4@m\xc3\xbcller.example",
-	  .to = { UNKNOWN },
-	  .has = { "\r\nTo: \xc3\xa4@m\xc3\xbcller.example\r\n" } },
-	{ .name = "sender-lines", .notice = NOTICE_FAILED, .sender = "a\r\nBcc: x@y", .to = { UNKNOWN },
-	  .has = { "\r\nTo: a\\x0D\\x0ABcc: x@y\r\n" } },
+	{ .name = "utf8",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "b\xc3\xb6"
+		      "b+x@example.net",
+			NULL, ITEM_REFUSED, ERR_RECIPIENT_UNKNOWN, 550, "5.1.1", "w",
+			"550 5.1.1 gr\xc3\xbcn", "mx.example.net:25", false, false },
+		{ "\"a b\\\\\xc3\xb6\"@example.net", .state = ITEM_REFUSED, .kind = ERR_ADDRESS },
+		{ "a@x", .state = ITEM_REFUSED } },
+	    .has = { "message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+		"Final-Recipient: utf-8; b\xc3\xb6"
+		"b+x@example.net\r\n",
+		"Diagnostic-Code: smtp; 550 5.1.1 gr\xc3\xbcn\r\n",
+		"Final-Recipient: utf-8; \"a\\x{20}b\\x{5C}\\x{5C}\xc3\xb6\"@example.net\r\n",
+		"Final-Recipient: rfc822; a@x\r\n", "Status: 5.1.3\r\n",
+		"text/rfc822-headers\r\n\r\n" } },
+	{ .name = "not-utf8",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "b\xff@example.net", .state = ITEM_REFUSED, .kind = ERR_ADDRESS } },
+	    .has = { "Final-Recipient: rfc822; b\\xFF@example.net\r\n" },
+	    .lacks = { "global" } },
+	{ .name = "utf8-sender-domain",
+	    .notice = NOTICE_FAILED,
+	    .sender = "alice@m\xc3\xbcller.example",
+	    .to = { UNKNOWN },
+	    .has = { "\r\nTo: alice@xn--mller-kva.example\r\n" } },
+	{ .name = "utf8-sender",
+	    .notice = NOTICE_FAILED,
+	    .sender = "\xc3\xa4@m\xc3\xbcller.example",
+	    .to = { UNKNOWN },
+	    .has = { "\r\nTo: \xc3\xa4@m\xc3\xbcller.example\r\n" } },
+	{ .name = "sender-lines",
+	    .notice = NOTICE_FAILED,
+	    .sender = "a\r\nBcc: x@y",
+	    .to = { UNKNOWN },
+	    .has = { "\r\nTo: a\\x0D\\x0ABcc: x@y\r\n" } },
 	/* The message, as it is told of. */
-	{ .name = "no-header", .notice = NOTICE_FAILED, .header = "", .to = { UNKNOWN },
-	  .has = { "The message:\r\n\r\n  Queue id: 0123456789\r\n" }, .lacks = { "In-Reply-To", "References" } },
-	{ .name = "bad-id", .notice = NOTICE_FAILED, .header = "Message-ID: <a b@c>\r\n", .to = { UNKNOWN },
-	  .lacks = { "In-Reply-To" } },
-	{ .name = "half-id", .notice = NOTICE_FAILED, .header = "Message-ID: b@c>\r\n", .to = { UNKNOWN },
-	  .lacks = { "In-Reply-To" } },
-	{ .name = "folded-id", .notice = NOTICE_FAILED, .header = "Message-ID: <a\r\n b@c>\r\n", .to = { UNKNOWN },
-	  .lacks = { "In-Reply-To" } },
-	{ .name = "8bit-id", .notice = NOTICE_FAILED, .header = "Message-ID: <\xc3\xa4@c>\r\n", .to = { UNKNOWN },
-	  .lacks = { "In-Reply-To" } },
-	{ .name = "no-id", .notice = NOTICE_FAILED, .header = "Message-ID: none\r\n", .to = { UNKNOWN },
-	  .lacks = { "In-Reply-To" } },
-	{ .name = "encoded", .notice = NOTICE_FAILED, .to = { UNKNOWN },
-	  .header = "Subject: =?utf-8?Q?gr=c3=BCn_=3f?=\r\n  =?UTF-8?b?w6Q=?= x =?us-ascii?q?y?= =?x\r\n"
-	      "To: =?latin1?q?=FC?= =?utf-8?q?ab=F?= =?utf-8?x?a?= <a@b>\r\n",
-	  .has = { "Subject: gr=C3=BCn ?=C3=A4 x y =3D?x\r\n",
-	      "To: =3D?latin1?q?=3DFC?=3D =3D?utf-8?q?ab=3DF?=3D =3D?utf-8?x?a?=3D" } },
-	{ .name = "encoded-lines", .notice = NOTICE_FAILED, .header = "Subject: =?utf-8?q?a=0D=0A.=0D=0A--x?=\r\n",
-	  .to = { UNKNOWN },
-	  .has = { "Subject: a\\x0D\\x0A.\\x0D\\x0A--x\r\n" } },
+	{ .name = "no-header",
+	    .notice = NOTICE_FAILED,
+	    .header = "",
+	    .to = { UNKNOWN },
+	    .has = { "The message:\r\n\r\n  Queue id: 0123456789\r\n" },
+	    .lacks = { "In-Reply-To", "References" } },
+	{ .name = "bad-id",
+	    .notice = NOTICE_FAILED,
+	    .header = "Message-ID: <a b@c>\r\n",
+	    .to = { UNKNOWN },
+	    .lacks = { "In-Reply-To" } },
+	{ .name = "half-id",
+	    .notice = NOTICE_FAILED,
+	    .header = "Message-ID: b@c>\r\n",
+	    .to = { UNKNOWN },
+	    .lacks = { "In-Reply-To" } },
+	{ .name = "folded-id",
+	    .notice = NOTICE_FAILED,
+	    .header = "Message-ID: <a\r\n b@c>\r\n",
+	    .to = { UNKNOWN },
+	    .lacks = { "In-Reply-To" } },
+	{ .name = "8bit-id",
+	    .notice = NOTICE_FAILED,
+	    .header = "Message-ID: <\xc3\xa4@c>\r\n",
+	    .to = { UNKNOWN },
+	    .lacks = { "In-Reply-To" } },
+	{ .name = "no-id",
+	    .notice = NOTICE_FAILED,
+	    .header = "Message-ID: none\r\n",
+	    .to = { UNKNOWN },
+	    .lacks = { "In-Reply-To" } },
+	{ .name = "encoded",
+	    .notice = NOTICE_FAILED,
+	    .to = { UNKNOWN },
+	    .header =
+		"Subject: =?utf-8?Q?gr=c3=BCn_=3f?=\r\n  =?UTF-8?b?w6Q=?= x =?us-ascii?q?y?= =?x\r\n"
+		"To: =?latin1?q?=FC?= =?utf-8?q?ab=F?= =?utf-8?x?a?= <a@b>\r\n",
+	    .has = { "Subject: gr=C3=BCn ?=C3=A4 x y =3D?x\r\n",
+		"To: =3D?latin1?q?=3DFC?=3D =3D?utf-8?q?ab=3DF?=3D =3D?utf-8?x?a?=3D" } },
+	{ .name = "encoded-lines",
+	    .notice = NOTICE_FAILED,
+	    .header = "Subject: =?utf-8?q?a=0D=0A.=0D=0A--x?=\r\n",
+	    .to = { UNKNOWN },
+	    .has = { "Subject: a\\x0D\\x0A.\\x0D\\x0A--x\r\n" } },
 };
 
 static const struct notice_facts facts = {
@@ -291,14 +426,18 @@ add_recipient(const struct fate *fate)
 	size_t i = item.envelope.count++;
 	struct err *e = &states[i].err;
 
-	recipients[i] = (struct recipient){ .address = not_const(fate->address), .original = not_const(fate->original) };
-	states[i] = (struct item_recipient){ .state = fate->state, .tried_ms = now_ms - 60000, .delay_told = fate->told,
+	recipients[i] = (struct recipient){ .address = not_const(fate->address),
+		.original = not_const(fate->original) };
+	states[i] = (struct item_recipient){ .state = fate->state,
+		.tried_ms = now_ms - 60000,
+		.delay_told = fate->told,
 		.relay_told = fate->told };
 	err_init(e);
 	e->kind = fate->kind;
 	e->reply_code = fate->code;
 	e->in_doubt = fate->in_doubt;
-	snprintf(e->enhanced, sizeof(e->enhanced), "%s", fate->enhanced != NULL ? fate->enhanced : "");
+	snprintf(e->enhanced, sizeof(e->enhanced), "%s",
+	    fate->enhanced != NULL ? fate->enhanced : "");
 	set_text(&e->what, fate->what);
 	set_text(&e->reply, fate->reply);
 	set_text(&e->peer, fate->peer);
@@ -382,7 +521,9 @@ flatten(const struct message *m, struct buf *out)
 	buf_add(out, m->header.data, m->header.len);
 	buf_adds(out, "\r\n");
 	for (uint64_t at = 0; at < m->body.size; at += got) {
-		assert_int_equal(spool_read(&m->body, at, scratch, sizeof(scratch), &data, &got, &err), 0);
+		assert_int_equal(spool_read(&m->body, at, scratch, sizeof(scratch), &data, &got,
+				     &err),
+		    0);
 		buf_add(out, data, got);
 	}
 	assert_true(buf_ok(out));
@@ -410,14 +551,17 @@ check_facts(const struct message *m, const struct buf *all, const char *name)
 	uint64_t longest = 0;
 
 	if (m->body_8bit != span_has_8bit(rest) || m->body_utf8 != utf8_valid(rest) ||
-	    m->header_8bit != span_has_8bit(header) || m->body_nul != (memchr(rest.data, '\0', rest.len) != NULL))
+	    m->header_8bit != span_has_8bit(header) ||
+	    m->body_nul != (memchr(rest.data, '\0', rest.len) != NULL))
 		fail_msg("%s: wrong facts", name);
 	while (rest.len > 0) {
-		const char *lf = memchr(rest.data, '\n', rest.len), *cr = memchr(rest.data, '\r', rest.len);
+		const char *lf = memchr(rest.data, '\n', rest.len),
+			   *cr = memchr(rest.data, '\r', rest.len);
 
 		if (lf == NULL || cr != lf - 1)
 			fail_msg("%s: a line ends oddly: %.40s", name, rest.data);
-		longest = (uint64_t)(cr - rest.data) > longest ? (uint64_t)(cr - rest.data) : longest;
+		longest = (uint64_t)(cr - rest.data) > longest ? (uint64_t)(cr - rest.data) :
+								 longest;
 		rest.len -= (size_t)(lf + 1 - rest.data);
 		rest.data = lf + 1;
 	}
@@ -431,7 +575,8 @@ check_facts(const struct message *m, const struct buf *all, const char *name)
 static void
 check_parts(const struct buf *all, const char *name)
 {
-	const char *boundary = strstr(all->data, "boundary=\"") + strlen("boundary=\""), *first, *second;
+	const char *boundary = strstr(all->data, "boundary=\"") + strlen("boundary=\""), *first,
+		   *second;
 	struct buf delimiter = BUF_INIT(128);
 	struct span text;
 
@@ -448,7 +593,8 @@ check_parts(const struct buf *all, const char *name)
 			fail_msg("%s: a long line: %.*s", name, (int)line.len, line.data);
 	}
 	buf_addf(&delimiter, "--\r\n");
-	if (strcmp(all->data + all->len - delimiter.len, delimiter.data) != 0 && memchr(all->data, '\0', all->len) == NULL)
+	if (strcmp(all->data + all->len - delimiter.len, delimiter.data) != 0 &&
+	    memchr(all->data, '\0', all->len) == NULL)
 		fail_msg("%s: does not end with its last boundary", name);
 	buf_release(&delimiter);
 }
@@ -486,7 +632,8 @@ make(enum notice notice, const struct notice_facts *with, struct buf *all, const
 	assert_string_equal(envelope.sender, "");
 	assert_int_equal(envelope.count, 1);
 	assert_string_equal(envelope.recipients[0].address, item.envelope.sender);
-	assert_int_equal(envelope.recipients[0].needs_utf8, span_has_8bit(span_of(item.envelope.sender)));
+	assert_int_equal(envelope.recipients[0].needs_utf8,
+	    span_has_8bit(span_of(item.envelope.sender)));
 	assert_int_equal(envelope.notify, NOTIFY_NEVER);
 	assert_null(envelope.envid);
 	envelope_release(&envelope);
@@ -504,10 +651,12 @@ tells_all(void **state)
 		make(rows[i].notice, &facts, &all, rows[i].name);
 		for (size_t n = 0; n < NEEDLES_MAX && rows[i].has[n] != NULL; n++)
 			if (strstr(all.data, rows[i].has[n]) == NULL)
-				fail_msg("%s: lacks %s\nin %s", rows[i].name, rows[i].has[n], all.data);
+				fail_msg("%s: lacks %s\nin %s", rows[i].name, rows[i].has[n],
+				    all.data);
 		for (size_t n = 0; n < NEEDLES_MAX && rows[i].lacks[n] != NULL; n++)
 			if (strstr(all.data, rows[i].lacks[n]) != NULL)
-				fail_msg("%s: has %s\nin %s", rows[i].name, rows[i].lacks[n], all.data);
+				fail_msg("%s: has %s\nin %s", rows[i].name, rows[i].lacks[n],
+				    all.data);
 		end();
 	}
 	buf_release(&all);
@@ -524,7 +673,8 @@ static const struct {
 	{ "a@b", NOTIFY_SUCCESS, false, false, true },
 	{ "a@b", NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, true, true, true },
 	{ "a@b", NOTIFY_NEVER, false, false, false },
-	{ "a@b", NOTIFY_NEVER | NOTIFY_FAILURE | NOTIFY_DELAY | NOTIFY_SUCCESS, false, false, false },
+	{ "a@b", NOTIFY_NEVER | NOTIFY_FAILURE | NOTIFY_DELAY | NOTIFY_SUCCESS, false, false,
+	    false },
 	{ "", 0, false, false, false },
 	{ "", NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, false, false, false },
 	{ NULL, NOTIFY_FAILURE, false, false, false },
@@ -540,7 +690,8 @@ is_made_where_wanted(void **state)
 		item.envelope.sender = not_const(wishes[i].sender);
 		if (notice_is_wanted(&item, NOTICE_FAILED) != wishes[i].failed ||
 		    notice_is_wanted(&item, NOTICE_DELAYED) != wishes[i].delayed ||
-		    notice_is_wanted(&item, NOTICE_RELAYED) != wishes[i].relayed || notice_is_wanted(&item, NOTICE_NONE))
+		    notice_is_wanted(&item, NOTICE_RELAYED) != wishes[i].relayed ||
+		    notice_is_wanted(&item, NOTICE_NONE))
 			fail_msg("row %zu", i);
 		end();
 	}
@@ -576,10 +727,12 @@ is_about_whom_it_concerns(void **state)
 	for (size_t i = 0; i < COUNT(concerns); i++) {
 		begin(concerns[i].notify, RETURN_DEFAULT);
 		item.attempts = concerns[i].attempts;
-		add_recipient(&(struct fate){ "a@b", .state = concerns[i].state, .told = concerns[i].told });
+		add_recipient(&(struct fate){
+		    "a@b", .state = concerns[i].state, .told = concerns[i].told });
 		if (notice_concerns(&item, 0, NOTICE_FAILED) != concerns[i].failed ||
 		    notice_concerns(&item, 0, NOTICE_DELAYED) != concerns[i].delayed ||
-		    notice_concerns(&item, 0, NOTICE_RELAYED) != concerns[i].relayed || notice_concerns(&item, 0, NOTICE_NONE))
+		    notice_concerns(&item, 0, NOTICE_RELAYED) != concerns[i].relayed ||
+		    notice_concerns(&item, 0, NOTICE_NONE))
 			fail_msg("row %zu", i);
 		end();
 	}
@@ -662,7 +815,10 @@ has_an_id_for_its_recipients(void **state)
 	buf_release(&others);
 }
 
-/* Makes the notice about a message that is to go back whole, with a body of one long line and others, `size` in all. */
+/*
+ * Makes the notice about a message that is to go back whole, with a body of one long line and
+ * others, `size` in all.
+ */
 static bool
 goes_back_whole(size_t line, uint64_t size, char fill)
 {
@@ -733,8 +889,10 @@ encodes_long_header_lines(void **state)
 		set_message(header.data, BODY, strlen(BODY));
 		add_recipient(&(struct fate)UNKNOWN);
 		make(NOTICE_FAILED, &facts, &all, "long-header");
-		assert_int_equal(over, strstr(all.data,
-		    "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n") != NULL);
+		assert_int_equal(over,
+		    strstr(all.data,
+			"text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n") !=
+			NULL);
 		assert_int_equal(!over, strstr(all.data, header.data) != NULL);
 		end();
 	}
@@ -799,13 +957,16 @@ names_thousands(void **state)
 		set_message(HEADER, BODY, strlen(BODY));
 		for (size_t i = 0; i < counts[c]; i++) {
 			snprintf(address, sizeof(address), "r%zu@x", i);
-			add_recipient(&(struct fate){ address, .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "no" });
+			add_recipient(&(struct fate){
+			    address, .state = ITEM_REFUSED, .kind = ERR_SERVICE, .what = "no" });
 		}
 		make(NOTICE_FAILED, &facts, &all, "thousands");
 		whole = (struct span){ all.data, all.len };
 		assert_int_equal(occurrences(whole, "\r\nFinal-Recipient: ", 19), counts[c]);
-		assert_int_equal(occurrences(whole, "\r\n  r", 5), counts[c] < 100 ? counts[c] : 100);
-		assert_int_equal(counts[c] > 100, strstr(all.data, " more, which are in the report below.") != NULL);
+		assert_int_equal(occurrences(whole, "\r\n  r", 5),
+		    counts[c] < 100 ? counts[c] : 100);
+		assert_int_equal(counts[c] > 100,
+		    strstr(all.data, " more, which are in the report below.") != NULL);
 		if (counts[c] == 101)
 			assert_non_null(strstr(all.data, "and 1 more,"));
 		end();
@@ -830,8 +991,8 @@ bounds_foreign_words(void **state)
 		item.envelope.sender = not_const("alice@example.org");
 		item.envelope.envid = not_const(text.data);
 		set_message("Subject: x\r\n", BODY, strlen(BODY));
-		add_recipient(&(struct fate){ text.data, text.data, ITEM_REFUSED, ERR_REFUSED, 550, "", text.data, text.data,
-		    text.data, true, false });
+		add_recipient(&(struct fate){ text.data, text.data, ITEM_REFUSED, ERR_REFUSED, 550,
+		    "", text.data, text.data, text.data, true, false });
 		add_recipient(&(struct fate){ "\xc3\xbc@x", .state = ITEM_REFUSED });
 		make(NOTICE_FAILED, &facts, &all, "bounded");
 		assert_true(all.len < 48 * 1024);
@@ -849,9 +1010,21 @@ static void
 cuts_between_characters(void **state)
 {
 	(void)state;
-	assert_int_equal(notice_cut(span_of("a\xc3\xbc" "b"), 4).len, 4);
-	assert_int_equal(notice_cut(span_of("a\xc3\xbc" "b"), 3).len, 3);
-	assert_int_equal(notice_cut(span_of("a\xc3\xbc" "b"), 2).len, 1);
+	assert_int_equal(notice_cut(span_of("a\xc3\xbc"
+					    "b"),
+			     4)
+			     .len,
+	    4);
+	assert_int_equal(notice_cut(span_of("a\xc3\xbc"
+					    "b"),
+			     3)
+			     .len,
+	    3);
+	assert_int_equal(notice_cut(span_of("a\xc3\xbc"
+					    "b"),
+			     2)
+			     .len,
+	    1);
 	assert_int_equal(notice_cut(span_of("\xbc\xbc\xbc"), 2).len, 0);
 }
 
@@ -864,7 +1037,8 @@ knows_a_status_for_each_kind(void **state)
 	(void)state;
 	for (int kind = 0; kind < ERR_KINDS; kind++) {
 		begin(NOTIFY_DELAY, RETURN_DEFAULT);
-		add_recipient(&(struct fate){ "a@b", .state = ITEM_WAITING, .kind = (enum err_kind)kind });
+		add_recipient(&(struct fate){
+		    "a@b", .state = ITEM_WAITING, .kind = (enum err_kind)kind });
 		make(NOTICE_DELAYED, &facts, &all, "kind");
 		if (strstr(all.data, "Status: 4.") == NULL || strstr(all.data, "null") != NULL)
 			fail_msg("%s", err_name((enum err_kind)kind));
@@ -888,7 +1062,8 @@ fails_without_room(void **state)
 	set_message(HEADER, body.data, body.len);
 	add_recipient(&(struct fate)UNKNOWN);
 	nowhere.place.dir = "/nonexistent";
-	assert_int_equal(notice_make(&item, NOTICE_FAILED, &nowhere, &envelope, &message, &err), -1);
+	assert_int_equal(notice_make(&item, NOTICE_FAILED, &nowhere, &envelope, &message, &err),
+	    -1);
 	assert_int_equal(err.kind, ERR_CANT_CREATE);
 	envelope_release(&envelope);
 	message_release(&message);

@@ -16,8 +16,8 @@ enum { WORDS_MAX = 10 };
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 /*
- * What is accepted: the words behind the program's name, and what they come to, in show()'s notation: what differs from
- * the default, then, behind a bar, the operands.
+ * What is accepted: the words behind the program's name, and what they come to, in show()'s
+ * notation: what differs from the default, then, behind a bar, the operands.
  */
 static const struct {
 	const char *words[WORDS_MAX];
@@ -277,9 +277,12 @@ static const struct {
 	{ { "-B", "bob" }, "-B takes 7BIT or 8BITMIME, not bob" },
 	{ { "-N", "" }, "-N takes never, or a list of success, failure and delay, not " },
 	{ { "-N", "x" }, "-N takes never, or a list of success, failure and delay, not x" },
-	{ { "-N", "failure,x" }, "-N takes never, or a list of success, failure and delay, not failure,x" },
-	{ { "-N", ",delay" }, "-N takes never, or a list of success, failure and delay, not ,delay" },
-	{ { "-N", "failure,,delay" }, "-N takes never, or a list of success, failure and delay, not failure,,delay" },
+	{ { "-N", "failure,x" },
+	    "-N takes never, or a list of success, failure and delay, not failure,x" },
+	{ { "-N", ",delay" },
+	    "-N takes never, or a list of success, failure and delay, not ,delay" },
+	{ { "-N", "failure,,delay" },
+	    "-N takes never, or a list of success, failure and delay, not failure,,delay" },
 	{ { "-N", "never,delay" }, "-N never goes with nothing else" },
 	{ { "-N", "success,never" }, "-N never goes with nothing else" },
 	{ { "-R", "" }, "-R takes full or hdrs, not " },
@@ -290,10 +293,12 @@ static const struct {
 	{ { "-V", "a\x7f" }, "-V takes an envelope id of 1 to 100 printable characters" },
 	{ { "-bt" }, "-bt is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-be" }, "-be is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
-	{ { "-bem" }, "-bem is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
+	{ { "-bem" },
+	    "-bem is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-bP" }, "-bP is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-bS" }, "-bS is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
-	{ { "-b", "" }, "-b is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
+	{ { "-b", "" },
+	    "-b is not a mode of this program; it has -bm, -bs, -bp, -bi, -bv and -bd" },
 	{ { "-oex" }, "-oe takes m, p, q, w or e, not x" },
 	{ { "-oe" }, "-oe takes m, p, q, w or e, not " },
 	{ { "-oemm" }, "-oe takes m, p, q, w or e, not mm" },
@@ -320,13 +325,18 @@ static const struct {
 	{ { "-F", "A\rB" }, "the name given with -F has control characters" },
 	{ { "-F", "\x1b[2J" }, "the name given with -F has control characters" },
 	/* Files. */
-	{ { "-C", "/etc/passwd" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
-	{ { "-C/etc/passwd" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
-	{ { "-tC/etc/passwd" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-C", "/etc/passwd" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-C/etc/passwd" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-tC/etc/passwd" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
 	{ { "-X/tmp/x" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
-	{ { "-X", "/tmp/x" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-X", "/tmp/x" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
 	{ { "-D/tmp/x" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
-	{ { "-iD", "/tmp/x" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-iD", "/tmp/x" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
 	/* Options behind a recipient. */
 	{ { "bob", "-i" }, "the option -i stands behind a recipient" },
 	{ { "bob", "-X/tmp/x" }, "the option -X/tmp/x stands behind a recipient" },
@@ -362,8 +372,10 @@ static const struct {
 } refused_by_sendoff[] = {
 	{ { "-C" }, "-C needs a file" },
 	{ { "--config" }, "--config needs a file" },
-	{ { "-t", "-C", "/a" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
-	{ { "-C", "/a", "-C", "/b" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-t", "-C", "/a" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
+	{ { "-C", "/a", "-C", "/b" },
+	    "no option of sendmail's names a file here: -C, -D and -X are refused" },
 	{ { "-t", "--config", "/a" }, "unknown option --config" },
 	{ { "-C", "/a", "--config=/b" }, "unknown option --config" },
 	{ { "-X", "/a" }, "no option of sendmail's names a file here: -C, -D and -X are refused" },
@@ -392,7 +404,8 @@ show_queue(struct buf *out, const struct options *options)
 		buf_addf(out, "%lldms ", (long long)options->interval_ms);
 	for (size_t i = 0; i < options->selector_count; i++) {
 		buf_adds(out, options->selectors[i].is_not ? "!" : "");
-		buf_addf(out, "%c<%s> ", "IRS"[options->selectors[i].kind], options->selectors[i].text);
+		buf_addf(out, "%c<%s> ", "IRS"[options->selectors[i].kind],
+		    options -> selectors[i].text);
 	}
 }
 
@@ -499,9 +512,11 @@ takes_a_configuration_as_sendoff_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(accepted_by_sendoff) / sizeof(accepted_by_sendoff[0]); i++)
-		failures += check(accepted_by_sendoff[i].words, true, 0, accepted_by_sendoff[i].shown);
+		failures += check(accepted_by_sendoff[i].words, true, 0,
+		    accepted_by_sendoff[i].shown);
 	for (size_t i = 0; i < sizeof(refused_by_sendoff) / sizeof(refused_by_sendoff[0]); i++)
-		failures += check(refused_by_sendoff[i].words, true, -1, refused_by_sendoff[i].sentence);
+		failures += check(refused_by_sendoff[i].words, true, -1,
+		    refused_by_sendoff[i].sentence);
 	assert_int_equal(failures, 0);
 }
 
@@ -563,14 +578,19 @@ bounds_selectors(void **state)
 	err_release(&err);
 }
 
-/* Every octet as a letter, alone and behind another: parsed or refused, and a control character is never repeated. */
+/*
+ * Every octet as a letter, alone and behind another: parsed or refused, and a control character is
+ * never repeated.
+ */
 static void
 survives_every_letter(void **state)
 {
 	(void)state;
 	for (int octet = 1; octet < 256; octet++) {
-		char alone[] = { '-', (char)octet, '\0' }, behind[] = { '-', 't', (char)octet, '\0' };
-		const char *const words[][3] = { { alone, NULL }, { behind, NULL }, { alone, "x", NULL } };
+		char alone[] = { '-', (char)octet, '\0' },
+		     behind[] = { '-', 't', (char)octet, '\0' };
+		const char *const words[][3] = { { alone, NULL }, { behind, NULL },
+			{ alone, "x", NULL } };
 
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 			struct buf got = BUF_INIT(SIZE_MAX);

@@ -28,16 +28,21 @@ static const struct row values[] = {
 	{ "it's*100%", "; filename=\"it's*100%\"" },
 	{ "M\xc3\xbcller.pdf", "; filename*=UTF-8''M%C3%BCller.pdf" },
 	{ "\xc3\xbc '*%()<>@,;:\\\"/[]?=!#$&+-.^_`{|}~",
-	  ";\r\n filename*0*=UTF-8''%C3%BC%20%27%2A%25%28%29%3C%3E%40%2C%3B%3A%5C%22%2F%5B%5D;\r\n"
-	  " filename*1*=%3F%3D!#$&+-.^_`{|}~" },
+	    ";\r\n filename*0*=UTF-8''%C3%BC%20%27%2A%25%28%29%3C%3E%40%2C%3B%3A%5C%22%2F%5B%5D;\r\n"
+	    " filename*1*=%3F%3D!#$&+-.^_`{|}~" },
 	{ "=?utf-8?Q?x?=", "; filename*=UTF-8''%3D%3Futf-8%3FQ%3Fx%3F%3D" },
-	{ "\xe2\x80\xae" "fdp.exe", "; filename*=UTF-8''%E2%80%AEfdp.exe" },
+	{ "\xe2\x80\xae"
+	  "fdp.exe",
+	    "; filename*=UTF-8''%E2%80%AEfdp.exe" },
 	/* A line: 78 octets with the ';' that may follow. */
 	{ X60 "1234567", ";\r\n filename=" X60 "1234567" },
-	{ X60 "12345678", ";\r\n filename*0*=UTF-8''" X10 X10 X10 X10 X10 "xxxxxxx;\r\n filename*1*=xxx12345678" },
+	{ X60 "12345678",
+	    ";\r\n filename*0*=UTF-8''" X10 X10 X10 X10 X10
+	    "xxxxxxx;\r\n filename*1*=xxx12345678" },
 	/* Pieces end between characters. */
 	{ X10 X10 X10 X10 X10 "\xf0\x9f\x93\x8e\xf0\x9f\x93\x8e",
-	  ";\r\n filename*0*=UTF-8''" X10 X10 X10 X10 X10 ";\r\n filename*1*=%F0%9F%93%8E%F0%9F%93%8E" },
+	    ";\r\n filename*0*=UTF-8''" X10 X10 X10 X10 X10
+	    ";\r\n filename*1*=%F0%9F%93%8E%F0%9F%93%8E" },
 };
 
 static void
@@ -121,7 +126,8 @@ finds_parameters(void **state)
 		struct buf out = BUF_INIT(100);
 
 		buf_adds(&out, "<");
-		assert_int_equal(parameter_find(span_of(bodies[i].given), "boundary", &out), bodies[i].wanted != NULL);
+		assert_int_equal(parameter_find(span_of(bodies[i].given), "boundary", &out),
+		    bodies[i].wanted != NULL);
 		assert_string_equal(out.data + 1, bodies[i].wanted != NULL ? bodies[i].wanted : "");
 		buf_release(&out);
 	}
@@ -143,11 +149,28 @@ static void
 knows_sound_types(void **state)
 {
 	static const char *const sound[] = {
-		"a/b", "text/plain; charset=utf-8", "text/plain;charset=\"utf-8\"", "a/b ; c=\"d \\\" e\" ; f=g", "a/b; c=\"\"",
+		"a/b",
+		"text/plain; charset=utf-8",
+		"text/plain;charset=\"utf-8\"",
+		"a/b ; c=\"d \\\" e\" ; f=g",
+		"a/b; c=\"\"",
 	};
 	static const char *const others[] = {
-		"", "a", "a/", "/b", "a b/c", "a/b/c", "a/b;", "a/b; c", "a/b; c=", "a/b; c=d e", "a/b; c=\"d", "a/b c=d",
-		"a/b; c=d/e", "a/b;; c=d", " a/b",
+		"",
+		"a",
+		"a/",
+		"/b",
+		"a b/c",
+		"a/b/c",
+		"a/b;",
+		"a/b; c",
+		"a/b; c=",
+		"a/b; c=d e",
+		"a/b; c=\"d",
+		"a/b c=d",
+		"a/b; c=d/e",
+		"a/b;; c=d",
+		" a/b",
 	};
 
 	(void)state;
@@ -165,7 +188,10 @@ static const struct row names[] = {
 	{ "M\xc3\xbcller \"x\"", "M\xc3\xbcller \"x\"" },
 	{ "M\xfcller", "M_ller" },
 	{ "a\xc3", "a_" },
-	{ "\xe2\x80\xae" "fdp", "\xe2\x80\xae" "fdp" },
+	{ "\xe2\x80\xae"
+	  "fdp",
+	    "\xe2\x80\xae"
+	    "fdp" },
 	{ "", "_" },
 	{ ".", "_" },
 	{ "..", "__" },

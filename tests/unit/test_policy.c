@@ -13,12 +13,15 @@
 
 #include "format/address.h"
 #include "format/header.h"
-#include "queue/policy.h"
+#include "routing/policy.h"
 #include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The name of this host, for the code under test: this program's gethostname() stands in for the C library's. */
+/*
+ * The name of this host, for the code under test: this program's gethostname() stands in for the C
+ * library's.
+ */
 int gethostname(char *name, size_t size);
 
 int
@@ -58,18 +61,24 @@ static const struct {
 	{ OWN, "root@nas", " bob@example.com\r\n", "alice@example.org", SAME },
 	{ OWN, "root@sub.nas.example.net", " bob@example.com\r\n", SAME, SAME },
 	{ OWN, "bob@example.com", " root\r\n", SAME, "\"root on nas.example.net\"" ADDRESS },
-	{ OWN, "bob@example.com", " root@localhost\r\n", SAME, "\"root on nas.example.net\"" ADDRESS },
+	{ OWN, "bob@example.com", " root@localhost\r\n", SAME,
+	    "\"root on nas.example.net\"" ADDRESS },
 	{ OWN, "bob@example.com", " root@nas\r\n", SAME, "root on nas" ADDRESS },
 	{ OWN, "", " root\r\n", SAME, "\"root on nas.example.net\"" ADDRESS },
 	{ OWN, "root", " root\r\n", "alice@example.org", "\"root on nas.example.net\"" ADDRESS },
 	{ DOMAIN, "root@nas", " root@nas\r\n", "alice@example.org", "root on nas" ADDRESS },
 	/* Their names. */
-	{ OWN, "", " Charlie Root <root>\r\n", SAME, "\"Charlie Root (root on nas.example.net)\"" ADDRESS },
-	{ OWN, "", " \"Root, Charlie\" <root>\r\n", SAME, "\"Root, Charlie (root on nas.example.net)\"" ADDRESS },
-	{ OWN, "", " \"a \\\"b\\\"\" <root>\r\n", SAME, "\"a \\\"b\\\" (root on nas.example.net)\"" ADDRESS },
-	{ OWN, "", " root (Cron Daemon)\r\n", SAME, "\"Cron Daemon (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", " Charlie Root <root>\r\n", SAME,
+	    "\"Charlie Root (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", " \"Root, Charlie\" <root>\r\n", SAME,
+	    "\"Root, Charlie (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", " \"a \\\"b\\\"\" <root>\r\n", SAME,
+	    "\"a \\\"b\\\" (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", " root (Cron Daemon)\r\n", SAME,
+	    "\"Cron Daemon (root on nas.example.net)\"" ADDRESS },
 	{ OWN, "", " root@nas (Cron)\r\n", SAME, "\"Cron (root on nas)\"" ADDRESS },
-	{ OWN, "", "\r\n Charlie\r\n Root\r\n <root>\r\n", SAME, "\"Charlie Root (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", "\r\n Charlie\r\n Root\r\n <root>\r\n", SAME,
+	    "\"Charlie Root (root on nas.example.net)\"" ADDRESS },
 	{ OWN, "", " <root>\r\n", SAME, "\"root on nas.example.net\"" ADDRESS },
 	{ OWN, "", " =?utf-8?q?J=C3=BCrgen?= <root>\r\n", SAME,
 	    "=?utf-8?q?J=C3=BCrgen?= \"(root on nas.example.net)\"" ADDRESS },
@@ -77,24 +86,30 @@ static const struct {
 	{ OWN, "", " =?utf-8?q?J=C3=BCrgen?=\r\n =?utf-8?q?_M?= <root>\r\n", SAME,
 	    "=?utf-8?q?J=C3=BCrgen?=\r\n =?utf-8?q?_M?= \"(root on nas.example.net)\"" ADDRESS },
 	/* What only looks like encoded words goes out as text, and takes nobody with it. */
-	{ OWN, "", " \"=?utf-8?q?a?=\" <root>\r\n", SAME, "=?utf-8?B?PT91dGYtOD9xP2E/PSAocm9vdCBvbiBuYXMuZXhhbXBsZS5u?=\r\n"
+	{ OWN, "", " \"=?utf-8?q?a?=\" <root>\r\n", SAME,
+	    "=?utf-8?B?PT91dGYtOD9xP2E/PSAocm9vdCBvbiBuYXMuZXhhbXBsZS5u?=\r\n"
 	    " =?utf-8?B?ZXQp?=" ADDRESS },
-	{ OWN, "", " eve@example.com, =?utf-8?q?a?= <root>\r\n", SAME, "\"eve@example.com\"" ADDRESS },
+	{ OWN, "", " eve@example.com, =?utf-8?q?a?= <root>\r\n", SAME,
+	    "\"eve@example.com\"" ADDRESS },
 	/* Quoted strings, comments within each other, groups. */
-	{ OWN, "", " \"a <b>, c\" <root>\r\n", SAME, "\"a <b>, c (root on nas.example.net)\"" ADDRESS },
+	{ OWN, "", " \"a <b>, c\" <root>\r\n", SAME,
+	    "\"a <b>, c (root on nas.example.net)\"" ADDRESS },
 	{ OWN, "", " \"a (b\" <root@nas>\r\n", SAME, "\"a (b (root on nas)\"" ADDRESS },
 	{ OWN, "", " root@nas (Cron (daily))\r\n", SAME, "\"Cron (daily) (root on nas)\"" ADDRESS },
-	{ OWN, "", " root@nas (Cron <x> \\) y)\r\n", SAME, "\"Cron <x> ) y (root on nas)\"" ADDRESS },
+	{ OWN, "", " root@nas (Cron <x> \\) y)\r\n", SAME,
+	    "\"Cron <x> ) y (root on nas)\"" ADDRESS },
 	{ OWN, "", " root@nas ()\r\n", SAME, "root on nas" ADDRESS },
 	{ OWN, "", " root@nas, Bob <bob@example.com>\r\n", SAME, "root on nas" ADDRESS },
-	{ OWN, "", " All: Charlie Root <root@nas>, bob@example.com;\r\n", SAME, "\"Charlie Root (root on nas)\"" ADDRESS },
+	{ OWN, "", " All: Charlie Root <root@nas>, bob@example.com;\r\n", SAME,
+	    "\"Charlie Root (root on nas)\"" ADDRESS },
 	/* One of several is enough; the first one names them. */
 	{ OWN, "", " bob@example.com, root\r\n", SAME, "\"bob@example.com\"" ADDRESS },
 	/* What cannot be read is nobody's. */
 	{ OWN, "", " a b c\r\n", SAME, SAME },
 	{ OWN, "", "\r\n", SAME, SAME },
 	/* always: nobody but the account's own. */
-	{ ALWAYS, "bob@example.com", " bob@example.com\r\n", "alice@example.org", "\"bob@example.com\"" ADDRESS },
+	{ ALWAYS, "bob@example.com", " bob@example.com\r\n", "alice@example.org",
+	    "\"bob@example.com\"" ADDRESS },
 	{ ALWAYS, "bob@example.com", " Bob <bob@example.com>\r\n", "alice@example.org",
 	    "\"Bob (bob@example.com)\"" ADDRESS },
 	{ ALWAYS, "alice@example.org", " alice@example.org\r\n", SAME, SAME },
@@ -124,14 +139,18 @@ check_text(size_t row, const char *text, const char *expected)
 		fail_msg("row %zu: %s\nnot %s", row, text, expected);
 }
 
-/* The whole block: the new field in the old one's place, and the old one behind it under another name. */
+/*
+ * The whole block: the new field in the old one's place, and the old one behind it under another
+ * name.
+ */
 static void
 check_header(size_t row, const struct policy *policy, const char *from, const char *expected)
 {
 	struct buf block = BUF_INIT(SIZE_MAX);
 
 	if (expected != NULL)
-		buf_addf(&block, "To: x@example.net\r\nFrom: %sX-Original-From:%sSubject: x\r\n", expected, from);
+		buf_addf(&block, "To: x@example.net\r\nFrom: %sX-Original-From:%sSubject: x\r\n",
+		    expected, from);
 	check_text(row, policy->header.data, block.data);
 	buf_release(&block);
 }
@@ -149,9 +168,11 @@ test_rows(void **state)
 		envelope_init(&envelope);
 		message_init(&message);
 		envelope.sender = strdup(rows[i].sender);
-		buf_addf(&message.header, "To: x@example.net\r\nFrom:%sSubject: x\r\n", rows[i].from);
+		buf_addf(&message.header, "To: x@example.net\r\nFrom:%sSubject: x\r\n",
+		    rows[i].from);
 		assert_int_equal(policy_apply(&policy, account, &envelope, &message, &err), 0);
-		check_text(i, policy.sender != NULL ? policy.sender : "", rows[i].new_sender != NULL ? rows[i].new_sender : "");
+		check_text(i, policy.sender != NULL ? policy.sender : "",
+		    rows[i].new_sender != NULL ? rows[i].new_sender : "");
 		check_header(i, &policy, rows[i].from, rows[i].new_from);
 		assert_string_equal(envelope.sender, rows[i].sender);
 		policy_release(&policy);
@@ -165,8 +186,8 @@ test_rows(void **state)
 static void
 test_long(void **state)
 {
-	static const char *const parts[] = {
-	    "a", "=?utf-8?q?a?=", "=?utf-8?q?a?= ", "=?utf-8?q?a?=\r\n ", "\"a\" ", "(a)", "(", "\\",
+	static const char *const parts[] = { "a",
+		"=?utf-8?q?a?=", "=?utf-8?q?a?= ", "=?utf-8?q?a?=\r\n ", "\"a\" ", "(a)", "(", "\\",
 		"a@b, ", "\xff" };
 	const struct account *account = account_with(OWN);
 
@@ -186,11 +207,15 @@ test_long(void **state)
 			for (size_t k = 0; k < count; k++)
 				buf_adds(&message.header, parts[i]);
 			buf_adds(&message.header, " <root>\r\n");
-			assert_int_equal(policy_apply(&policy, account, &envelope, &message, &err), 0);
+			assert_int_equal(policy_apply(&policy, account, &envelope, &message, &err),
+			    0);
 			if (policy.header.len > 0) {
-				assert_true(header_find((struct span){ policy.header.data, policy.header.len }, "From", &from));
+				assert_true(header_find((struct span){ policy.header.data,
+							    policy.header.len },
+				    "From", &from));
 				if (address_parse(&list, from.body, 0, &err) < 0)
-					fail_msg("%zu times %s: %s", count, parts[i], err.what.data);
+					fail_msg("%zu times %s: %s", count, parts[i],
+					    err.what.data);
 				assert_int_equal(list.count, 1);
 				assert_string_equal(list.items[0].mailbox, "alice@example.org");
 			}
@@ -218,7 +243,8 @@ test_folded(void **state)
 	envelope.sender = strdup("alice@example.org");
 	buf_adds(&message.header, "From:");
 	for (unsigned i = 0; i < 50; i++)
-		buf_adds(&message.header, "\r\n =?utf-8?q?abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh?=");
+		buf_adds(&message.header,
+		    "\r\n =?utf-8?q?abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh?=");
 	buf_adds(&message.header, "\r\n <root>\r\n");
 	assert_int_equal(policy_apply(&policy, account, &envelope, &message, &err), 0);
 	rest = (struct span){ policy.header.data, policy.header.len };
@@ -239,8 +265,9 @@ test_too_large(void **state)
 
 	(void)state;
 	for (unsigned over = 0; over < 2; over++) {
-		static const char added[] = "From: \"root on nas.example.net\"\r\n <alice@example.org>\r\n"
-		    "X-Original-From: root\r\n";
+		static const char
+		    added[] = "From: \"root on nas.example.net\"\r\n <alice@example.org>\r\n"
+			      "X-Original-From: root\r\n";
 		struct envelope envelope;
 		struct message message;
 		struct policy policy;
@@ -249,11 +276,13 @@ test_too_large(void **state)
 		message_init(&message);
 		envelope.sender = strdup("alice@example.org");
 		buf_adds(&message.header, "X: ");
-		while (message.header.len < MESSAGE_HEADER_MAX - strlen("\r\n") - strlen(added) + over)
+		while (message.header.len <
+		    MESSAGE_HEADER_MAX - strlen("\r\n") - strlen(added) + over)
 			buf_addc(&message.header, 'x');
 		buf_adds(&message.header, "\r\nFrom: root\r\n");
 		assert_true(buf_ok(&message.header));
-		assert_int_equal(policy_apply(&policy, account, &envelope, &message, &err), over == 0 ? 0 : -1);
+		assert_int_equal(policy_apply(&policy, account, &envelope, &message, &err),
+		    over == 0 ? 0 : -1);
 		if (over == 0)
 			assert_int_equal(policy.header.len, MESSAGE_HEADER_MAX);
 		else

@@ -55,25 +55,32 @@ static const struct {
 	/* mutt: a block on top, above the journey. */
 	{ "Resent-From: me@w\r\nResent-Date: x\r\nResent-Message-ID: <1@w>\r\nResent-To: n@w\r\n"
 	  "Received: x\r\nResent-From: you@w\r\nResent-Date: y\r\nResent-To: o@w\r\nResent-Cc: p@w\r\n"
-	  "Received: y\r\nFrom: a@b\r\nTo: c@d\r\n", "n@w" },
+	  "Received: y\r\nFrom: a@b\r\nTo: c@d\r\n",
+	    "n@w" },
 	/* Another without a journey between. */
-	{ "Resent-From: me@w\r\nResent-To: n@w\r\nResent-From: you@w\r\nResent-To: o@w\r\nTo: c@d\r\n", "n@w" },
+	{ "Resent-From: me@w\r\nResent-To: n@w\r\nResent-From: you@w\r\nResent-To: o@w\r\nTo: c@d\r\n",
+	    "n@w" },
 	{ "Resent-To: n@w\r\nResent-To: o@w\r\nResent-Cc: p@w\r\n", "n@w" },
-	{ "Resent-To: n@w\r\nResent-Date: x\r\nResent-Cc: o@w\r\nResent-Date: y\r\nResent-Bcc: p@w\r\n", "n@w|o@w" },
-	{ "Resent-Sender: me@w\r\nResent-To: n@w\r\nResent-Sender: me@w\r\nResent-Cc: o@w\r\n", "n@w" },
-	{ "Resent-Message-ID: <1@w>\r\nResent-To: n@w\r\nResent-Message-ID: <2@w>\r\nResent-Cc: o@w\r\n", "n@w" },
-	{ "Resent-Reply-To: me@w\r\nResent-To: n@w\r\nResent-Reply-To: me@w\r\nResent-Cc: o@w\r\n", "n@w" },
+	{ "Resent-To: n@w\r\nResent-Date: x\r\nResent-Cc: o@w\r\nResent-Date: y\r\nResent-Bcc: p@w\r\n",
+	    "n@w|o@w" },
+	{ "Resent-Sender: me@w\r\nResent-To: n@w\r\nResent-Sender: me@w\r\nResent-Cc: o@w\r\n",
+	    "n@w" },
+	{ "Resent-Message-ID: <1@w>\r\nResent-To: n@w\r\nResent-Message-ID: <2@w>\r\nResent-Cc: o@w\r\n",
+	    "n@w" },
+	{ "Resent-Reply-To: me@w\r\nResent-To: n@w\r\nResent-Reply-To: me@w\r\nResent-Cc: o@w\r\n",
+	    "n@w" },
 	{ "Resent-Cc: n@w\r\nResent-Cc: o@w\r\nResent-To: p@w\r\n", "n@w" },
 	{ "Resent-Bcc: n@w\r\nResent-Bcc: o@w\r\nResent-To: p@w\r\n", "n@w" },
 	{ "Resent-X: x\r\nResent-To: n@w\r\nResent-X: y\r\nResent-Cc: o@w\r\n", "n@w|o@w" },
 	{ "Resent-To: n@w\r\nReturn-Path: <x>\r\nResent-Cc: o@w\r\n", "n@w" },
 	{ "Resent-To: n@w\r\nDelivered-To: x@y\r\nResent-Cc: o@w\r\n", "n@w" },
 	{ "Resent-To: n@w\r\nX-Original-To: x@y\r\nResent-Cc: o@w\r\n", "n@w" },
-	{ "Received: x\r\nReturn-Path: <x>\r\nResent-To: n@w\r\nResent-Cc: o@w\r\nTo: a@b\r\n", "n@w|o@w" },
+	{ "Received: x\r\nReturn-Path: <x>\r\nResent-To: n@w\r\nResent-Cc: o@w\r\nTo: a@b\r\n",
+	    "n@w|o@w" },
 	/* KMail: in the midst of the others. */
 	{ "From: me@w\r\nResent-Message-ID: <1@w>\r\nResent-Date: x\r\nResent-From: me@w\r\nTo: a@b\r\n"
 	  "Resent-To: n@w\r\nResent-Cc: o@w, p@w\r\nResent-Bcc: q@w\r\nX-KMail-Redirect-From: me@w\r\n",
-	  "n@w|o@w|p@w|q@w" },
+	    "n@w|o@w|p@w|q@w" },
 };
 
 static const struct {
@@ -83,8 +90,10 @@ static const struct {
 	{ "To: a@b@c\r\n", "in the To header: cannot parse the address \"a@b@c\": " },
 	{ "To: a@b\r\nCC: c@d, <e@f\r\n", "in the Cc header: cannot parse the address \"<e@f\": " },
 	{ "bcc : @\r\n", "in the Bcc header: cannot parse the address \"@\": " },
-	{ "To: a@b\r\nresent-to: x y\r\n", "in the Resent-To header: cannot parse the address \"x y\": " },
-	{ "Resent-Cc: a@b\r\nResent-Bcc: \"x\r\n", "in the Resent-Bcc header: cannot parse the address \"\"x\": " },
+	{ "To: a@b\r\nresent-to: x y\r\n",
+	    "in the Resent-To header: cannot parse the address \"x y\": " },
+	{ "Resent-Cc: a@b\r\nResent-Bcc: \"x\r\n",
+	    "in the Resent-Bcc header: cannot parse the address \"\"x\": " },
 	{ "To: <>\r\n", "in the To header: " },
 	{ "To: a@b (open\r\n", "in the To header: cannot parse the address \"a@b (open\": " },
 };
@@ -181,11 +190,13 @@ finds_the_newest_resending(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(blocks); i++) {
-		struct span rest = span_of(blocks[i]), before = span_cut(&rest, '['), inside = span_cut(&rest, ']');
+		struct span rest = span_of(blocks[i]), before = span_cut(&rest, '['),
+			    inside = span_cut(&rest, ']');
 		struct buf header = BUF_INIT(1000);
 		struct span found;
 
-		buf_addf(&header, "%.*s%.*s%s", (int)before.len, before.data, (int)inside.len, inside.data, rest.data);
+		buf_addf(&header, "%.*s%.*s%s", (int)before.len, before.data, (int)inside.len,
+		    inside.data, rest.data);
 		found = resent_newest((struct span){ header.data, header.len });
 		assert_int_equal(found.len, inside.len);
 		if (found.len > 0)

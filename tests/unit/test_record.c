@@ -10,11 +10,14 @@
 #include <cmocka.h>
 
 #include "base/checksum.h"
-#include "queue/id.h"
-#include "queue/record.h"
+#include "store/id.h"
+#include "store/record.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
 
 /* Checksums. */
 
@@ -51,7 +54,8 @@ checksums_go_on(void **state)
 		uint32_t whole = checksum(0, text + from, sizeof(text) - from);
 
 		for (size_t at = from; at <= sizeof(text); at++)
-			assert_int_equal(checksum(checksum(0, text + from, at - from), text + at, sizeof(text) - at),
+			assert_int_equal(checksum(checksum(0, text + from, at - from), text + at,
+					     sizeof(text) - at),
 			    whole);
 	}
 }
@@ -112,15 +116,19 @@ ids_sort_by_time(void **state)
 /* The block. */
 
 static const struct block example = {
-	.version = FORMAT_VERSION, .body_len = 0x1122334455667788, .head_len = 0x99, .body_sum = 0xdeadbeef,
+	.version = FORMAT_VERSION,
+	.body_len = 0x1122334455667788,
+	.head_len = 0x99,
+	.body_sum = 0xdeadbeef,
 	.head_sum = 1,
 };
 
 static void
 the_block_is_as_it_was_written(void **state)
 {
-	static const unsigned char begin[] = "sendoff\n\1\0\0\0\0\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11"
-	    "\x99\0\0\0\0\0\0\0\xef\xbe\xad\xde\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+	static const unsigned char
+	    begin[] = "sendoff\n\1\0\0\0\0\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11"
+		      "\x99\0\0\0\0\0\0\0\xef\xbe\xad\xde\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 	unsigned char out[BLOCK_SIZE];
 	struct block block;
 
@@ -145,7 +153,9 @@ no_changed_bit_of_the_block_is_missed(void **state)
 	(void)state;
 	block_write(out, &example);
 	for (unsigned bit = 0; bit < 8 * BLOCK_SIZE; bit++) {
-		enum block_result wanted = bit / 8 < 8 ? BLOCK_FOREIGN : bit / 8 < 12 ? BLOCK_VERSION : BLOCK_DAMAGED;
+		enum block_result wanted = bit / 8 < 8 ? BLOCK_FOREIGN :
+		    bit / 8 < 12                       ? BLOCK_VERSION :
+							 BLOCK_DAMAGED;
 
 		out[bit / 8] ^= (unsigned char)(1u << bit % 8);
 		assert_int_equal(block_read(out, &block), wanted);
@@ -159,14 +169,43 @@ no_changed_bit_of_the_block_is_missed(void **state)
 /* Records. */
 
 static const struct record full = {
-	.type = RECORD_OUTCOME, .time_ms = -1, .next_ms = INT64_MAX, .attempt = 3, .uid = UINT64_MAX, .notify = 5,
-	.ret = 6, .facts = 7, .header_line_max = 8, .body_line_max = 9, .state = 10, .notice = 11, .code = 12,
-	.at = 13, .length = 14, .deliver_by = 15, .hold_for = 16, .priority = 17, .hold_until = 18,
-	.in_doubt = true, .needs_utf8 = true, .taken = true, .require_tls = true, .deliver_by_return = true,
-	.recipients = TEXT("\0\1\2"), .account = TEXT("account"),
-	.sender = TEXT("sender"), .envid = TEXT("envid"), .address = TEXT("address"), .original = TEXT("original"),
-	.server = TEXT("server"), .tls = TEXT("tls"), .auth = TEXT("auth"), .kind = TEXT("kind"),
-	.enhanced = TEXT("4.2.1"), .text = TEXT("text\r\n"), .reply = TEXT("reply"),
+	.type = RECORD_OUTCOME,
+	.time_ms = -1,
+	.next_ms = INT64_MAX,
+	.attempt = 3,
+	.uid = UINT64_MAX,
+	.notify = 5,
+	.ret = 6,
+	.facts = 7,
+	.header_line_max = 8,
+	.body_line_max = 9,
+	.state = 10,
+	.notice = 11,
+	.code = 12,
+	.at = 13,
+	.length = 14,
+	.deliver_by = 15,
+	.hold_for = 16,
+	.priority = 17,
+	.hold_until = 18,
+	.in_doubt = true,
+	.needs_utf8 = true,
+	.taken = true,
+	.require_tls = true,
+	.deliver_by_return = true,
+	.recipients = TEXT("\0\1\2"),
+	.account = TEXT("account"),
+	.sender = TEXT("sender"),
+	.envid = TEXT("envid"),
+	.address = TEXT("address"),
+	.original = TEXT("original"),
+	.server = TEXT("server"),
+	.tls = TEXT("tls"),
+	.auth = TEXT("auth"),
+	.kind = TEXT("kind"),
+	.enhanced = TEXT("4.2.1"),
+	.text = TEXT("text\r\n"),
+	.reply = TEXT("reply"),
 };
 
 static void
@@ -183,13 +222,19 @@ assert_record(const struct record *a, const struct record *b)
 	assert_int_equal(a->type, b->type);
 	assert_true(a->time_ms == b->time_ms && a->next_ms == b->next_ms);
 	assert_true(a->attempt == b->attempt && a->uid == b->uid);
-	assert_true(a->notify == b->notify && a->ret == b->ret && a->facts == b->facts && a->state == b->state);
-	assert_true(a->header_line_max == b->header_line_max && a->body_line_max == b->body_line_max);
-	assert_true(a->notice == b->notice && a->code == b->code && a->at == b->at && a->length == b->length);
-	assert_true(a->deliver_by == b->deliver_by && a->hold_for == b->hold_for && a->priority == b->priority);
+	assert_true(a->notify == b->notify && a->ret == b->ret && a->facts == b->facts &&
+	    a->state == b->state);
+	assert_true(a->header_line_max == b->header_line_max &&
+	    a->body_line_max == b->body_line_max);
+	assert_true(a->notice == b->notice && a->code == b->code && a->at == b->at &&
+	    a->length == b->length);
+	assert_true(a->deliver_by == b->deliver_by && a->hold_for == b->hold_for &&
+	    a->priority == b->priority);
 	assert_int_equal(a->hold_until, b->hold_until);
-	assert_true(a->require_tls == b->require_tls && a->deliver_by_return == b->deliver_by_return);
-	assert_true(a->in_doubt == b->in_doubt && a->needs_utf8 == b->needs_utf8 && a->taken == b->taken);
+	assert_true(a->require_tls == b->require_tls &&
+	    a->deliver_by_return == b->deliver_by_return);
+	assert_true(a->in_doubt == b->in_doubt && a->needs_utf8 == b->needs_utf8 &&
+	    a->taken == b->taken);
 	assert_span(a->recipients, b->recipients);
 	assert_span(a->account, b->account);
 	assert_span(a->sender, b->sender);
@@ -209,8 +254,19 @@ static void
 records_are_as_they_were_written(void **state)
 {
 	static const enum record_type types[] = {
-		RECORD_ENVELOPE, RECORD_RECIPIENT, RECORD_HEADER, RECORD_SENDING, RECORD_OUTCOME, RECORD_ATTEMPT,
-		RECORD_NEXT, RECORD_NOTICE, RECORD_HOLD, RECORD_RELEASE, RECORD_FAILED, RECORD_RETRY, RECORD_BATCH,
+		RECORD_ENVELOPE,
+		RECORD_RECIPIENT,
+		RECORD_HEADER,
+		RECORD_SENDING,
+		RECORD_OUTCOME,
+		RECORD_ATTEMPT,
+		RECORD_NEXT,
+		RECORD_NOTICE,
+		RECORD_HOLD,
+		RECORD_RELEASE,
+		RECORD_FAILED,
+		RECORD_RETRY,
+		RECORD_BATCH,
 		RECORD_AT,
 	};
 	struct buf out = BUF_INIT(100000);
@@ -244,9 +300,12 @@ records_are_as_they_were_written(void **state)
 static void
 the_octets_of_a_record_do_not_change(void **state)
 {
-	static const char wanted[] = "\032\000\000\000\150\053\063\064\021\012\010\000\000\000\003\000\000\000"
-	    "\000\000\000\000\040\001\000\000\000\001\113\002\000\000\000\150\151";
-	struct record record = { .type = RECORD_OUTCOME, .state = 3, .in_doubt = true, .text = TEXT("hi") };
+	static const char
+	    wanted[] = "\032\000\000\000\150\053\063\064\021\012\010\000\000\000\003\000\000\000"
+		       "\000\000\000\000\040\001\000\000\000\001\113\002\000\000\000\150\151";
+	struct record record = {
+		.type = RECORD_OUTCOME, .state = 3, .in_doubt = true, .text = TEXT("hi")
+	};
 	struct buf out = BUF_INIT(1000);
 
 	(void)state;
@@ -401,7 +460,8 @@ a_buf_s_ceiling_is_told(void **state)
 	for (size_t max = 0; max < 100; max++) {
 		struct buf out = BUF_INIT(max);
 
-		record_write(&out, &(struct record){ .type = RECORD_FAILED, .text = TEXT("0123456789") });
+		record_write(&out,
+		    &(struct record){ .type = RECORD_FAILED, .text = TEXT("0123456789") });
 		assert_int_equal(buf_ok(&out), max >= 9 + 5 + 10);
 		buf_release(&out);
 	}

@@ -11,11 +11,14 @@
 #include "base/text.h"
 #include "format/reply.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 /*
- * A dialogue with lines separated by LF, and what is made of it: "code:text" where complete, "code+text" where more
- * is to come, else a part of the error.  LF in the text is shown as '|'.
+ * A dialogue with lines separated by LF, and what is made of it: "code:text" where complete,
+ * "code+text" where more is to come, else a part of the error.  LF in the text is shown as '|'.
  */
 static const struct {
 	struct span lines;
@@ -74,7 +77,8 @@ static const struct {
 	    "\"x2345678901234567890123456789012345678901234567890123456789012345678901234567890\"" },
 	{ TEXT("x23456789012345678901234567890123456789012345678901234567890123456789012345678901"),
 	    "\"x2345678901234567890123456789012345678901234567890123456789012345678901234567890...\"" },
-	{ TEXT("x234567890123456789012345678901234567890123456789012345678901234567890123456789\xc3\xb6"),
+	{ TEXT(
+	      "x234567890123456789012345678901234567890123456789012345678901234567890123456789\xc3\xb6"),
 	    "\"x234567890123456789012345678901234567890123456789012345678901234567890123456789...\"" },
 };
 
@@ -136,7 +140,10 @@ reads_replies(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* So many lines of so many octets each, code and separator counted; the error of the last one, or NULL. */
+/*
+ * So many lines of so many octets each, code and separator counted; the error of the last one, or
+ * NULL.
+ */
 static const struct {
 	size_t lines, octets;
 	const char *error;
@@ -172,11 +179,14 @@ keeps_bounds(void **state)
 		while (line.len < bounds[i].octets)
 			buf_addc(&line, 'x');
 		for (size_t n = 1; n < bounds[i].lines; n++)
-			assert_int_equal(reply_add_line(&r, (struct span){ line.data, line.len }, &err), 0);
+			assert_int_equal(reply_add_line(&r, (struct span){ line.data, line.len },
+					     &err),
+			    0);
 		result = reply_add_line(&r, (struct span){ line.data, line.len }, &err);
 		if (result != (bounds[i].error == NULL ? 0 : -1) ||
 		    (result < 0 && strstr(err.what.data, bounds[i].error) == NULL)) {
-			print_error("%zu lines of %zu octets: %s\n", bounds[i].lines, bounds[i].octets, err.what.data);
+			print_error("%zu lines of %zu octets: %s\n", bounds[i].lines,
+			    bounds[i].octets, err.what.data);
 			failures++;
 		}
 		buf_release(&line);
@@ -326,8 +336,8 @@ finds_the_enhanced_status_of_many_lines(void **state)
 }
 
 /*
- * The lines of a reply to EHLO behind their codes, and what they announce: words for the flags, then the mechanisms in
- * parentheses, then the numbers that are not 0.
+ * The lines of a reply to EHLO behind their codes, and what they announce: words for the flags,
+ * then the mechanisms in parentheses, then the numbers that are not 0.
  */
 static const struct {
 	struct span text;
@@ -339,37 +349,44 @@ static const struct {
 	{ TEXT("PIPELINING"), "()" },
 	{ TEXT("SIZE 1000\nDSN"), "dsn ()" },
 	/* Postfix 3.7. */
-	{ TEXT("mail.example.org\nPIPELINING\nSIZE 10240000\nVRFY\nETRN\nSTARTTLS\nAUTH PLAIN LOGIN\n"
-	       "ENHANCEDSTATUSCODES\n8BITMIME\nDSN\nSMTPUTF8\nCHUNKING"),
+	{ TEXT(
+	      "mail.example.org\nPIPELINING\nSIZE 10240000\nVRFY\nETRN\nSTARTTLS\nAUTH PLAIN LOGIN\n"
+	      "ENHANCEDSTATUSCODES\n8BITMIME\nDSN\nSMTPUTF8\nCHUNKING"),
 	    "pipelining chunking 8bitmime smtputf8 dsn enhanced starttls size auth (PLAIN LOGIN) size=10240000" },
 	/* Exim 4.96. */
-	{ TEXT("mail.example.org Hello client [192.0.2.1]\nSIZE 52428800\n8BITMIME\nDSN\nPIPELINING\nPIPECONNECT\n"
-	       "AUTH PLAIN LOGIN CRAM-MD5\nCHUNKING\nSTARTTLS\nPRDR\nSMTPUTF8\nHELP"),
+	{ TEXT(
+	      "mail.example.org Hello client [192.0.2.1]\nSIZE 52428800\n8BITMIME\nDSN\nPIPELINING\nPIPECONNECT\n"
+	      "AUTH PLAIN LOGIN CRAM-MD5\nCHUNKING\nSTARTTLS\nPRDR\nSMTPUTF8\nHELP"),
 	    "pipelining chunking 8bitmime smtputf8 dsn starttls size auth (PLAIN LOGIN CRAM-MD5) size=52428800" },
 	/* Dovecot submission 2.3. */
-	{ TEXT("mail.example.org\n8BITMIME\nAUTH PLAIN LOGIN\nBURL imap\nCHUNKING\nENHANCEDSTATUSCODES\nSIZE\n"
-	       "STARTTLS\nPIPELINING"),
+	{ TEXT(
+	      "mail.example.org\n8BITMIME\nAUTH PLAIN LOGIN\nBURL imap\nCHUNKING\nENHANCEDSTATUSCODES\nSIZE\n"
+	      "STARTTLS\nPIPELINING"),
 	    "pipelining chunking 8bitmime enhanced starttls size auth (PLAIN LOGIN)" },
 	/* OpenSMTPD. */
-	{ TEXT("mail.example.org Hello client [192.0.2.1], pleased to meet you\n8BITMIME\nENHANCEDSTATUSCODES\n"
-	       "SIZE 36700160\nDSN\nSTARTTLS\nAUTH PLAIN LOGIN\nHELP"),
+	{ TEXT(
+	      "mail.example.org Hello client [192.0.2.1], pleased to meet you\n8BITMIME\nENHANCEDSTATUSCODES\n"
+	      "SIZE 36700160\nDSN\nSTARTTLS\nAUTH PLAIN LOGIN\nHELP"),
 	    "8bitmime dsn enhanced starttls size auth (PLAIN LOGIN) size=36700160" },
 	/* mox. */
-	{ TEXT("mail.example.org\nPIPELINING\nSIZE 104857600\nREQUIRETLS\nAUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 "
-	       "SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN\nFUTURERELEASE 5184000 2027-01-20T21:11:05Z\n"
-	       "ENHANCEDSTATUSCODES\n8BITMIME\nLIMITS RCPTMAX=1000\nSMTPUTF8"),
+	{ TEXT(
+	      "mail.example.org\nPIPELINING\nSIZE 104857600\nREQUIRETLS\nAUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 "
+	      "SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN\nFUTURERELEASE 5184000 2027-01-20T21:11:05Z\n"
+	      "ENHANCEDSTATUSCODES\n8BITMIME\nLIMITS RCPTMAX=1000\nSMTPUTF8"),
 	    "pipelining 8bitmime smtputf8 enhanced requiretls size auth future_release (SCRAM-SHA-256-PLUS "
 	    "SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN) size=104857600 rcpt=1000 "
 	    "hold=5184000 until=1800479465" },
 	/* Stalwart. */
-	{ TEXT("mail.example.org you had me at EHLO\nAUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER\nPIPELINING\nCHUNKING\n"
-	       "SMTPUTF8\nREQUIRETLS\nDELIVERBY 0\nMT-PRIORITY MIXER\nFUTURERELEASE 604800 x\nNO-SOLICITING\n"
-	       "ENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nSIZE 104857600"),
+	{ TEXT(
+	      "mail.example.org you had me at EHLO\nAUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER\nPIPELINING\nCHUNKING\n"
+	      "SMTPUTF8\nREQUIRETLS\nDELIVERBY 0\nMT-PRIORITY MIXER\nFUTURERELEASE 604800 x\nNO-SOLICITING\n"
+	      "ENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nSIZE 104857600"),
 	    "pipelining chunking 8bitmime smtputf8 enhanced requiretls binarymime size auth deliver_by future_release "
 	    "mt_priority (PLAIN LOGIN XOAUTH2 OAUTHBEARER) size=104857600 hold=604800" },
 	/* Gmail. */
-	{ TEXT("smtp.gmail.com at your service, [192.0.2.1]\nSIZE 35882577\n8BITMIME\nAUTH LOGIN PLAIN XOAUTH2 "
-	       "PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH\nENHANCEDSTATUSCODES\nPIPELINING\nCHUNKING\nSMTPUTF8"),
+	{ TEXT(
+	      "smtp.gmail.com at your service, [192.0.2.1]\nSIZE 35882577\n8BITMIME\nAUTH LOGIN PLAIN XOAUTH2 "
+	      "PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH\nENHANCEDSTATUSCODES\nPIPELINING\nCHUNKING\nSMTPUTF8"),
 	    "pipelining chunking 8bitmime smtputf8 enhanced size auth (LOGIN PLAIN XOAUTH2 PLAIN-CLIENTTOKEN "
 	    "OAUTHBEARER XOAUTH) size=35882577" },
 	/* Microsoft 365. */
@@ -377,15 +394,17 @@ static const struct {
 	       "ENHANCEDSTATUSCODES\nAUTH LOGIN XOAUTH2\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8"),
 	    "pipelining chunking 8bitmime smtputf8 dsn enhanced binarymime size auth (LOGIN XOAUTH2) size=157286400" },
 	/* iCloud. */
-	{ TEXT("iCloud SMTP - x\nPIPELINING\nSIZE 28319744\nETRN\nAUTH LOGIN PLAIN ATOKEN ATOKEN2 WSTOKEN WETOKEN "
-	       "XOAUTH2\nENHANCEDSTATUSCODES\n8BITMIME\nDSN\nSMTPUTF8"),
+	{ TEXT(
+	      "iCloud SMTP - x\nPIPELINING\nSIZE 28319744\nETRN\nAUTH LOGIN PLAIN ATOKEN ATOKEN2 WSTOKEN WETOKEN "
+	      "XOAUTH2\nENHANCEDSTATUSCODES\n8BITMIME\nDSN\nSMTPUTF8"),
 	    "pipelining 8bitmime smtputf8 dsn enhanced size auth (LOGIN PLAIN ATOKEN ATOKEN2 WSTOKEN WETOKEN XOAUTH2) "
 	    "size=28319744" },
 	/* Amazon SES. */
 	{ TEXT("email-smtp.amazonaws.com\n8BITMIME\nSIZE 10485760\nSTARTTLS\nAUTH PLAIN LOGIN\nOk"),
 	    "8bitmime starttls size auth (PLAIN LOGIN) size=10485760" },
 	/* SendGrid. */
-	{ TEXT("smtp.sendgrid.net\n8BITMIME\nPIPELINING\nSIZE 31457280\nSTARTTLS\nAUTH PLAIN LOGIN\nAUTH=PLAIN LOGIN"),
+	{ TEXT(
+	      "smtp.sendgrid.net\n8BITMIME\nPIPELINING\nSIZE 31457280\nSTARTTLS\nAUTH PLAIN LOGIN\nAUTH=PLAIN LOGIN"),
 	    "pipelining 8bitmime starttls size auth (PLAIN LOGIN) size=31457280" },
 	/* GMX. */
 	{ TEXT("gmx.net Hello [192.0.2.1]\n8BITMIME\nAUTH LOGIN PLAIN\nSIZE 69920427"),
@@ -428,7 +447,8 @@ static const struct {
 	{ TEXT("x\nAUTHPLAIN"), "()" },
 	/* LIMITS. */
 	{ TEXT("x\nLIMITS"), "()" },
-	{ TEXT("x\nLIMITS MAILMAX=100 RCPTMAX=50 RCPTDOMAINMAX=1"), "() mail=100 rcpt=50 domain=1" },
+	{ TEXT("x\nLIMITS MAILMAX=100 RCPTMAX=50 RCPTDOMAINMAX=1"),
+	    "() mail=100 rcpt=50 domain=1" },
 	{ TEXT("x\nlimits mailmax=100"), "() mail=100" },
 	{ TEXT("x\nLIMITS NEW=1 RCPTMAX=50 X"), "() rcpt=50" },
 	{ TEXT("x\nLIMITS RCPTMAX RCPTMAX= RCPTMAX=x MAILMAX=1x"), "()" },
@@ -444,8 +464,10 @@ static const struct {
 	{ TEXT("x\nDELIVERBY 60\nDELIVERBY x"), "deliver_by () by=60" },
 	{ TEXT("x\nDELIVERBY 60\nDELIVERBY 61"), "deliver_by () by=61" },
 	{ TEXT("x\nFUTURERELEASE 0 1970-01-01T00:00:00Z"), "future_release () hold=0 until=0" },
-	{ TEXT("x\nFUTURERELEASE 999999998 9999-12-31T23:59:59Z 1"), "future_release () hold=999999998 until=253402300799" },
-	{ TEXT("x\nFUTURERELEASE 1000000000 2026-11-21T20:11:05Z"), "future_release () until=1795291865" },
+	{ TEXT("x\nFUTURERELEASE 999999998 9999-12-31T23:59:59Z 1"),
+	    "future_release () hold=999999998 until=253402300799" },
+	{ TEXT("x\nFUTURERELEASE 1000000000 2026-11-21T20:11:05Z"),
+	    "future_release () until=1795291865" },
 	{ TEXT("x\nFUTURERELEASE 1 2026-11-21T20:11:65Z"), "future_release () hold=1" },
 	{ TEXT("x\nFUTURERELEASE 1209600 999999999"), "future_release () hold=1209600" },
 	{ TEXT("x\nFUTURERELEASE 2026-11-21T20:11:05Z"), "future_release ()" },
@@ -469,17 +491,28 @@ describe_ehlo(struct buf *out, const struct ehlo *e)
 		const char *name;
 		bool set;
 	} flags[] = {
-		{ "pipelining", e->pipelining }, { "chunking", e->chunking }, { "8bitmime", e->eightbitmime },
-		{ "smtputf8", e->smtputf8 }, { "dsn", e->dsn }, { "enhanced", e->enhanced_codes },
-		{ "starttls", e->starttls }, { "requiretls", e->requiretls }, { "binarymime", e->binarymime },
-		{ "size", e->size }, { "auth", e->auth }, { "deliver_by", e->deliver_by },
-		{ "future_release", e->future_release }, { "mt_priority", e->mt_priority },
+		{ "pipelining", e->pipelining },
+		{ "chunking", e->chunking },
+		{ "8bitmime", e->eightbitmime },
+		{ "smtputf8", e->smtputf8 },
+		{ "dsn", e->dsn },
+		{ "enhanced", e->enhanced_codes },
+		{ "starttls", e->starttls },
+		{ "requiretls", e->requiretls },
+		{ "binarymime", e->binarymime },
+		{ "size", e->size },
+		{ "auth", e->auth },
+		{ "deliver_by", e->deliver_by },
+		{ "future_release", e->future_release },
+		{ "mt_priority", e->mt_priority },
 	};
 	const struct {
 		const char *name;
 		uint64_t number;
 	} numbers[] = {
-		{ "size", e->size_max }, { "mail", e->mail_max }, { "rcpt", e->rcpt_max },
+		{ "size", e->size_max },
+		{ "mail", e->mail_max },
+		{ "rcpt", e->rcpt_max },
 		{ "domain", e->rcpt_domain_max },
 	};
 
@@ -489,7 +522,8 @@ describe_ehlo(struct buf *out, const struct ehlo *e)
 	buf_addf(out, "(%s)", e->mechanisms.data);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i].number > 0)
-			buf_addf(out, " %s=%llu", numbers[i].name, (unsigned long long)numbers[i].number);
+			buf_addf(out, " %s=%llu", numbers[i].name,
+			    (unsigned long long)numbers[i].number);
 	if (e->deliver_by_min_s != 0)
 		buf_addf(out, " by=%lld", (long long)e->deliver_by_min_s);
 	if (e->hold_max_s != EHLO_SECONDS_MAX)
@@ -554,7 +588,8 @@ bounds_the_mechanisms(void **state)
 	buf_adds(&text, "x\nAUTH ");
 	for (int i = 0; i < 1000; i++)
 		buf_adds(&text, "X");
-	buf_adds(&text, " ABCDEFGHIJKLMNOPQRSTUVWX PLAIN ABCDEFGHIJKLMNOPQRST ABCDEFGHIJKLMNOPQ LOGIN");
+	buf_adds(&text,
+	    " ABCDEFGHIJKLMNOPQRSTUVWX PLAIN ABCDEFGHIJKLMNOPQRST ABCDEFGHIJKLMNOPQ LOGIN");
 	ehlo_parse(&e, (struct span){ text.data, text.len });
 	assert_true(buf_ok(&e.mechanisms));
 	assert_int_equal(e.mechanisms.len, 1024);

@@ -8,11 +8,14 @@
 
 #include <cmocka.h>
 
-#include "queue/route.h"
+#include "routing/route.h"
 
 enum { NAMES_MAX = 6 };
 
-/* The name of this host, for the code under test: this program's gethostname() stands in for the C library's. */
+/*
+ * The name of this host, for the code under test: this program's gethostname() stands in for the C
+ * library's.
+ */
 static const char *host_name;
 
 int gethostname(char *name, size_t size);
@@ -35,8 +38,8 @@ gethostname(char *name, size_t size)
 #define DOMAIN "local_domain lan.example.org\n"
 
 /*
- * Recipients: the host's name, the account's settings, what was given, and, with '|' between them, what goes out, as
- * "address" or "address<original>".
+ * Recipients: the host's name, the account's settings, what was given, and, with '|' between them,
+ * what goes out, as "address" or "address<original>".
  */
 static const struct {
 	const char *host;
@@ -48,7 +51,8 @@ static const struct {
 	{ NAS, "", { "bob@example.net" }, "bob@example.net" },
 	{ NAS, OWN TO DOMAIN, { "bob@example.net" }, "bob@example.net" },
 	{ NAS, OWN TO, { "Bob@Example.NET" }, "Bob@Example.NET" },
-	{ NAS, OWN TO, { "bob@example.net", "eve@example.net" }, "bob@example.net|eve@example.net" },
+	{ NAS, OWN TO, { "bob@example.net", "eve@example.net" },
+	    "bob@example.net|eve@example.net" },
 	{ NAS, OWN TO, { "root@[127.0.0.1]" }, "root@[127.0.0.1]" },
 	{ NAS, OWN TO, { "root@sub." NAS }, "root@sub." NAS },
 	{ NAS, OWN TO, { "root@nas.example.org" }, "root@nas.example.org" },
@@ -69,7 +73,8 @@ static const struct {
 	{ NAS, TO, { "root@nas" }, "admin@example.org<root@nas>" },
 	{ NAS, TO, { "root@localhost" }, "admin@example.org<root@localhost>" },
 	{ NAS, TO, { "root@LOCALHOST" }, "admin@example.org<root@LOCALHOST>" },
-	{ NAS, TO, { "root@localhost.localdomain" }, "admin@example.org<root@localhost.localdomain>" },
+	{ NAS, TO, { "root@localhost.localdomain" },
+	    "admin@example.org<root@localhost.localdomain>" },
 	{ NAS, DOMAIN, { "root@" NAS }, "root@lan.example.org<root@" NAS ">" },
 	{ NAS, DOMAIN, { "root@localhost" }, "root@lan.example.org<root@localhost>" },
 	{ NAS, OWN, { "root@nas" }, "alice@example.org<root@nas>" },
@@ -79,7 +84,10 @@ static const struct {
 	{ NULL, TO, { "root@" NAS }, "root@" NAS },
 	{ "", TO, { "root" }, "admin@example.org<root>" },
 	{ "", TO, { "bob@example.net" }, "bob@example.net" },
-	/* Where the local domain is this host's own name, its names are known to the account's server. */
+	/*
+	 * Where the local domain is this host's own name, its names are known to the account's
+	 * server.
+	 */
 	{ NAS, "local_domain " NAS "\n", { "bob@" NAS, "bob" }, "bob@" NAS },
 	{ NAS, TO "local_domain " NAS "\n", { "bob@" NAS }, "bob@" NAS },
 	{ NAS, TO DOMAIN, { "bob@lan.example.org" }, "bob@lan.example.org" },
@@ -90,7 +98,8 @@ static const struct {
 	{ NAS, DOMAIN, { "\"a b\"" }, "\"a b\"@lan.example.org<\"a b\">" },
 	{ NAS, DOMAIN, { "\"a@b\"" }, "\"a@b\"@lan.example.org<\"a@b\">" },
 	{ NAS, TO, { "\"a@b\"" }, "admin@example.org<\"a@b\">" },
-	{ NAS, DOMAIN, { "\"root@localhost\"" }, "\"root@localhost\"@lan.example.org<\"root@localhost\">" },
+	{ NAS, DOMAIN, { "\"root@localhost\"" },
+	    "\"root@localhost\"@lan.example.org<\"root@localhost\">" },
 	{ NAS, DOMAIN, { "\"a\\\"b\"" }, "\"a\\\"b\"@lan.example.org<\"a\\\"b\">" },
 	/* Each address once, in the order of its first. */
 	{ NAS, TO, { "root", "daemon", "root@nas" }, "admin@example.org<root>" },
@@ -110,10 +119,12 @@ static const struct {
 	const char *given[NAMES_MAX];
 	const char *sentence;
 } nowhere[] = {
-	{ "", { "root" }, "root is a name on this host, and the account \"default\" does not say where its mail goes" },
+	{ "", { "root" },
+	    "root is a name on this host, and the account \"default\" does not say where its mail goes" },
 	{ "", { "root@nas" },
 	    "root@nas is a name on this host, and the account \"default\" does not say where its mail goes" },
-	{ PATTERN, { "root" }, "root is a name on this host, and the account \"default\" does not say where its mail goes" },
+	{ PATTERN, { "root" },
+	    "root is a name on this host, and the account \"default\" does not say where its mail goes" },
 	{ "user alice\npassword x\n", { "root" },
 	    "root is a name on this host, and the account \"default\" does not say where its mail goes" },
 	{ "", { "bob@example.net", "root" },
@@ -260,7 +271,8 @@ says_where_local_names_cannot_go(void **state)
 		assert_int_equal(route_recipients(&f.envelope, f.account, &f.err), -1);
 		assert_int_equal(f.err.kind, ERR_ADDRESS);
 		failures += differs(i, nowhere[i].settings, nowhere[i].sentence, f.err.what.data);
-		assert_string_equal(err_hint_text(&f.err), "set local_to (an address) or local_domain in the configuration");
+		assert_string_equal(err_hint_text(&f.err),
+		    "set local_to (an address) or local_domain in the configuration");
 		tear_down(&f);
 	}
 	assert_int_equal(failures, 0);
@@ -279,9 +291,11 @@ settles_the_sender(void **state)
 		if (senders[i].given != NULL)
 			f.envelope.sender = strdup(senders[i].given);
 		if (route_sender(&f.envelope, f.account, "carl", &f.err) < 0)
-			failures += differs(i, senders[i].settings, senders[i].sender, f.err.what.data);
+			failures += differs(i, senders[i].settings, senders[i].sender,
+			    f.err.what.data);
 		else
-			failures += differs(i, senders[i].settings, senders[i].sender, f.envelope.sender);
+			failures += differs(i, senders[i].settings, senders[i].sender,
+			    f.envelope.sender);
 		tear_down(&f);
 	}
 	assert_int_equal(failures, 0);
@@ -312,7 +326,8 @@ makes_an_address_of_every_login(void **state)
 		if (route_sender(&f.envelope, f.account, logins[i].login, &f.err) < 0)
 			failures += differs(i, logins[i].login, logins[i].sender, f.err.what.data);
 		else
-			failures += differs(i, logins[i].login, logins[i].sender, f.envelope.sender);
+			failures += differs(i, logins[i].login, logins[i].sender,
+			    f.envelope.sender);
 		tear_down(&f);
 	}
 	assert_int_equal(failures, 0);
@@ -348,8 +363,14 @@ static void
 names_the_host(void **state)
 {
 	static const char *const names[][2] = {
-		{ NAS, NAS }, { "nas", "nas" }, { "nas_1", "nas_1" }, { "", "localhost" }, { NULL, "localhost" },
-		{ "(none)", "localhost" }, { "my nas", "localhost" }, { "n\nas", "localhost" },
+		{ NAS, NAS },
+		{ "nas", "nas" },
+		{ "nas_1", "nas_1" },
+		{ "", "localhost" },
+		{ NULL, "localhost" },
+		{ "(none)", "localhost" },
+		{ "my nas", "localhost" },
+		{ "n\nas", "localhost" },
 	};
 
 	(void)state;

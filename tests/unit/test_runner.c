@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What wakes a runner that sleeps.  The wall's clock, and the timer on it, are the tests' own: a timer is a FIFO, and rings
- * when something is written to it.
+ * What wakes a runner that sleeps.  The wall's clock, and the timer on it, are the tests' own: a
+ * timer is a FIFO, and rings when something is written to it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,13 +19,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "queue/runner.h"
 #include "queued.h"
+#include "submission/runner.h"
 
 enum {
 	HOUR_MS = 3600 * 1000,
 	PATIENCE_MS = 20000,
-	NOTHING_MS = 200,	/* long enough for what must not happen */
+	NOTHING_MS = 200, /* long enough for what must not happen */
 };
 
 /* When the message of queued.h is a second old. */
@@ -33,20 +33,20 @@ static const int64_t START_MS = 1600000001123;
 
 /* What the test and the process under test both see. */
 static struct shared {
-	int64_t ahead_ms;	/* how far the clock was set ahead */
-	int create_errno;	/* timerfd_create() fails */
-	int set_errno;		/* timerfd_settime() does so */
-	unsigned set_failures;	/* … so many times, behind the first call */
+	int64_t ahead_ms;      /* how far the clock was set ahead */
+	int create_errno;      /* timerfd_create() fails */
+	int set_errno;         /* timerfd_settime() does so */
+	unsigned set_failures; /* … so many times, behind the first call */
 	_Atomic unsigned sets;
-	struct itimerspec at;	/* what it was set to last, and how */
+	struct itimerspec at; /* what it was set to last, and how */
 	int flags;
 	clockid_t scale;
 	_Atomic unsigned runs, attempts;
-	pid_t pid;		/* who ran last */
-} *shared;
+	pid_t pid; /* who ran last */
+} * shared;
 
 static char timer_path[100], config_path[100];
-static int timer_fd = -1;	/* the FIFO, in the process under test */
+static int timer_fd = -1; /* the FIFO, in the process under test */
 static struct timespec begun;
 
 int
@@ -151,7 +151,10 @@ ring(void)
 	close(fd);
 }
 
-/* Begins to run at intervals in a child. Its configuration is missing, so that each run is told of as a trouble. */
+/*
+ * Begins to run at intervals in a child. Its configuration is missing, so that each run is told of
+ * as a trouble.
+ */
 static pid_t
 stay(int64_t interval_ms)
 {
@@ -213,7 +216,10 @@ test_interval(void **state)
 	end(pid);
 }
 
-/* The machine was suspended, or the clock was set: it looks at once, and once; and sleeps by the clock as it is now. */
+/*
+ * The machine was suspended, or the clock was set: it looks at once, and once; and sleeps by the
+ * clock as it is now.
+ */
 static void
 test_clock_was_set(void **state)
 {
@@ -278,7 +284,8 @@ write_configuration(void)
 
 	assert_non_null(file);
 	/* Nobody listens there; port 1 is tcpmux's. */
-	fprintf(file, "queue_dir %s\nsyslog off\naccount work\nserver smtp://127.0.0.1:1\ntls none\n", queue);
+	fprintf(file,
+	    "queue_dir %s\nsyslog off\naccount work\nserver smtp://127.0.0.1:1\ntls none\n", queue);
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(chmod(config_path, 0600), 0);
 }
@@ -299,7 +306,10 @@ queue_for(struct store *store, int64_t at_ms)
 	buf_release(&records);
 }
 
-/* A message that is to be sent at half past eight: the timer is set to just that, whatever the sleep is by another clock. */
+/*
+ * A message that is to be sent at half past eight: the timer is set to just that, whatever the
+ * sleep is by another clock.
+ */
 static void
 test_a_point_of_time(void **state)
 {
@@ -340,7 +350,8 @@ setup_clock(void **state)
 	snprintf(timer_path, sizeof(timer_path), "%s/timer", root);
 	snprintf(config_path, sizeof(config_path), "%s/config", root);
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &begun);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	    0);
 	return shared != MAP_FAILED ? mkfifo(timer_path, 0600) : -1;
 }
 
@@ -350,7 +361,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_interval, begin_anew, clean_up),
 		cmocka_unit_test_setup_teardown(test_clock_was_set, begin_anew, clean_up),
-		cmocka_unit_test_setup_teardown(test_clock_was_set_during_a_run, begin_anew, clean_up),
+		cmocka_unit_test_setup_teardown(test_clock_was_set_during_a_run, begin_anew,
+		    clean_up),
 		cmocka_unit_test_setup_teardown(test_without_timer, begin_anew, clean_up),
 		cmocka_unit_test_setup_teardown(test_a_point_of_time, begin_anew, clean_up),
 	};

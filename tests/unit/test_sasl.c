@@ -9,22 +9,27 @@
 
 #include "smtp/sasl.h"
 
-/* What the mechanisms that are ours say first, for a token "tok" (RFC 7628 section 4.1, RFC 5801 section 4). */
+/*
+ * What the mechanisms that are ours say first, for a token "tok" (RFC 7628 section 4.1, RFC 5801
+ * section 4).
+ */
 static const struct {
 	const char *mechanism, *user, *response;
 } rows[] = {
-	{ "OAUTHBEARER", "me@example.org", "n,a=me@example.org,\001host=mx.example.org\001port=587\001auth=Bearer tok\001\001" },
-	{ "OAUTHBEARER", "a=b,c", "n,a=a=3Db=2Cc,\001host=mx.example.org\001port=587\001auth=Bearer tok\001\001" },
+	{ "OAUTHBEARER", "me@example.org",
+	    "n,a=me@example.org,\001host=mx.example.org\001port=587\001auth=Bearer tok\001\001" },
+	{ "OAUTHBEARER", "a=b,c",
+	    "n,a=a=3Db=2Cc,\001host=mx.example.org\001port=587\001auth=Bearer tok\001\001" },
 	{ "XOAUTH2", "me@example.org", "user=me@example.org\001auth=Bearer tok\001\001" },
-	{ "XOAUTH2", "a=b,c", "user=a=b,c\001auth=Bearer tok\001\001" },
-	{ "EXTERNAL", "me", "" },
-	{ "PLAIN", "me", "" },		/* its NULs are compared below */
+	{ "XOAUTH2", "a=b,c", "user=a=b,c\001auth=Bearer tok\001\001" }, { "EXTERNAL", "me", "" },
+	{ "PLAIN", "me", "" }, /* its NULs are compared below */
 };
 
 static void
 speaks_first(void **state)
 {
-	struct buf secret = BUF_INIT_SECRET(64), binding = BUF_INIT(64), response = BUF_INIT_SECRET(1024);
+	struct buf secret = BUF_INIT_SECRET(64), binding = BUF_INIT(64),
+		   response = BUF_INIT_SECRET(1024);
 	struct err err;
 
 	(void)state;
@@ -32,11 +37,17 @@ speaks_first(void **state)
 	buf_adds(&secret, "tok");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct sasl_credentials credentials = {
-			.user = rows[i].user, .secret = &secret, .host = "mx.example.org", .port = 587, .binding = &binding,
+			.user = rows[i].user,
+			.secret = &secret,
+			.host = "mx.example.org",
+			.port = 587,
+			.binding = &binding,
 		};
 		struct sasl *sasl = NULL;
 
-		assert_int_equal(sasl_begin(&sasl, sasl_find(rows[i].mechanism), &credentials, &err), 0);
+		assert_int_equal(sasl_begin(&sasl, sasl_find(rows[i].mechanism), &credentials,
+				     &err),
+		    0);
 		assert_int_equal(sasl_step(sasl, (struct span){ NULL, 0 }, &response, &err), 0);
 		if (strcmp(response.data, rows[i].response) != 0)
 			fail_msg("%s %s: %s", rows[i].mechanism, rows[i].user, response.data);
@@ -51,13 +62,21 @@ speaks_first(void **state)
 	err_release(&err);
 }
 
-/* A refused token is told in a challenge, which wants one more answer; then there is nothing left to say. */
+/*
+ * A refused token is told in a challenge, which wants one more answer; then there is nothing left
+ * to say.
+ */
 static void
 hears_why_a_token_is_refused(void **state)
 {
-	struct buf secret = BUF_INIT_SECRET(64), binding = BUF_INIT(64), response = BUF_INIT_SECRET(1024);
+	struct buf secret = BUF_INIT_SECRET(64), binding = BUF_INIT(64),
+		   response = BUF_INIT_SECRET(1024);
 	struct sasl_credentials credentials = {
-		.user = "me", .secret = &secret, .host = "mx", .port = 465, .binding = &binding,
+		.user = "me",
+		.secret = &secret,
+		.host = "mx",
+		.port = 465,
+		.binding = &binding,
 	};
 	struct sasl *sasl = NULL;
 	struct err err;

@@ -11,7 +11,10 @@
 #include "base/text.h"
 #include "message/scan.h"
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { HAS_8BIT = 1, NOT_UTF8 = 2, HAS_NUL = 4, HAS_CONTROL = 8, BARE_CR = 16 };
@@ -34,30 +37,48 @@ static const struct {
 	{ TEXT("a\0b"), HAS_NUL | HAS_CONTROL, 3 },
 	{ TEXT("abcdefgh\x1b"), HAS_CONTROL, 9 },
 	{ TEXT("abcdefg\x7f"), HAS_CONTROL, 8 },
-	{ TEXT("abcdefgh\x1f" "bcdefgh"), HAS_CONTROL, 16 },
-	{ TEXT("Gr\xc3\xbc\xc3\x9f" "e"), HAS_8BIT, 7 },
-	{ TEXT("12345678\xf0\x9f\x93\x8e" "12345678"), HAS_8BIT, 20 },
-	{ TEXT("12\xf0\x9f\x93\x8e" "34\xc3\xa9" "12345\x1b"), HAS_8BIT | HAS_CONTROL, 16 },
-	{ TEXT("\xc3\xbf\x7f" "12345"), HAS_8BIT | HAS_CONTROL, 8 },
-	{ TEXT("\0\xc3\x80" "12345"), HAS_8BIT | HAS_NUL | HAS_CONTROL, 8 },
+	{ TEXT("abcdefgh\x1f"
+	       "bcdefgh"),
+	    HAS_CONTROL, 16 },
+	{ TEXT("Gr\xc3\xbc\xc3\x9f"
+	       "e"),
+	    HAS_8BIT, 7 },
+	{ TEXT("12345678\xf0\x9f\x93\x8e"
+	       "12345678"),
+	    HAS_8BIT, 20 },
+	{ TEXT("12\xf0\x9f\x93\x8e"
+	       "34\xc3\xa9"
+	       "12345\x1b"),
+	    HAS_8BIT | HAS_CONTROL, 16 },
+	{ TEXT("\xc3\xbf\x7f"
+	       "12345"),
+	    HAS_8BIT | HAS_CONTROL, 8 },
+	{ TEXT("\0\xc3\x80"
+	       "12345"),
+	    HAS_8BIT | HAS_NUL | HAS_CONTROL, 8 },
 	{ TEXT("\xe6\x97\xa5\xe6\x9c\xac"), HAS_8BIT, 6 },
 	{ TEXT("\xfc"), HAS_8BIT | NOT_UTF8, 1 },
 	{ TEXT("M\xfcller M\xfcller"), HAS_8BIT | NOT_UTF8, 13 },
 	{ TEXT("\xc3"), HAS_8BIT | NOT_UTF8, 1 },
 	{ TEXT("\xc3\n\xa9"), HAS_8BIT | NOT_UTF8, 1 },
 	{ TEXT("\xf0\x9f\x93"), HAS_8BIT | NOT_UTF8, 3 },
-	{ TEXT("\xf0\x9f\x93" "a"), HAS_8BIT | NOT_UTF8, 4 },
+	{ TEXT("\xf0\x9f\x93"
+	       "a"),
+	    HAS_8BIT | NOT_UTF8, 4 },
 	{ TEXT("\xed\xa0\x80"), HAS_8BIT | NOT_UTF8, 3 },
 	{ TEXT("\xc0\x80"), HAS_8BIT | NOT_UTF8, 2 },
 	{ TEXT("\x80"), HAS_8BIT | NOT_UTF8, 1 },
-	{ TEXT("\xff\xfe" "a\0"), HAS_8BIT | NOT_UTF8 | HAS_NUL | HAS_CONTROL, 4 },
+	{ TEXT("\xff\xfe"
+	       "a\0"),
+	    HAS_8BIT | NOT_UTF8 | HAS_NUL | HAS_CONTROL, 4 },
 };
 
 static unsigned
 facts_of(const struct scan *s)
 {
-	return (s->has_8bit ? HAS_8BIT : 0u) | (s->not_utf8 ? NOT_UTF8 : 0u) | (s->has_nul ? HAS_NUL : 0u) |
-	    (s->has_control ? HAS_CONTROL : 0u) | (s->bare_cr ? BARE_CR : 0u);
+	return (s->has_8bit ? HAS_8BIT : 0u) | (s->not_utf8 ? NOT_UTF8 : 0u) |
+	    (s->has_nul ? HAS_NUL : 0u) | (s->has_control ? HAS_CONTROL : 0u) |
+	    (s->bare_cr ? BARE_CR : 0u);
 }
 
 /* However they are cut. */
@@ -82,8 +103,8 @@ sees_what_octets_hold(void **state)
 			scan_end(&scan);
 			if (facts_of(&scan) == rows[i].facts && scan.line_max == rows[i].line_max)
 				continue;
-			print_error("row %zu, step %zu: facts %u, longest line %u\n", i, step, facts_of(&scan),
-			    (unsigned)scan.line_max);
+			print_error("row %zu, step %zu: facts %u, longest line %u\n", i, step,
+			    facts_of(&scan), (unsigned)scan.line_max);
 			failures++;
 		}
 	}
@@ -142,13 +163,15 @@ finds_what_is_searched(void **state)
 		{ "aaaaaab", "aaaaaaaaaaaaab", true },
 		{ "aaaaaab", "aaaaabaaaaab", false },
 		{ "0123456789012345678901234567890123456789012345678901234567890123456789012345678X",
-		  "x0123456789012345678901234567890123456789012345678901234567890123456789012345678Xx", true },
+		    "x0123456789012345678901234567890123456789012345678901234567890123456789012345678Xx",
+		    true },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(searched); i++)
 		for (size_t step = 1; step <= 90; step++)
-			assert_int_equal(finds(searched[i].needle, searched[i].text, step), searched[i].found);
+			assert_int_equal(finds(searched[i].needle, searched[i].text, step),
+			    searched[i].found);
 }
 
 int

@@ -23,8 +23,8 @@
 #include "config/secret.h"
 
 enum {
-	LIMIT_MS = 10000,	/* for commands that are expected to end by themselves */
-	SHORT_MS = 150,		/* for commands that are expected not to */
+	LIMIT_MS = 10000, /* for commands that are expected to end by themselves */
+	SHORT_MS = 150,   /* for commands that are expected not to */
 	NOBODY = 65534,
 };
 
@@ -82,9 +82,12 @@ static const struct row rows[] = {
 	{ "echo secret", "secret" },
 	{ "printf secret", "secret" },
 	{ "printf 'secret\\r\\n'", "secret" },
-	{ "printf 'secret\\r'", "configuration: there is more than one line, the password must be the only one" },
-	{ "printf 'secret\\n\\n'", "configuration: there is more than one line, the password must be the only one" },
-	{ "printf '\\nsecret\\n'", "configuration: there is more than one line, the password must be the only one" },
+	{ "printf 'secret\\r'",
+	    "configuration: there is more than one line, the password must be the only one" },
+	{ "printf 'secret\\n\\n'",
+	    "configuration: there is more than one line, the password must be the only one" },
+	{ "printf '\\nsecret\\n'",
+	    "configuration: there is more than one line, the password must be the only one" },
 	{ "printf 'secret\\nuser: me\\n'",
 	    "configuration: there is more than one line, the password must be the only one" },
 	{ "printf ' sec ret \\n'", " sec ret " },
@@ -102,7 +105,8 @@ static const struct row rows[] = {
 	{ "cat <&0 && echo secret", "secret" },
 	{ "printf sec; sleep 0.1; printf ret", "secret" },
 	{ "printf secret; exec >&-; sleep 0.1", "secret" },
-	{ "printf secret; exec >&-; sleep 0.1; exit 3", "configuration: it failed with exit status 3" },
+	{ "printf secret; exec >&-; sleep 0.1; exit 3",
+	    "configuration: it failed with exit status 3" },
 	{ "sleep 20 & echo secret", "secret" },
 	{ "trap '' TERM; printf secret", "secret" },
 };
@@ -135,7 +139,9 @@ test_length(void **state)
 	buf_release(&got);
 }
 
-/* Whatever a command does, it does not hold us longer than its limit, and its group goes with it. */
+/*
+ * Whatever a command does, it does not hold us longer than its limit, and its group goes with it.
+ */
 static void
 test_limit(void **state)
 {
@@ -178,14 +184,17 @@ test_group(void **state)
 	assert_non_null(f);
 	assert_int_equal(fscanf(f, "%d", &pid), 1);
 	fclose(f);
-	/* It is a child of init's now, who may take a moment to reap it: a zombie counts as gone. */
+	/*
+	 * It is a child of init's now, who may take a moment to reap it: a zombie counts as gone.
+	 */
 	for (int i = 0; i < 100 && kill(pid, 0) == 0; i++) {
 		struct buf stat_line = BUF_INIT(4096);
 		char line[256] = "";
 
 		buf_addf(&stat_line, "/proc/%d/stat", pid);
 		f = fopen(stat_line.data, "r");
-		if (f != NULL && fgets(line, sizeof(line), f) != NULL && strstr(line, ") Z ") != NULL)
+		if (f != NULL && fgets(line, sizeof(line), f) != NULL &&
+		    strstr(line, ") Z ") != NULL)
 			pid = -1;
 		if (f != NULL)
 			fclose(f);
@@ -317,8 +326,10 @@ static const struct file_row files[] = {
 	{ CONTENT(" secret "), 0600, " secret " },
 	{ CONTENT("secret\n\n"), 0600, ONE_LINE },
 	{ CONTENT("secret\rx"), 0600, ONE_LINE },
-	{ CONTENT(""), 0600, "configuration: @: there is no password, only an empty line or nothing" },
-	{ CONTENT("\n"), 0600, "configuration: @: there is no password, only an empty line or nothing" },
+	{ CONTENT(""), 0600,
+	    "configuration: @: there is no password, only an empty line or nothing" },
+	{ CONTENT("\n"), 0600,
+	    "configuration: @: there is no password, only an empty line or nothing" },
 	{ CONTENT("sec\0ret\n"), 0600, "configuration: @: there is a NUL in the password" },
 	{ CONTENT("secret\n"), 0640, "configuration: others can read @ hint: chmod 600 @" },
 	{ CONTENT("secret\n"), 0604, "configuration: others can read @ hint: chmod 600 @" },
@@ -344,7 +355,9 @@ static void
 get(struct buf *got, enum secret_source source, const char *setting)
 {
 	char name[] = "me", origin[] = "conf:1", place[] = "conf:3";
-	struct account account = { .name = name, .origin = origin, .secret_source = source, .secret_origin = place };
+	struct account account = {
+		.name = name, .origin = origin, .secret_source = source, .secret_origin = place
+	};
 	struct err err;
 	char *at;
 
@@ -426,7 +439,8 @@ test_file_of_others(void **state)
 	assert_string_equal(got.data, "configuration: cannot open @: Permission denied");
 	assert_int_equal(chown(path, NOBODY, (gid_t)-1), 0);
 	get(&got, SECRET_FILE, path);
-	assert_string_equal(got.data, "configuration: @ belongs to nobody, not to root hint: chown 0 @");
+	assert_string_equal(got.data,
+	    "configuration: @ belongs to nobody, not to root hint: chown 0 @");
 	buf_release(&got);
 }
 
@@ -437,7 +451,8 @@ test_sources(void **state)
 
 	(void)state;
 	get(&got, SECRET_NONE, "");
-	assert_string_equal(got.data, "configuration: conf:1: account \"me\" has no password hint: add "
+	assert_string_equal(got.data,
+	    "configuration: conf:1: account \"me\" has no password hint: add "
 	    "password_command, password_file or password; sendoff.conf(5) tells how");
 	get(&got, SECRET_LITERAL, "secret");
 	assert_string_equal(got.data, "secret");
@@ -454,7 +469,10 @@ static void
 new_token(struct buf *got, const char *command)
 {
 	char name[] = "me", origin[] = "conf:1", place[] = "conf:3";
-	struct account account = { .name = name, .origin = origin, .secret_source = SECRET_TOKEN, .secret_origin = place };
+	struct account account = { .name = name,
+		.origin = origin,
+		.secret_source = SECRET_TOKEN,
+		.secret_origin = place };
 	struct err err;
 
 	err_init(&err);
@@ -482,9 +500,11 @@ test_tokens(void **state)
 	new_token(&got, "sh -c 'echo $SENDOFF_TOKEN_REFUSED'");
 	assert_string_equal(got.data, "1");
 	get(&got, SECRET_TOKEN, "exit 2 # geheim");
-	assert_string_equal(got.data, "configuration: conf:3: the command for the token: it failed with exit status 2");
+	assert_string_equal(got.data,
+	    "configuration: conf:3: the command for the token: it failed with exit status 2");
 	new_token(&got, "exit 3");
-	assert_string_equal(got.data, "configuration: conf:3: the command for the token: it failed with exit status 3");
+	assert_string_equal(got.data,
+	    "configuration: conf:3: the command for the token: it failed with exit status 3");
 	memset(longest, '#', sizeof(longest) - 1);
 	memcpy(longest, "echo a ", 7);
 	new_token(&got, longest);
@@ -516,7 +536,8 @@ main(void)
 
 	for (size_t i = 0; i < ROWS; i++) {
 		states[i] = rows[i];
-		tests[OTHERS + i] = (struct CMUnitTest){ rows[i].command, test_row, NULL, NULL, &states[i] };
+		tests[OTHERS + i] = (struct CMUnitTest){ rows[i].command, test_row, NULL, NULL,
+			&states[i] };
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 
 static struct err err;
 static struct send_options options;
-static char *parsed_words[64];		/* what the options point to */
+static char *parsed_words[64]; /* what the options point to */
 static int parsed_count;
 
 /* 2026-11-22 12:00:30 UTC */
@@ -33,7 +33,9 @@ forget(void)
 		free(parsed_words[--parsed_count]);
 }
 
-/* Parses words that are separated by spaces; '~' is an empty word, '_' stands for a space in one. */
+/*
+ * Parses words that are separated by spaces; '~' is an empty word, '_' stands for a space in one.
+ */
 static int
 parse(const char *line)
 {
@@ -77,7 +79,8 @@ static void
 words_and_values(void **state)
 {
 	(void)state;
-	check_parse("a@x -s one --subject=two -cb@x --cc c@x -b d@x,e@x f@x --to=g@x -qHX-A:_1 --header X-B:2");
+	check_parse(
+	    "a@x -s one --subject=two -cb@x --cc c@x -b d@x,e@x f@x --to=g@x -qHX-A:_1 --header X-B:2");
 	check_list(&options.to, "a@x|f@x|g@x|");
 	check_list(&options.cc, "b@x|c@x|");
 	check_list(&options.bcc, "d@x,e@x|");
@@ -126,7 +129,8 @@ static void
 requests(void **state)
 {
 	(void)state;
-	check_parse("--require-tls --deliver-by 90;notify --mt-priority -9 --dsn success,delay --priority HIGH");
+	check_parse(
+	    "--require-tls --deliver-by 90;notify --mt-priority -9 --dsn success,delay --priority HIGH");
 	assert_true(options.requests.require_tls && options.requests.has_priority);
 	assert_int_equal(options.requests.deliver_by_s, 90);
 	assert_false(options.requests.deliver_by_return);
@@ -154,7 +158,10 @@ times(void **state)
 	forget();
 }
 
-/* A server's time has whole seconds, and is not before ours; what it is to wait for is not waited for here. */
+/*
+ * A server's time has whole seconds, and is not before ours; what it is to wait for is not waited
+ * for here.
+ */
 static void
 future_release(void **state)
 {
@@ -180,23 +187,50 @@ future_release(void **state)
 
 /* What is refused; the sentence holds the text. */
 static const char *const refusals[][2] = {
-	{ "--nope", "no option --nope" }, { "-Z", "no option -Z" }, { "-qZ", "no option -Z" }, { "--", "" },
-	{ "-s", "-s needs a value" }, { "-qs", "-s needs a value" }, { "--to", "--to needs a value" },
-	{ "--quiet=1", "takes no value" }, { "-\001", "no such option" }, { "-\xc3\xa9", "no such option" },
-	{ "--subject=a\nb", "a line break" }, { "-s a\rb", "a line break" }, { "a@x\nb", "a line break" },
-	{ "-a f\ng", "line break" }, { "-a ;name=x", "needs the name of a file" }, { "-a x;", "knows no \"\"" },
-	{ "-a x;foo", "knows no \"foo\"" }, { "-a x;cid=y", "knows no \"cid=y\"" }, { "--inline x;cid=", "nothing stands" },
-	{ "-H a", "takes \"Name: value\"" }, { "-H :a", "takes \"Name: value\"" }, { "-H _a:b", "takes \"Name: value\"" },
-	{ "-H Content-ID:x", "cannot set Content-ID" }, { "-H resent-date:x", "cannot set resent-date" },
-	{ "--mt-priority 10", "-9 to 9" }, { "--mt-priority -", "-9 to 9" }, { "--mt-priority +1", "-9 to 9" },
-	{ "--deliver-by off", "takes a time" }, { "--deliver-by 1h;", "" }, { "--in off", "takes a time" },
-	{ "--in 0", "takes a time" }, { "--in 366d", "takes a time" }, { "--idempotency-key ~", "takes 1 to 200" },
-	{ "--raw --text x", "--raw does not go with --text" }, { "-t --body x", "--raw does not go with --body" },
-	{ "--hold --at 23:00", "does not go with" }, { "-a - --text -", "one thing alone" }, { "-", "nobody" },
-	{ "--future-release", "needs a time: --at or --in" }, { "--future-release --hold", "does not go with --future-release" },
+	{ "--nope", "no option --nope" },
+	{ "-Z", "no option -Z" },
+	{ "-qZ", "no option -Z" },
+	{ "--", "" },
+	{ "-s", "-s needs a value" },
+	{ "-qs", "-s needs a value" },
+	{ "--to", "--to needs a value" },
+	{ "--quiet=1", "takes no value" },
+	{ "-\001", "no such option" },
+	{ "-\xc3\xa9", "no such option" },
+	{ "--subject=a\nb", "a line break" },
+	{ "-s a\rb", "a line break" },
+	{ "a@x\nb", "a line break" },
+	{ "-a f\ng", "line break" },
+	{ "-a ;name=x", "needs the name of a file" },
+	{ "-a x;", "knows no \"\"" },
+	{ "-a x;foo", "knows no \"foo\"" },
+	{ "-a x;cid=y", "knows no \"cid=y\"" },
+	{ "--inline x;cid=", "nothing stands" },
+	{ "-H a", "takes \"Name: value\"" },
+	{ "-H :a", "takes \"Name: value\"" },
+	{ "-H _a:b", "takes \"Name: value\"" },
+	{ "-H Content-ID:x", "cannot set Content-ID" },
+	{ "-H resent-date:x", "cannot set resent-date" },
+	{ "--mt-priority 10", "-9 to 9" },
+	{ "--mt-priority -", "-9 to 9" },
+	{ "--mt-priority +1", "-9 to 9" },
+	{ "--deliver-by off", "takes a time" },
+	{ "--deliver-by 1h;", "" },
+	{ "--in off", "takes a time" },
+	{ "--in 0", "takes a time" },
+	{ "--in 366d", "takes a time" },
+	{ "--idempotency-key ~", "takes 1 to 200" },
+	{ "--raw --text x", "--raw does not go with --text" },
+	{ "-t --body x", "--raw does not go with --body" },
+	{ "--hold --at 23:00", "does not go with" },
+	{ "-a - --text -", "one thing alone" },
+	{ "-", "nobody" },
+	{ "--future-release", "needs a time: --at or --in" },
+	{ "--future-release --hold", "does not go with --future-release" },
 	{ "--future-release --at 9999-12-31T23:59:59-00:01", "a year behind 9999" },
 	{ "--no-queue --in 1h", "--no-queue does not go with --at" },
-	{ "-- -", "nobody" }, { "--output ~", "needs the name of a file" },
+	{ "-- -", "nobody" },
+	{ "--output ~", "needs the name of a file" },
 };
 
 static void
@@ -210,7 +244,8 @@ refused(void **state)
 			assert_int_equal(result, 0);
 			continue;
 		}
-		if (result == 0 || err.kind != ERR_USAGE || strstr(err.what.data, refusals[i][1]) == NULL)
+		if (result == 0 || err.kind != ERR_USAGE ||
+		    strstr(err.what.data, refusals[i][1]) == NULL)
 			fail_msg("\"%s\": \"%s\"", refusals[i][0], err.what.data);
 	}
 	forget();
@@ -243,7 +278,8 @@ static const struct {
 	{ "-;name=n", PART_ATTACHED, "/dev/stdin", "n", NULL, NULL },
 	{ "/dev/fd/0", PART_ATTACHED, "/dev/stdin", NULL, NULL, NULL },
 	{ "/proc/self/fd/0;name=n", PART_ATTACHED, "/dev/stdin", "n", NULL, NULL },
-	{ "tests/unit/test_send_option.c", PART_ATTACHED, "tests/unit/test_send_option.c", NULL, NULL, NULL },
+	{ "tests/unit/test_send_option.c", PART_ATTACHED, "tests/unit/test_send_option.c", NULL,
+	    NULL, NULL },
 };
 
 static void
@@ -263,7 +299,9 @@ parts_with_details(void **state)
 		struct compose_part part;
 		char *word;
 
-		assert_int_equal(send_part_parse("-a", parts[i].value, parts[i].role, &part, &word, &err), 0);
+		assert_int_equal(send_part_parse("-a", parts[i].value, parts[i].role, &part, &word,
+				     &err),
+		    0);
 		check_text(part.path, parts[i].path);
 		check_text(part.name, parts[i].name);
 		check_text(part.type, parts[i].type);
@@ -278,13 +316,35 @@ static const struct {
 	const char *text;
 	int64_t s;
 } points[] = {
-	{ "2026-11-24T08:30", 1795505400 }, { "2026-11-24 08:30:07", 1795505407 }, { "2026-11-24T08:30Z", 1795509000 },
-	{ "2026-11-24T08:30:00+05:30", 1795489200 }, { "2026-11-24T08:30-0800", 1795537800 }, { "2028-02-29T00:00Z", 1835395200 },
-	{ "2026-07-01T12:00", 1782900000 }, { "13:01", 1795348860 }, { "13:00", 1795435200 }, { "00:00", 1795388400 },
-	{ "23:59", 1795388340 }, { "2026-02-29T00:00Z", 0 }, { "2026-13-01T00:00Z", 0 }, { "2026-00-01T00:00Z", 0 },
-	{ "2026-11-00T00:00Z", 0 }, { "2026-11-24T24:00Z", 0 }, { "2026-11-24T08:60Z", 0 }, { "2026-11-24T08:30Zx", 0 },
-	{ "2026-11-24T08:30+25:00", 0 }, { "2026-11-24T08:30+1", 0 }, { "2026-11-24", 0 }, { "26-11-24T08:30", 0 },
-	{ "24:00", 0 }, { "8:30", 0 }, { "08:30:00", 0 }, { "08:3", 0 }, { "", 0 }, { "now", 0 }, { "-1:00", 0 },
+	{ "2026-11-24T08:30", 1795505400 },
+	{ "2026-11-24 08:30:07", 1795505407 },
+	{ "2026-11-24T08:30Z", 1795509000 },
+	{ "2026-11-24T08:30:00+05:30", 1795489200 },
+	{ "2026-11-24T08:30-0800", 1795537800 },
+	{ "2028-02-29T00:00Z", 1835395200 },
+	{ "2026-07-01T12:00", 1782900000 },
+	{ "13:01", 1795348860 },
+	{ "13:00", 1795435200 },
+	{ "00:00", 1795388400 },
+	{ "23:59", 1795388340 },
+	{ "2026-02-29T00:00Z", 0 },
+	{ "2026-13-01T00:00Z", 0 },
+	{ "2026-00-01T00:00Z", 0 },
+	{ "2026-11-00T00:00Z", 0 },
+	{ "2026-11-24T24:00Z", 0 },
+	{ "2026-11-24T08:60Z", 0 },
+	{ "2026-11-24T08:30Zx", 0 },
+	{ "2026-11-24T08:30+25:00", 0 },
+	{ "2026-11-24T08:30+1", 0 },
+	{ "2026-11-24", 0 },
+	{ "26-11-24T08:30", 0 },
+	{ "24:00", 0 },
+	{ "8:30", 0 },
+	{ "08:30:00", 0 },
+	{ "08:3", 0 },
+	{ "", 0 },
+	{ "now", 0 },
+	{ "-1:00", 0 },
 	{ "2026-11-24T08:30 Z", 0 },
 };
 
@@ -303,7 +363,10 @@ points_in_time(void **state)
 	}
 }
 
-/* The hour that comes twice in October, the first of them that is still to come; the one that March has not. */
+/*
+ * The hour that comes twice in October, the first of them that is still to come; the one that March
+ * has not.
+ */
 static const struct {
 	int64_t now_s;
 	const char *text;
@@ -329,7 +392,8 @@ odd_hours_in_time(void **state)
 	for (size_t i = 0; i < COUNT(odd_hours); i++) {
 		int64_t ms = 0;
 
-		if (!send_time_parse(odd_hours[i].text, odd_hours[i].now_s * 1000, &ms) || ms != odd_hours[i].s * 1000)
+		if (!send_time_parse(odd_hours[i].text, odd_hours[i].now_s * 1000, &ms) ||
+		    ms != odd_hours[i].s * 1000)
 			fail_msg("%zu: \"%s\": %lld", i, odd_hours[i].text, (long long)ms / 1000);
 	}
 }
@@ -340,7 +404,8 @@ static const char *const replies[][2] = {
 	{ "250 OK id=1tEXyz-0000000ABC-1xYz", "1tEXyz-0000000ABC-1xYz" },
 	{ "250 2.0.0 4AM8Uabc012345 Message accepted for delivery", "4AM8Uabc012345" },
 	{ "250 2.0.0 1a2b3c4d Message accepted for delivery", "1a2b3c4d" },
-	{ "250 2.0.0 OK  1763800000 af79cd13be357-8b3295f0000si1.42 - gsmtp", "af79cd13be357-8b3295f0000si1.42" },
+	{ "250 2.0.0 OK  1763800000 af79cd13be357-8b3295f0000si1.42 - gsmtp",
+	    "af79cd13be357-8b3295f0000si1.42" },
 	{ "250 Ok 0102019a8d3e0000-1-000000", "0102019a8d3e0000-1-000000" },
 	{ "250 2.0.0 Message Queued (4C7F8A10-0000.1)", "4C7F8A10-0000.1" },
 	{ "250 2.0.0 Ok: queued as ", "" },
@@ -364,7 +429,8 @@ server_ids(void **state)
 static void
 receipts_as_json(void **state)
 {
-	static const char lines[] = "result: sent\nqueue-id: none\nsize: 12\nexit-status: 0\nrecipient: a@x\nstate: sent\n"
+	static const char lines[] =
+	    "result: sent\nqueue-id: none\nsize: 12\nexit-status: 0\nrecipient: a@x\nstate: sent\n"
 	    "reply: 250 \"x\": y\nrecipient: b@x\nstate: queued\n";
 	char *text = NULL;
 	size_t len = 0;
@@ -373,7 +439,8 @@ receipts_as_json(void **state)
 	(void)state;
 	receipt_print(out, span_of(lines), true);
 	fclose(out);
-	assert_string_equal(text, "{\"result\": \"sent\", \"queue_id\": null, \"size\": 12, \"exit_status\": 0, \"recipients\": ["
+	assert_string_equal(text,
+	    "{\"result\": \"sent\", \"queue_id\": null, \"size\": 12, \"exit_status\": 0, \"recipients\": ["
 	    "{\"address\": \"a@x\", \"state\": \"sent\", \"reply\": \"250 \\\"x\\\": y\"}, "
 	    "{\"address\": \"b@x\", \"state\": \"queued\"}]}\n");
 	free(text);

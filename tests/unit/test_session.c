@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages over one session, against a server that follows a script: it must hear exactly these octets, and no more
- * of them before it speaks, so that the flights are told apart, too.
+ * Messages over one session, against a server that follows a script: it must hear exactly these
+ * octets, and no more of them before it speaks, so that the flights are told apart, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,19 +26,28 @@
 
 enum {
 	MESSAGES = 9,
-	QUIET_MS = 5,		/* how long the server waits for octets that must not come */
-	PATIENCE_MS = 5000,	/* … and for those that must */
+	QUIET_MS = 5,       /* how long the server waits for octets that must not come */
+	PATIENCE_MS = 5000, /* … and for those that must */
 	TIMEOUT_MS = 10000,
 };
 
 /*
- * The messages, by number.  Each has one recipient, a; 4 has two, a and b; 9 has hundreds.  5 is just small enough to
- * travel with its envelope, 6 and 7 are not.  8 has 8-bit text.  Lines begin with dots here and there.
+ * The messages, by number.  Each has one recipient, a; 4 has two, a and b; 9 has hundreds.  5 is
+ * just small enough to travel with its envelope, 6 and 7 are not.  8 has 8-bit text.  Lines begin
+ * with dots here and there.
  */
 static const struct {
 	size_t recipients, lines;
 } shapes[MESSAGES] = {
-	{ 1, 1 }, { 1, 2 }, { 1, 3 }, { 2, 4 }, { 1, 1500 }, { 1, 3000 }, { 1, 3001 }, { 1, 1 }, { 500, 1 },
+	{ 1, 1 },
+	{ 1, 2 },
+	{ 1, 3 },
+	{ 2, 4 },
+	{ 1, 1500 },
+	{ 1, 3000 },
+	{ 1, 3001 },
+	{ 1, 1 },
+	{ 500, 1 },
 };
 
 static struct message messages[MESSAGES];
@@ -50,9 +59,9 @@ static struct err err;
  * The server's script, words between spaces:
  *
  *   M1      hears MAIL and RCPT of message 1          m1, a4, b4   hears MAIL, or RCPT alone
- *   B1      hears BDAT and content                    T1           hears the content with dots, and the last dot
- *   D Q R . hears DATA, QUIT, RSET, a lone dot
- *   =250*2,550/5.1.1    says replies, in one piece; nothing may have come ahead of them
+ *   B1      hears BDAT and content                    T1           hears the content with dots, and
+ * the last dot D Q R . hears DATA, QUIT, RSET, a lone dot =250*2,550/5.1.1    says replies, in one
+ * piece; nothing may have come ahead of them
  *   &=250   says it although something has come ahead
  *   @200    sleeps so many milliseconds
  *   ~99     hears any 99 octets
@@ -63,14 +72,15 @@ static struct err err;
 struct server_script {
 	const char *at;
 	int fd;
-	char failure[512];	/* what went wrong; "" if nothing */
+	char failure[512]; /* what went wrong; "" if nothing */
 };
 
 static void
 complain(struct server_script *script, const char *what, const char *word, size_t len)
 {
 	if (script->failure[0] == '\0')
-		snprintf(script->failure, sizeof(script->failure), "%s at \"%.*s\" in \"%s\"", what, (int)len, word, script->at);
+		snprintf(script->failure, sizeof(script->failure), "%s at \"%.*s\" in \"%s\"", what,
+		    (int)len, word, script->at);
 }
 
 static void
@@ -124,7 +134,8 @@ expected(const char *word, struct buf *out)
 		buf_adds(out, ".\r\n");
 		break;
 	case 'B':
-		buf_addf(out, "BDAT %llu LAST\r\n", (unsigned long long)message_size(&messages[number]));
+		buf_addf(out, "BDAT %llu LAST\r\n",
+		    (unsigned long long)message_size(&messages[number]));
 		add_content(out, number, false);
 		break;
 	case 'T':
@@ -177,7 +188,8 @@ say(int fd, const char *codes, size_t len)
 		if (code.len > 4 && code.data[3] == '*')
 			times = strtol(code.data + 4, NULL, 10);
 		for (; times > 0; times--)
-			buf_addf(&out, "%.3s %.*s\r\n", code.data, code.len > 4 && code.data[3] == '/' ? (int)code.len - 4 : 0,
+			buf_addf(&out, "%.3s %.*s\r\n", code.data,
+			    code.len > 4 && code.data[3] == '/' ? (int)code.len - 4 : 0,
 			    code.data + 4);
 	}
 	assert_int_equal(send(fd, out.data, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
@@ -243,7 +255,7 @@ struct ending {
 	struct transaction *tx;
 	unsigned calls;
 	bool fails;
-	uint64_t put, sent;	/* octets, when it was called */
+	uint64_t put, sent; /* octets, when it was called */
 };
 
 static struct ending endings[MESSAGES];
@@ -261,20 +273,20 @@ note_end(void *arg, struct err *why)
 }
 
 /*
- * A case.  The plan, words between spaces: 1 sends message 1; 1>2 with 2 as the next one, 1. as the last one, 1*
- * ahead; 1? awaits it.  The results: "0" or "-" for each word, then "+" or "-" for smtp_may_send(), then once the
- * session is closed, for each message of the plan and each recipient: a accepted, f failed, d failed in doubt, p
- * pending, s settled, t tried.
+ * A case.  The plan, words between spaces: 1 sends message 1; 1>2 with 2 as the next one, 1. as the
+ * last one, 1* ahead; 1? awaits it.  The results: "0" or "-" for each word, then "+" or "-" for
+ * smtp_may_send(), then once the session is closed, for each message of the plan and each
+ * recipient: a accepted, f failed, d failed in doubt, p pending, s settled, t tried.
  */
 struct session_case {
 	const char *title;
-	const char *offers;	/* what EHLO told */
+	const char *offers; /* what EHLO told */
 	const char *plan, *script, *result;
-	const char *settled;	/* numbers of messages whose recipient a is settled, or NULL */
-	const char *stale;	/* … which were announced over another session, or NULL */
-	const char *fails;	/* … whose before_end() fails, or NULL */
-	const char *ends;	/* calls of before_end() for each message of the result, or NULL */
-	int64_t timeout_ms;	/* 0: enough */
+	const char *settled; /* numbers of messages whose recipient a is settled, or NULL */
+	const char *stale;   /* … which were announced over another session, or NULL */
+	const char *fails;   /* … whose before_end() fails, or NULL */
+	const char *ends;    /* calls of before_end() for each message of the result, or NULL */
+	int64_t timeout_ms;  /* 0: enough */
 	bool lmtp;
 };
 
@@ -282,239 +294,603 @@ struct session_case {
 #define PIPE "PIPELINING"
 
 static const struct session_case next_cases[] = {
-	{ .title = "one alone", .offers = ALL, .plan = "1", .script = "M1 B1 =250*3 Q =221", .result = "0+ 1a" },
-	{ .title = "one, the last", .offers = ALL, .plan = "1.", .script = "M1 B1 Q =250*3,221", .result = "0- 1a" },
-	{ .title = "one after the other", .offers = ALL, .plan = "1 2", .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
+	{ .title = "one alone",
+	    .offers = ALL,
+	    .plan = "1",
+	    .script = "M1 B1 =250*3 Q =221",
+	    .result = "0+ 1a" },
+	{ .title = "one, the last",
+	    .offers = ALL,
+	    .plan = "1.",
+	    .script = "M1 B1 Q =250*3,221",
+	    .result = "0- 1a" },
+	{ .title = "one after the other",
+	    .offers = ALL,
+	    .plan = "1 2",
+	    .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
 	    .result = "00+ 1a 2a" },
-	{ .title = "BDAT: one round trip a message", .offers = ALL, .plan = "1>2 2>3 3.",
-	    .script = "M1 B1 M2 =250*5 B2 M3 =250*3 B3 Q =250,221", .result = "000- 1a 2a 3a", .ends = "111" },
-	{ .title = "DATA: one round trip a message", .offers = PIPE, .plan = "1>2 2>3 3.",
-	    .script = "M1 D =250*2,354 T1 M2 D =250*3,354 T2 M3 D =250*3,354 T3 Q =250,221", .result = "000- 1a 2a 3a",
+	{ .title = "BDAT: one round trip a message",
+	    .offers = ALL,
+	    .plan = "1>2 2>3 3.",
+	    .script = "M1 B1 M2 =250*5 B2 M3 =250*3 B3 Q =250,221",
+	    .result = "000- 1a 2a 3a",
 	    .ends = "111" },
-	{ .title = "large, BDAT", .offers = ALL, .plan = "6>7 7>1 1",
-	    .script = "M6 =250*2 B6 M7 =250*3 B7 M1 =250*3 B1 =250 Q =221", .result = "000+ 6a 7a 1a", .ends = "111" },
-	{ .title = "large, DATA", .offers = PIPE, .plan = "6>7 7",
-	    .script = "M6 D =250*2,354 T6 M7 D =250*3,354 T7 =250 Q =221", .result = "00+ 6a 7a", .ends = "11" },
-	{ .title = "no PIPELINING: nothing goes ahead", .offers = "", .plan = "1>2 2",
-	    .script = "m1 =250 a1 =250 D =354 T1 =250 m2 =250 a2 =250 D =354 T2 =250 Q =221", .result = "00+ 1a 2a" },
-	{ .title = "no PIPELINING but CHUNKING", .offers = "CHUNKING", .plan = "1>2 2.",
-	    .script = "m1 =250 a1 =250 B1 =250 m2 =250 a2 =250 B2 =250 Q =221", .result = "00+ 1a 2a" },
-	{ .title = "replies to the next come late", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250*3 @50 =250 @50 =250 B2 =250 Q =221", .result = "00+ 1a 2a" },
-	{ .title = "hundreds of recipients", .offers = ALL, .plan = "1>9 9>2 2",
-	    .script = "M1 B1 M9 =250*3,250*501 B9 M2 =250*3 B2 =250 Q =221", .result = "000+ 1a 2a" },
+	{ .title = "DATA: one round trip a message",
+	    .offers = PIPE,
+	    .plan = "1>2 2>3 3.",
+	    .script = "M1 D =250*2,354 T1 M2 D =250*3,354 T2 M3 D =250*3,354 T3 Q =250,221",
+	    .result = "000- 1a 2a 3a",
+	    .ends = "111" },
+	{ .title = "large, BDAT",
+	    .offers = ALL,
+	    .plan = "6>7 7>1 1",
+	    .script = "M6 =250*2 B6 M7 =250*3 B7 M1 =250*3 B1 =250 Q =221",
+	    .result = "000+ 6a 7a 1a",
+	    .ends = "111" },
+	{ .title = "large, DATA",
+	    .offers = PIPE,
+	    .plan = "6>7 7",
+	    .script = "M6 D =250*2,354 T6 M7 D =250*3,354 T7 =250 Q =221",
+	    .result = "00+ 6a 7a",
+	    .ends = "11" },
+	{ .title = "no PIPELINING: nothing goes ahead",
+	    .offers = "",
+	    .plan = "1>2 2",
+	    .script = "m1 =250 a1 =250 D =354 T1 =250 m2 =250 a2 =250 D =354 T2 =250 Q =221",
+	    .result = "00+ 1a 2a" },
+	{ .title = "no PIPELINING but CHUNKING",
+	    .offers = "CHUNKING",
+	    .plan = "1>2 2.",
+	    .script = "m1 =250 a1 =250 B1 =250 m2 =250 a2 =250 B2 =250 Q =221",
+	    .result = "00+ 1a 2a" },
+	{ .title = "replies to the next come late",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*3 @50 =250 @50 =250 B2 =250 Q =221",
+	    .result = "00+ 1a 2a" },
+	{ .title = "hundreds of recipients",
+	    .offers = ALL,
+	    .plan = "1>9 9>2 2",
+	    .script = "M1 B1 M9 =250*3,250*501 B9 M2 =250*3 B2 =250 Q =221",
+	    .result = "000+ 1a 2a" },
 
 	/* Refusals. */
-	{ .title = "content refused: the next goes on", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250*2,550,250*2 B2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "content refused, and its envelope stands", .offers = ALL, .plan = "1>2 2.",
-	    .script = "M1 B1 M2 =250*2,550,503,250 R M2 B2 Q =250*4,221", .result = "00- 1f 2a" },
-	{ .title = "the same in other words", .offers = ALL, .plan = "1>2 2>3 3",
-	    .script = "M1 B1 M2 =250*2,452,550/5.5.1,250 R M2 B2 M3 =250*6 B3 =250 Q =221", .result = "000+ 1f 2a 3a",
+	{ .title = "content refused: the next goes on",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*2,550,250*2 B2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "content refused, and its envelope stands",
+	    .offers = ALL,
+	    .plan = "1>2 2.",
+	    .script = "M1 B1 M2 =250*2,550,503,250 R M2 B2 Q =250*4,221",
+	    .result = "00- 1f 2a" },
+	{ .title = "the same in other words",
+	    .offers = ALL,
+	    .plan = "1>2 2>3 3",
+	    .script = "M1 B1 M2 =250*2,452,550/5.5.1,250 R M2 B2 M3 =250*6 B3 =250 Q =221",
+	    .result = "000+ 1f 2a 3a",
 	    .ends = "111" },
-	{ .title = "503 to the first of all is a refusal", .offers = ALL, .plan = "1", .script = "M1 B1 =503*3 Q =221",
+	{ .title = "503 to the first of all is a refusal",
+	    .offers = ALL,
+	    .plan = "1",
+	    .script = "M1 B1 =503*3 Q =221",
 	    .result = "0+ 1f" },
-	{ .title = "503 again after RSET is a refusal", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250*2,550,503,250 R M2 B2 =250,503*3 Q =221", .result = "00+ 1f 2f" },
-	{ .title = "recipient refused: the envelope stands", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250,550,503*2,250 R M2 B2 =250*4 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "recipient refused, known before the content", .offers = ALL, .plan = "6>2 2",
-	    .script = "M6 =250,550 R M2 B2 =250*4 Q =221", .result = "00+ 6f 2a", .ends = "01" },
-	{ .title = "sender refused", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =550,503*2,250*2 B2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "the next one's recipient refused", .offers = ALL, .plan = "1>2 2>3 3",
-	    .script = "M1 B1 M2 =250*4,550 R M3 B3 =250*4 Q =221", .result = "000+ 1a 2f 3a", .ends = "101" },
-	{ .title = "the next one's sender refused", .offers = ALL, .plan = "1>2 2>3 3",
-	    .script = "M1 B1 M2 =250*3,550,503 R M3 B3 =250*4 Q =221", .result = "000+ 1a 2f 3a" },
-	{ .title = "DATA: the next one's recipient refused, 354", .offers = PIPE, .plan = "1>2 2>3 3",
-	    .script = "M1 D =250*2,354 T1 M2 D =250*2,550,354 . =554 R M3 D =250*3,354 T3 =250 Q =221",
-	    .result = "000+ 1a 2f 3a", .ends = "101" },
-	{ .title = "DATA: the next one's recipient refused, 554", .offers = PIPE, .plan = "1>2 2>3 3",
-	    .script = "M1 D =250*2,354 T1 M2 D =250*2,550,554 R M3 D =250*3,354 T3 =250 Q =221", .result = "000+ 1a 2f 3a" },
-	{ .title = "DATA refused", .offers = PIPE, .plan = "1>2 2 3",
-	    .script = "M1 D =250*2,354 T1 M2 D =250*3,451 R M3 D =250*3,354 T3 =250 Q =221", .result = "000+ 1a 2f 3a" },
-	{ .title = "DATA: the envelope stands", .offers = PIPE, .plan = "1>2 2",
-	    .script = "M1 D =250*2,354 T1 M2 D =550,503,250,503 R M2 D =250*3,354 T2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "DATA: the envelope stands, and 354: not a dot", .offers = PIPE, .plan = "1>2 2",
-	    .script = "M1 D =250*2,354 T1 M2 D =550,503,250,354", .result = "00- 1f 2p" },
-	{ .title = "DATA: sender refused, and 354: not a dot", .offers = PIPE, .plan = "1>2 2",
-	    .script = "M1 D =250*2,354 T1 M2 D =250,550,250,354", .result = "00- 1a 2f" },
-	{ .title = "one of two refused", .offers = ALL, .plan = "4>1 1",
-	    .script = "M4 B4 M1 =250,550,250*4 B1 =250 Q =221", .result = "00+ 4fa 1a" },
+	{ .title = "503 again after RSET is a refusal",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*2,550,503,250 R M2 B2 =250,503*3 Q =221",
+	    .result = "00+ 1f 2f" },
+	{ .title = "recipient refused: the envelope stands",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250,550,503*2,250 R M2 B2 =250*4 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "recipient refused, known before the content",
+	    .offers = ALL,
+	    .plan = "6>2 2",
+	    .script = "M6 =250,550 R M2 B2 =250*4 Q =221",
+	    .result = "00+ 6f 2a",
+	    .ends = "01" },
+	{ .title = "sender refused",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =550,503*2,250*2 B2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "the next one's recipient refused",
+	    .offers = ALL,
+	    .plan = "1>2 2>3 3",
+	    .script = "M1 B1 M2 =250*4,550 R M3 B3 =250*4 Q =221",
+	    .result = "000+ 1a 2f 3a",
+	    .ends = "101" },
+	{ .title = "the next one's sender refused",
+	    .offers = ALL,
+	    .plan = "1>2 2>3 3",
+	    .script = "M1 B1 M2 =250*3,550,503 R M3 B3 =250*4 Q =221",
+	    .result = "000+ 1a 2f 3a" },
+	{ .title = "DATA: the next one's recipient refused, 354",
+	    .offers = PIPE,
+	    .plan = "1>2 2>3 3",
+	    .script =
+		"M1 D =250*2,354 T1 M2 D =250*2,550,354 . =554 R M3 D =250*3,354 T3 =250 Q =221",
+	    .result = "000+ 1a 2f 3a",
+	    .ends = "101" },
+	{ .title = "DATA: the next one's recipient refused, 554",
+	    .offers = PIPE,
+	    .plan = "1>2 2>3 3",
+	    .script = "M1 D =250*2,354 T1 M2 D =250*2,550,554 R M3 D =250*3,354 T3 =250 Q =221",
+	    .result = "000+ 1a 2f 3a" },
+	{ .title = "DATA refused",
+	    .offers = PIPE,
+	    .plan = "1>2 2 3",
+	    .script = "M1 D =250*2,354 T1 M2 D =250*3,451 R M3 D =250*3,354 T3 =250 Q =221",
+	    .result = "000+ 1a 2f 3a" },
+	{ .title = "DATA: the envelope stands",
+	    .offers = PIPE,
+	    .plan = "1>2 2",
+	    .script = "M1 D =250*2,354 T1 M2 D =550,503,250,503 R M2 D =250*3,354 T2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "DATA: the envelope stands, and 354: not a dot",
+	    .offers = PIPE,
+	    .plan = "1>2 2",
+	    .script = "M1 D =250*2,354 T1 M2 D =550,503,250,354",
+	    .result = "00- 1f 2p" },
+	{ .title = "DATA: sender refused, and 354: not a dot",
+	    .offers = PIPE,
+	    .plan = "1>2 2",
+	    .script = "M1 D =250*2,354 T1 M2 D =250,550,250,354",
+	    .result = "00- 1a 2f" },
+	{ .title = "one of two refused",
+	    .offers = ALL,
+	    .plan = "4>1 1",
+	    .script = "M4 B4 M1 =250,550,250*4 B1 =250 Q =221",
+	    .result = "00+ 4fa 1a" },
 
 	/* A session that is used again without more ado. */
-	{ .title = "after a refused recipient, DATA", .offers = PIPE, .plan = "1 2",
-	    .script = "M1 D =250,550,554 R M2 D =250*3,354 T2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "after a refused recipient, 354", .offers = PIPE, .plan = "1 2",
-	    .script = "M1 D =250,550,354 . =554 R M2 D =250*3,354 T2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "after a refused sender", .offers = PIPE, .plan = "1 2",
-	    .script = "M1 D =550,503*2 R M2 D =250*3,354 T2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "after a refused content", .offers = ALL, .plan = "1 2",
-	    .script = "M1 B1 =250*2,552 R M2 B2 =250*4 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "after one of two", .offers = ALL, .plan = "4 1",
-	    .script = "M4 B4 =250*2,550,250 M1 B1 =250*3 Q =221", .result = "00+ 4af 1a" },
-	{ .title = "after a refused recipient, step by step", .offers = "", .plan = "1 2",
-	    .script = "m1 =250 a1 =550 R =250 m2 =250 a2 =250 D =354 T2 =250 Q =221", .result = "00+ 1f 2a" },
+	{ .title = "after a refused recipient, DATA",
+	    .offers = PIPE,
+	    .plan = "1 2",
+	    .script = "M1 D =250,550,554 R M2 D =250*3,354 T2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "after a refused recipient, 354",
+	    .offers = PIPE,
+	    .plan = "1 2",
+	    .script = "M1 D =250,550,354 . =554 R M2 D =250*3,354 T2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "after a refused sender",
+	    .offers = PIPE,
+	    .plan = "1 2",
+	    .script = "M1 D =550,503*2 R M2 D =250*3,354 T2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "after a refused content",
+	    .offers = ALL,
+	    .plan = "1 2",
+	    .script = "M1 B1 =250*2,552 R M2 B2 =250*4 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "after one of two",
+	    .offers = ALL,
+	    .plan = "4 1",
+	    .script = "M4 B4 =250*2,550,250 M1 B1 =250*3 Q =221",
+	    .result = "00+ 4af 1a" },
+	{ .title = "after a refused recipient, step by step",
+	    .offers = "",
+	    .plan = "1 2",
+	    .script = "m1 =250 a1 =550 R =250 m2 =250 a2 =250 D =354 T2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
 
 	/* Limits, and messages that are not announced. */
-	{ .title = "MAILMAX=1", .offers = ALL "\nLIMITS MAILMAX=1", .plan = "1>2", .script = "M1 B1 =250*3 Q =221",
+	{ .title = "MAILMAX=1",
+	    .offers = ALL "\nLIMITS MAILMAX=1",
+	    .plan = "1>2",
+	    .script = "M1 B1 =250*3 Q =221",
 	    .result = "0- 1a 2p" },
-	{ .title = "MAILMAX=2", .offers = ALL "\nLIMITS MAILMAX=2", .plan = "1>2 2>3",
-	    .script = "M1 B1 M2 =250*5 B2 =250 Q =221", .result = "00- 1a 2a 3p" },
-	{ .title = "MAILMAX=2, and no third try", .offers = ALL "\nLIMITS MAILMAX=2", .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250*2,550,503,250 Q =221", .result = "00- 1f 2p" },
-	{ .title = "RCPTMAX, the next", .offers = ALL "\nLIMITS RCPTMAX=1", .plan = "1>4 4>1 4",
-	    .script = "M1 B1 =250*3 m4 a4 B4 =250*3 R =250 m4 b4 B4 =250*3 Q =221", .result = "000+ 1a 4aa" },
-	{ .title = "RCPTMAX, this one", .offers = ALL "\nLIMITS RCPTMAX=1", .plan = "4>1 4>1 1",
-	    .script = "m4 a4 B4 =250*3 R =250 m4 b4 B4 M1 =250*5 B1 =250 Q =221", .result = "000+ 4aa 1a", .ends = "21" },
-	{ .title = "the next cannot go", .offers = ALL, .plan = "1>8 8>2 2", .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
+	{ .title = "MAILMAX=2",
+	    .offers = ALL "\nLIMITS MAILMAX=2",
+	    .plan = "1>2 2>3",
+	    .script = "M1 B1 M2 =250*5 B2 =250 Q =221",
+	    .result = "00- 1a 2a 3p" },
+	{ .title = "MAILMAX=2, and no third try",
+	    .offers = ALL "\nLIMITS MAILMAX=2",
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*2,550,503,250 Q =221",
+	    .result = "00- 1f 2p" },
+	{ .title = "RCPTMAX, the next",
+	    .offers = ALL "\nLIMITS RCPTMAX=1",
+	    .plan = "1>4 4>1 4",
+	    .script = "M1 B1 =250*3 m4 a4 B4 =250*3 R =250 m4 b4 B4 =250*3 Q =221",
+	    .result = "000+ 1a 4aa" },
+	{ .title = "RCPTMAX, this one",
+	    .offers = ALL "\nLIMITS RCPTMAX=1",
+	    .plan = "4>1 4>1 1",
+	    .script = "m4 a4 B4 =250*3 R =250 m4 b4 B4 M1 =250*5 B1 =250 Q =221",
+	    .result = "000+ 4aa 1a",
+	    .ends = "21" },
+	{ .title = "the next cannot go",
+	    .offers = ALL,
+	    .plan = "1>8 8>2 2",
+	    .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
 	    .result = "000+ 1a 8f 2a" },
-	{ .title = "too many, then the announced one", .offers = ALL, .plan = "4>1 1 4",
-	    .script = "M4 B4 M1 =250*2,452/4.5.3,250*3 B1 =250 m4 b4 B4 =250*3 Q =221", .result = "000+ 4aa 1a" },
-	{ .title = "too many, and another turn before the announced one", .offers = ALL, .plan = "4>1 4 1",
-	    .script = "M4 B4 M1 =250*2,452/4.5.3,250*3 R m4 b4 B4 =250*4 M1 B1 =250*3 Q =221", .result = "000+ 4aa 1a" },
-	{ .title = "nobody to send to", .offers = ALL, .plan = "1 1 2", .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
+	{ .title = "too many, then the announced one",
+	    .offers = ALL,
+	    .plan = "4>1 1 4",
+	    .script = "M4 B4 M1 =250*2,452/4.5.3,250*3 B1 =250 m4 b4 B4 =250*3 Q =221",
+	    .result = "000+ 4aa 1a" },
+	{ .title = "too many, and another turn before the announced one",
+	    .offers = ALL,
+	    .plan = "4>1 4 1",
+	    .script = "M4 B4 M1 =250*2,452/4.5.3,250*3 R m4 b4 B4 =250*4 M1 B1 =250*3 Q =221",
+	    .result = "000+ 4aa 1a" },
+	{ .title = "nobody to send to",
+	    .offers = ALL,
+	    .plan = "1 1 2",
+	    .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
 	    .result = "000+ 1a 2a" },
-	{ .title = "LMTP, BDAT", .offers = ALL, .plan = "4>1 1", .lmtp = true,
-	    .script = "M4 =250*3 B4 M1 =250,452,250*2 B1 =250 Q =221", .result = "00+ 4af 1a", .ends = "11" },
-	{ .title = "LMTP, DATA", .offers = PIPE, .plan = "4>1 1", .lmtp = true,
-	    .script = "M4 D =250*3,354 T4 M1 D =250*4,354 T1 =250 Q =221", .result = "00+ 4aa 1a", .ends = "11" },
-	{ .title = "LMTP, nobody is left", .offers = PIPE, .plan = "1 2", .lmtp = true,
-	    .script = "M1 D =250,550,354 . R M2 D =250*3,354 T2 =250 Q =221", .result = "00+ 1f 2a" },
-	{ .title = "LMTP is never sent ahead", .offers = ALL, .plan = "1* 1?", .lmtp = true,
-	    .script = "M1 =250*2 B1 =250 Q =221", .result = "00+ 1a" },
-	{ .title = "who is settled stays so", .offers = ALL, .plan = "1>4 4", .settled = "4",
-	    .script = "M1 B1 m4 b4 =250*5 B4 =250 Q =221", .result = "00+ 1a 4sa" },
-	{ .title = "who is settled is not refused", .offers = ALL, .plan = "4", .settled = "4",
-	    .script = "m4 b4 B4 =550,503*2 Q =221", .result = "0+ 4sf" },
+	{ .title = "LMTP, BDAT",
+	    .offers = ALL,
+	    .plan = "4>1 1",
+	    .lmtp = true,
+	    .script = "M4 =250*3 B4 M1 =250,452,250*2 B1 =250 Q =221",
+	    .result = "00+ 4af 1a",
+	    .ends = "11" },
+	{ .title = "LMTP, DATA",
+	    .offers = PIPE,
+	    .plan = "4>1 1",
+	    .lmtp = true,
+	    .script = "M4 D =250*3,354 T4 M1 D =250*4,354 T1 =250 Q =221",
+	    .result = "00+ 4aa 1a",
+	    .ends = "11" },
+	{ .title = "LMTP, nobody is left",
+	    .offers = PIPE,
+	    .plan = "1 2",
+	    .lmtp = true,
+	    .script = "M1 D =250,550,354 . R M2 D =250*3,354 T2 =250 Q =221",
+	    .result = "00+ 1f 2a" },
+	{ .title = "LMTP is never sent ahead",
+	    .offers = ALL,
+	    .plan = "1* 1?",
+	    .lmtp = true,
+	    .script = "M1 =250*2 B1 =250 Q =221",
+	    .result = "00+ 1a" },
+	{ .title = "who is settled stays so",
+	    .offers = ALL,
+	    .plan = "1>4 4",
+	    .settled = "4",
+	    .script = "M1 B1 m4 b4 =250*5 B4 =250 Q =221",
+	    .result = "00+ 1a 4sa" },
+	{ .title = "who is settled is not refused",
+	    .offers = ALL,
+	    .plan = "4",
+	    .settled = "4",
+	    .script = "m4 b4 B4 =550,503*2 Q =221",
+	    .result = "0+ 4sf" },
 };
 
 static const struct session_case loss_cases[] = {
-	{ .title = "nothing is said", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 !", .result = "-- 1d 2p" },
-	{ .title = "lost before the answer", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 =250*2 !",
+	{ .title = "nothing is said",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 !",
 	    .result = "-- 1d 2p" },
-	{ .title = "421 is the answer", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 =250*2,421 !",
+	{ .title = "lost before the answer",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 =250*2 !",
+	    .result = "-- 1d 2p" },
+	{ .title = "421 is the answer",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 =250*2,421 !",
 	    .result = "-- 1f 2p" },
-	{ .title = "421 to the sender", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 =421 !", .result = "-- 1f 2p" },
-	{ .title = "421 to the recipient", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 =250,421 !",
+	{ .title = "421 to the sender",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 =421 !",
 	    .result = "-- 1f 2p" },
-	{ .title = "answered, then lost", .offers = ALL, .plan = "1>2 2", .script = "M1 B1 M2 =250*3 !",
+	{ .title = "421 to the recipient",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 =250,421 !",
+	    .result = "-- 1f 2p" },
+	{ .title = "answered, then lost",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*3 !",
 	    .result = "00- 1a 2p" },
-	{ .title = "answered, then 421 to the next one's sender", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250*3,421 !", .result = "00- 1a 2p" },
-	{ .title = "answered, then 421 to the next one's recipient", .offers = ALL, .plan = "1>2 2",
-	    .script = "M1 B1 M2 =250*4,421 !", .result = "00- 1a 2p" },
-	{ .title = "a recipient of the next is unknown, then 421", .offers = ALL, .plan = "1>4 4",
-	    .script = "M1 B1 M4 =250*4,550,421 !", .result = "00- 1a 4fp" },
-	{ .title = "answered, then 421 to the next one's DATA", .offers = PIPE, .plan = "1>2 2",
-	    .script = "M1 D =250*2,354 T1 M2 D =250*3,421 !", .result = "00- 1a 2p" },
-	{ .title = "DATA: lost before the answer", .offers = PIPE, .plan = "1>2",
-	    .script = "M1 D =250*2,354 T1 M2 D !", .result = "-- 1d 2p" },
-	{ .title = "answered, and 421 to another's sender", .offers = ALL, .plan = "1>2 2 3",
-	    .script = "M1 B1 M2 =250*5 B2 =250 M3 B3 =421 !", .result = "00-- 1a 2a 3f" },
-	{ .title = "lost amid the next one's content", .offers = ALL, .plan = "1>5 5>2",
-	    .script = "M1 B1 M5 =250*5 ~20000 !", .result = "0-- 1a 5f 2p" },
-	{ .title = "lost amid large content", .offers = ALL, .plan = "6>2", .script = "M6 =250*2 ~40000 !",
-	    .result = "-- 6f 2p", .ends = "00" },
-	{ .title = "lost behind the next one's content", .offers = ALL, .plan = "1>2 2>3",
-	    .script = "M1 B1 M2 =250*5 B2 M3 !", .result = "0-- 1a 2d 3p" },
-	{ .title = "lost behind the content, amid the envelope", .offers = ALL, .plan = "1>9",
-	    .script = "M1 B1 ~300 !", .result = "-- 1d" },
-	{ .title = "who is settled is not in doubt", .offers = ALL, .plan = "4", .settled = "4", .script = "m4 b4 B4 !",
-	    .result = "-- 4sd" },
-	{ .title = "who has another turn is not in doubt", .offers = ALL, .plan = "4",
-	    .script = "M4 B4 =250*2,452/4.5.3 !", .result = "-- 4df" },
-	{ .title = "LMTP: lost between the answers", .offers = ALL, .plan = "4>1", .lmtp = true,
-	    .script = "M4 =250*3 B4 M1 =250 !", .result = "-- 4ad 1p" },
-	{ .title = "nonsense in place of the answer", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 =250*2,999",
+	{ .title = "answered, then 421 to the next one's sender",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*3,421 !",
+	    .result = "00- 1a 2p" },
+	{ .title = "answered, then 421 to the next one's recipient",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .script = "M1 B1 M2 =250*4,421 !",
+	    .result = "00- 1a 2p" },
+	{ .title = "a recipient of the next is unknown, then 421",
+	    .offers = ALL,
+	    .plan = "1>4 4",
+	    .script = "M1 B1 M4 =250*4,550,421 !",
+	    .result = "00- 1a 4fp" },
+	{ .title = "answered, then 421 to the next one's DATA",
+	    .offers = PIPE,
+	    .plan = "1>2 2",
+	    .script = "M1 D =250*2,354 T1 M2 D =250*3,421 !",
+	    .result = "00- 1a 2p" },
+	{ .title = "DATA: lost before the answer",
+	    .offers = PIPE,
+	    .plan = "1>2",
+	    .script = "M1 D =250*2,354 T1 M2 D !",
 	    .result = "-- 1d 2p" },
-	{ .title = "taken before it was sent", .offers = ALL, .plan = "5", .script = "&=250*3 ~1000 !", .result = "0- 5d" },
-	{ .title = "closed before the next one's turn", .offers = ALL, .plan = "1>2", .script = "M1 B1 M2 =250*5",
+	{ .title = "answered, and 421 to another's sender",
+	    .offers = ALL,
+	    .plan = "1>2 2 3",
+	    .script = "M1 B1 M2 =250*5 B2 =250 M3 B3 =421 !",
+	    .result = "00-- 1a 2a 3f" },
+	{ .title = "lost amid the next one's content",
+	    .offers = ALL,
+	    .plan = "1>5 5>2",
+	    .script = "M1 B1 M5 =250*5 ~20000 !",
+	    .result = "0-- 1a 5f 2p" },
+	{ .title = "lost amid large content",
+	    .offers = ALL,
+	    .plan = "6>2",
+	    .script = "M6 =250*2 ~40000 !",
+	    .result = "-- 6f 2p",
+	    .ends = "00" },
+	{ .title = "lost behind the next one's content",
+	    .offers = ALL,
+	    .plan = "1>2 2>3",
+	    .script = "M1 B1 M2 =250*5 B2 M3 !",
+	    .result = "0-- 1a 2d 3p" },
+	{ .title = "lost behind the content, amid the envelope",
+	    .offers = ALL,
+	    .plan = "1>9",
+	    .script = "M1 B1 ~300 !",
+	    .result = "-- 1d" },
+	{ .title = "who is settled is not in doubt",
+	    .offers = ALL,
+	    .plan = "4",
+	    .settled = "4",
+	    .script = "m4 b4 B4 !",
+	    .result = "-- 4sd" },
+	{ .title = "who has another turn is not in doubt",
+	    .offers = ALL,
+	    .plan = "4",
+	    .script = "M4 B4 =250*2,452/4.5.3 !",
+	    .result = "-- 4df" },
+	{ .title = "LMTP: lost between the answers",
+	    .offers = ALL,
+	    .plan = "4>1",
+	    .lmtp = true,
+	    .script = "M4 =250*3 B4 M1 =250 !",
+	    .result = "-- 4ad 1p" },
+	{ .title = "nonsense in place of the answer",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 =250*2,999",
+	    .result = "-- 1d 2p" },
+	{ .title = "taken before it was sent",
+	    .offers = ALL,
+	    .plan = "5",
+	    .script = "&=250*3 ~1000 !",
+	    .result = "0- 5d" },
+	{ .title = "closed before the next one's turn",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .script = "M1 B1 M2 =250*5",
 	    .result = "0+ 1a 2t" },
-	{ .title = "announced over a session that is gone", .offers = ALL, .plan = "1>2 2", .stale = "12",
-	    .script = "M1 B1 M2 =250*5 B2 =250 Q =221", .result = "00+ 1a 2a" },
+	{ .title = "announced over a session that is gone",
+	    .offers = ALL,
+	    .plan = "1>2 2",
+	    .stale = "12",
+	    .script = "M1 B1 M2 =250*5 B2 =250 Q =221",
+	    .result = "00+ 1a 2a" },
 };
 
 static const struct session_case ahead_cases[] = {
-	{ .title = "three ahead", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*11 Q =221", .result = "000000+ 1a 2a 3a", .ends = "111" },
-	{ .title = "the last tells of all", .offers = ALL, .plan = "1* 2* 2? 1?", .script = "M1 B1 R M2 B2 =250*7 Q =221",
+	{ .title = "three ahead",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .script = "M1 B1 R M2 B2 R M3 B3 =250*11 Q =221",
+	    .result = "000000+ 1a 2a 3a",
+	    .ends = "111" },
+	{ .title = "the last tells of all",
+	    .offers = ALL,
+	    .plan = "1* 2* 2? 1?",
+	    .script = "M1 B1 R M2 B2 =250*7 Q =221",
 	    .result = "0000+ 1a 2a" },
-	{ .title = "a window of two", .offers = ALL, .plan = "1* 2* 1? 3* 2? 3?",
-	    .script = "M1 B1 R M2 B2 =250*3 R M3 B3 =250*8 Q =221", .result = "000000+ 1a 2a 3a" },
-	{ .title = "answered before the next goes", .offers = ALL, .plan = "1* 1? 2* 2?",
-	    .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221", .result = "0000+ 1a 2a" },
-	{ .title = "another behind it in the usual way", .offers = ALL, .plan = "1* 2 1?",
-	    .script = "M1 B1 R M2 B2 =250*7 Q =221", .result = "000+ 1a 2a" },
-	{ .title = "a large one behind it", .offers = ALL, .plan = "1* 6>2 1? 2",
-	    .script = "M1 B1 R M6 =250*6 B6 M2 =250*3 B2 =250 Q =221", .result = "0000+ 1a 6a 2a" },
-	{ .title = "too large to go ahead", .offers = ALL, .plan = "6* 6?", .script = "M6 =250*2 B6 =250 Q =221",
+	{ .title = "a window of two",
+	    .offers = ALL,
+	    .plan = "1* 2* 1? 3* 2? 3?",
+	    .script = "M1 B1 R M2 B2 =250*3 R M3 B3 =250*8 Q =221",
+	    .result = "000000+ 1a 2a 3a" },
+	{ .title = "answered before the next goes",
+	    .offers = ALL,
+	    .plan = "1* 1? 2* 2?",
+	    .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
+	    .result = "0000+ 1a 2a" },
+	{ .title = "another behind it in the usual way",
+	    .offers = ALL,
+	    .plan = "1* 2 1?",
+	    .script = "M1 B1 R M2 B2 =250*7 Q =221",
+	    .result = "000+ 1a 2a" },
+	{ .title = "a large one behind it",
+	    .offers = ALL,
+	    .plan = "1* 6>2 1? 2",
+	    .script = "M1 B1 R M6 =250*6 B6 M2 =250*3 B2 =250 Q =221",
+	    .result = "0000+ 1a 6a 2a" },
+	{ .title = "too large to go ahead",
+	    .offers = ALL,
+	    .plan = "6* 6?",
+	    .script = "M6 =250*2 B6 =250 Q =221",
 	    .result = "00+ 6a" },
-	{ .title = "no CHUNKING, nothing ahead", .offers = PIPE, .plan = "1* 1?", .script = "M1 D =250*2,354 T1 =250 Q =221",
+	{ .title = "no CHUNKING, nothing ahead",
+	    .offers = PIPE,
+	    .plan = "1* 1?",
+	    .script = "M1 D =250*2,354 T1 =250 Q =221",
 	    .result = "00+ 1a" },
 
-	{ .title = "the first is refused", .offers = ALL, .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =250,550,503,250*4 Q =221", .result = "0000+ 1f 2a" },
-	{ .title = "the last is refused", .offers = ALL, .plan = "1* 2* 1? 2? 3",
-	    .script = "M1 B1 R M2 B2 =250*5,550,554 R M3 B3 =250*4 Q =221", .result = "00000+ 1a 2f 3a" },
-	{ .title = "a sender is refused", .offers = ALL, .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =550,503*2,250*4 Q =221", .result = "0000+ 1f 2a" },
-	{ .title = "taken for nobody", .offers = ALL, .plan = "1* 1?", .script = "M1 B1 =250,550,250 Q =221",
+	{ .title = "the first is refused",
+	    .offers = ALL,
+	    .plan = "1* 2* 1? 2?",
+	    .script = "M1 B1 R M2 B2 =250,550,503,250*4 Q =221",
+	    .result = "0000+ 1f 2a" },
+	{ .title = "the last is refused",
+	    .offers = ALL,
+	    .plan = "1* 2* 1? 2? 3",
+	    .script = "M1 B1 R M2 B2 =250*5,550,554 R M3 B3 =250*4 Q =221",
+	    .result = "00000+ 1a 2f 3a" },
+	{ .title = "a sender is refused",
+	    .offers = ALL,
+	    .plan = "1* 2* 1? 2?",
+	    .script = "M1 B1 R M2 B2 =550,503*2,250*4 Q =221",
+	    .result = "0000+ 1f 2a" },
+	{ .title = "taken for nobody",
+	    .offers = ALL,
+	    .plan = "1* 1?",
+	    .script = "M1 B1 =250,550,250 Q =221",
 	    .result = "00+ 1f" },
-	{ .title = "content is refused", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3,250*3,451,250*4 Q =221", .result = "000000+ 1a 2f 3a" },
-	{ .title = "too many", .offers = ALL, .plan = "4* 4? 4",
-	    .script = "M4 B4 =250*2,452/4.5.3,250 R =250 m4 b4 B4 =250*3 Q =221", .result = "000+ 4aa" },
-	{ .title = "too many, with another behind", .offers = ALL, .plan = "4* 1* 4? 1? 4",
-	    .script = "M4 B4 R M1 B1 =250*2,452/4.5.3,250*5 m4 b4 B4 =250*3 Q =221", .result = "00000+ 4aa 1a" },
-	{ .title = "MAILMAX", .offers = ALL "\nLIMITS MAILMAX=2", .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =250*7 Q =221", .result = "0000- 1a 2a" },
+	{ .title = "content is refused",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3,250*3,451,250*4 Q =221",
+	    .result = "000000+ 1a 2f 3a" },
+	{ .title = "too many",
+	    .offers = ALL,
+	    .plan = "4* 4? 4",
+	    .script = "M4 B4 =250*2,452/4.5.3,250 R =250 m4 b4 B4 =250*3 Q =221",
+	    .result = "000+ 4aa" },
+	{ .title = "too many, with another behind",
+	    .offers = ALL,
+	    .plan = "4* 1* 4? 1? 4",
+	    .script = "M4 B4 R M1 B1 =250*2,452/4.5.3,250*5 m4 b4 B4 =250*3 Q =221",
+	    .result = "00000+ 4aa 1a" },
+	{ .title = "MAILMAX",
+	    .offers = ALL "\nLIMITS MAILMAX=2",
+	    .plan = "1* 2* 1? 2?",
+	    .script = "M1 B1 R M2 B2 =250*7 Q =221",
+	    .result = "0000- 1a 2a" },
 
-	{ .title = "lost, two out, the third is not", .offers = ALL, .plan = "1* 2* 5* 1? 2?",
-	    .script = "M1 B1 R M2 B2 R ~5000 !", .result = "00---- 1d 2d 5f" },
-	{ .title = "lost, one answered, one out, the third is not", .offers = ALL, .plan = "1* 2* 5* 1? 2? 5?",
-	    .script = "M1 B1 R M2 B2 &=250*3 R ~5000 !", .result = "00-0--- 1a 2d 5f" },
-	{ .title = "lost while waiting for the first", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*2 !", .result = "000---- 1d 2d 3d" },
-	{ .title = "lost while waiting for the second", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3 !", .result = "0000--- 1a 2d 3d" },
-	{ .title = "421 is an answer to one", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*6,421 !", .result = "0000--- 1a 2f 3d" },
-	{ .title = "421 to RSET", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3,421 !", .result = "0000--- 1a 2f 3d" },
-	{ .title = "RSET is refused", .offers = ALL, .plan = "1* 2* 1? 2?", .script = "M1 B1 R M2 B2 =250*3,500,250*3",
+	{ .title = "lost, two out, the third is not",
+	    .offers = ALL,
+	    .plan = "1* 2* 5* 1? 2?",
+	    .script = "M1 B1 R M2 B2 R ~5000 !",
+	    .result = "00---- 1d 2d 5f" },
+	{ .title = "lost, one answered, one out, the third is not",
+	    .offers = ALL,
+	    .plan = "1* 2* 5* 1? 2? 5?",
+	    .script = "M1 B1 R M2 B2 &=250*3 R ~5000 !",
+	    .result = "00-0--- 1a 2d 5f" },
+	{ .title = "lost while waiting for the first",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .script = "M1 B1 R M2 B2 R M3 B3 =250*2 !",
+	    .result = "000---- 1d 2d 3d" },
+	{ .title = "lost while waiting for the second",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3 !",
+	    .result = "0000--- 1a 2d 3d" },
+	{ .title = "421 is an answer to one",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .script = "M1 B1 R M2 B2 R M3 B3 =250*6,421 !",
+	    .result = "0000--- 1a 2f 3d" },
+	{ .title = "421 to RSET",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3,421 !",
+	    .result = "0000--- 1a 2f 3d" },
+	{ .title = "RSET is refused",
+	    .offers = ALL,
+	    .plan = "1* 2* 1? 2?",
+	    .script = "M1 B1 R M2 B2 =250*3,500,250*3",
 	    .result = "000-- 1a 2d" },
-	{ .title = "a recipient is unknown, then lost", .offers = ALL, .plan = "4* 4?", .script = "M4 B4 =250*2,550 !",
+	{ .title = "a recipient is unknown, then lost",
+	    .offers = ALL,
+	    .plan = "4* 4?",
+	    .script = "M4 B4 =250*2,550 !",
 	    .result = "0-- 4df" },
-	{ .title = "closed without waiting", .offers = ALL, .plan = "1* 2*", .script = "M1 B1 R M2 B2",
+	{ .title = "closed without waiting",
+	    .offers = ALL,
+	    .plan = "1* 2*",
+	    .script = "M1 B1 R M2 B2",
 	    .result = "00+ 1d 2d" },
 };
 
 static const struct session_case end_cases[] = {
-	{ .title = "it fails: not an octet", .offers = ALL, .plan = "1>2", .fails = "1", .script = "", .result = "-- 1f 2p",
+	{ .title = "it fails: not an octet",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .fails = "1",
+	    .script = "",
+	    .result = "-- 1f 2p",
 	    .ends = "10" },
-	{ .title = "it fails: DATA without its dot", .offers = PIPE, .plan = "1>2", .fails = "1",
-	    .script = "M1 D =250*2,354", .result = "-- 1f 2p", .ends = "10" },
-	{ .title = "it fails for the next", .offers = ALL, .plan = "1>2 2>3", .fails = "2", .script = "M1 B1 M2 =250*5",
-	    .result = "0-- 1a 2f 3p", .ends = "110" },
-	{ .title = "it fails behind one that was sent ahead", .offers = ALL, .plan = "1* 2* 1?", .fails = "2",
-	    .script = "M1 B1", .result = "0--- 1d 2f", .ends = "11" },
-	{ .title = "nobody is left", .offers = PIPE, .plan = "1", .script = "M1 D =250,550,354 . =250 Q =221",
-	    .result = "0+ 1f", .ends = "0" },
+	{ .title = "it fails: DATA without its dot",
+	    .offers = PIPE,
+	    .plan = "1>2",
+	    .fails = "1",
+	    .script = "M1 D =250*2,354",
+	    .result = "-- 1f 2p",
+	    .ends = "10" },
+	{ .title = "it fails for the next",
+	    .offers = ALL,
+	    .plan = "1>2 2>3",
+	    .fails = "2",
+	    .script = "M1 B1 M2 =250*5",
+	    .result = "0-- 1a 2f 3p",
+	    .ends = "110" },
+	{ .title = "it fails behind one that was sent ahead",
+	    .offers = ALL,
+	    .plan = "1* 2* 1?",
+	    .fails = "2",
+	    .script = "M1 B1",
+	    .result = "0--- 1d 2f",
+	    .ends = "11" },
+	{ .title = "nobody is left",
+	    .offers = PIPE,
+	    .plan = "1",
+	    .script = "M1 D =250,550,354 . =250 Q =221",
+	    .result = "0+ 1f",
+	    .ends = "0" },
 };
 
 static const struct session_case time_cases[] = {
-	{ .title = "each message has its own time", .offers = ALL, .plan = "1 2 3", .timeout_ms = 600,
-	    .script = "M1 B1 @350 =250*3 M2 B2 @350 =250*3 M3 B3 @350 =250*3 Q =221", .result = "000+ 1a 2a 3a" },
-	{ .title = "each that is announced", .offers = ALL, .plan = "1>2 2>3 3", .timeout_ms = 600,
-	    .script = "M1 B1 M2 @350 =250*5 B2 M3 @350 =250*3 B3 @350 =250 Q =221", .result = "000+ 1a 2a 3a" },
-	{ .title = "each that was sent ahead", .offers = ALL, .plan = "1* 2* 3* 1? 2? 3?", .timeout_ms = 600,
-	    .script = "M1 B1 R M2 B2 R M3 B3 @350 =250*3 @350 =250*4 @350 =250*4 Q =221", .result = "000000+ 1a 2a 3a" },
-	{ .title = "no answer in time", .offers = ALL, .plan = "1>2", .timeout_ms = 200, .script = "M1 B1 M2 @1000",
+	{ .title = "each message has its own time",
+	    .offers = ALL,
+	    .plan = "1 2 3",
+	    .timeout_ms = 600,
+	    .script = "M1 B1 @350 =250*3 M2 B2 @350 =250*3 M3 B3 @350 =250*3 Q =221",
+	    .result = "000+ 1a 2a 3a" },
+	{ .title = "each that is announced",
+	    .offers = ALL,
+	    .plan = "1>2 2>3 3",
+	    .timeout_ms = 600,
+	    .script = "M1 B1 M2 @350 =250*5 B2 M3 @350 =250*3 B3 @350 =250 Q =221",
+	    .result = "000+ 1a 2a 3a" },
+	{ .title = "each that was sent ahead",
+	    .offers = ALL,
+	    .plan = "1* 2* 3* 1? 2? 3?",
+	    .timeout_ms = 600,
+	    .script = "M1 B1 R M2 B2 R M3 B3 @350 =250*3 @350 =250*4 @350 =250*4 Q =221",
+	    .result = "000000+ 1a 2a 3a" },
+	{ .title = "no answer in time",
+	    .offers = ALL,
+	    .plan = "1>2",
+	    .timeout_ms = 200,
+	    .script = "M1 B1 M2 @1000",
 	    .result = "-- 1d 2p" },
-	{ .title = "a content is thought about, an envelope waits", .offers = ALL, .plan = "6>9 9", .timeout_ms = 600,
-	    .script = "M6 =250*2 B6 @1500 &=250 M9 =250*501 B9 =250 Q =221", .result = "00+ 6a" },
-	{ .title = "content does not move", .offers = ALL, .plan = "6", .timeout_ms = 200, .script = "M6 =250*2 @1000 ~99 !",
+	{ .title = "a content is thought about, an envelope waits",
+	    .offers = ALL,
+	    .plan = "6>9 9",
+	    .timeout_ms = 600,
+	    .script = "M6 =250*2 B6 @1500 &=250 M9 =250*501 B9 =250 Q =221",
+	    .result = "00+ 6a" },
+	{ .title = "content does not move",
+	    .offers = ALL,
+	    .plan = "6",
+	    .timeout_ms = 200,
+	    .script = "M6 =250*2 @1000 ~99 !",
 	    .result = "-- 6f" },
 };
 
@@ -541,7 +917,8 @@ make_message(size_t number)
 	buf_addf(&m->header, "Subject: %zu\r\n", number + 1);
 	m->body_8bit = number + 1 == 8;
 	for (size_t i = 0; i < shapes[number].lines; i++) {
-		snprintf(text, sizeof(text), "%sline %zu of this message\r\n", i % 3 == 0 ? "." : "", i);
+		snprintf(text, sizeof(text), "%sline %zu of this message\r\n",
+		    i % 3 == 0 ? "." : "", i);
 		assert_int_equal(spool_write(&m->body, text, strlen(text), &err), 0);
 	}
 	assert_int_equal(spool_finish(&m->body, &err), 0);
@@ -587,7 +964,9 @@ make_transactions(const struct session_case *c, struct smtp *s)
 {
 	for (size_t i = 0; i < MESSAGES; i++) {
 		assert_int_equal(transaction_init(&txs[i], &envelopes[i], &messages[i], &err), 0);
-		endings[i] = (struct ending){ .smtp = s, .tx = &txs[i], .fails = has_number(c->fails, i) };
+		endings[i] = (struct ending){
+			.smtp = s, .tx = &txs[i], .fails = has_number(c->fails, i)
+		};
 		txs[i].before_end = note_end;
 		txs[i].arg = &endings[i];
 		if (has_number(c->settled, i))
@@ -600,7 +979,8 @@ make_transactions(const struct session_case *c, struct smtp *s)
 
 /* The session as it is once EHLO was answered. */
 static void
-begin(struct smtp *s, const struct account *account, const struct server *server, const char *offers, int fd)
+begin(struct smtp *s, const struct account *account, const struct server *server,
+    const char *offers, int fd)
 {
 	struct buf text = BUF_INIT(1024);
 	const int small = 1;
@@ -675,7 +1055,8 @@ is_called_in_time(const struct ending *ending)
 	uint64_t ends_at = ending->tx->ends_at;
 
 	return ending->calls == 0 || ends_at == UINT64_MAX ||
-	    (ending->sent < ends_at && ending->put < ends_at && ends_at - ending->put <= STREAM_PIECE);
+	    (ending->sent < ends_at && ending->put < ends_at &&
+		ends_at - ending->put <= STREAM_PIECE);
 }
 
 static bool
@@ -687,11 +1068,13 @@ check_ends(const struct session_case *c)
 	for (const char *at = strchr(c->result, ' '); at != NULL; at = strchr(at + 1, ' '))
 		buf_addf(&calls, "%u", endings[at[1] - '1'].calls);
 	if (c->ends != NULL && strcmp(calls.data, c->ends) != 0)
-		print_error("%s: before_end() was called %s times, not %s\n", c->title, calls.data, c->ends);
+		print_error("%s: before_end() was called %s times, not %s\n", c->title, calls.data,
+		    c->ends);
 	result = c->ends == NULL || strcmp(calls.data, c->ends) == 0;
 	for (size_t i = 0; i < MESSAGES; i++) {
 		if (!is_called_in_time(&endings[i]))
-			print_error("%s: before_end() was called too early or too late for %zu\n", c->title, i + 1);
+			print_error("%s: before_end() was called too early or too late for %zu\n",
+			    c->title, i + 1);
 		result = result && is_called_in_time(&endings[i]);
 	}
 	buf_release(&calls);
@@ -795,7 +1178,10 @@ test_times(void **state)
 	run_cases(time_cases, COUNT(time_cases));
 }
 
-/* What is left of the time for delivery, at the second 10,000; where it is to come back, late is what has none left. */
+/*
+ * What is left of the time for delivery, at the second 10,000; where it is to come back, late is
+ * what has none left.
+ */
 static const struct {
 	struct requests requests;
 	int64_t begin_ms, left_s;
@@ -824,8 +1210,10 @@ static const struct {
 	{ { .deliver_by_s = 60, .hold_for_s = 7 }, 0, 67, false },
 	{ { .deliver_by_s = 60, .hold_until_s = 10001, .hold_for_s = 7 }, 0, 61, false },
 	{ { .deliver_by_s = 60, .hold_until_s = 10000, .hold_for_s = 7 }, 10000000, 60, false },
-	{ { .deliver_by_s = 60, .hold_until_s = 9990, .deliver_by_return = true }, 9930000, -10, true },
-	{ { .deliver_by_s = 60, .hold_until_s = 9990, .deliver_by_return = true }, 9990000, 50, false },
+	{ { .deliver_by_s = 60, .hold_until_s = 9990, .deliver_by_return = true }, 9930000, -10,
+	    true },
+	{ { .deliver_by_s = 60, .hold_until_s = 9990, .deliver_by_return = true }, 9990000, 50,
+	    false },
 };
 
 static void
@@ -835,7 +1223,8 @@ test_waits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(waits); i++) {
-		struct transaction tx = { .requests = waits[i].requests, .begin_ms = waits[i].begin_ms };
+		struct transaction tx = { .requests = waits[i].requests,
+			.begin_ms = waits[i].begin_ms };
 		int64_t left_s = transaction_time_left_s(&tx, now_ms);
 		bool late = transaction_check_time(&tx, now_ms, &err) < 0;
 
@@ -845,7 +1234,8 @@ test_waits(void **state)
 		err_clear(&err);
 	}
 	/* As late as nine digits can tell. */
-	assert_int_equal(transaction_time_left_s(&(struct transaction){ .begin_ms = 1 }, INT64_MAX), -999999999);
+	assert_int_equal(transaction_time_left_s(&(struct transaction){ .begin_ms = 1 }, INT64_MAX),
+	    -999999999);
 }
 
 static void

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "queue/failure.h"
-#include "queue/settle.h"
-#include "queue/store.h"
+#include "delivery/settle.h"
 #include "script.h"
+#include "store/failure.h"
+#include "store/store.h"
 #include "with_err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -35,7 +35,8 @@ make_item(struct item *item, size_t recipients, const char *sender, unsigned not
 	item->envelope.recipients = calloc(recipients, sizeof(*item->envelope.recipients));
 	item->envelope.count = item->envelope.cap = recipients;
 	item->recipients = calloc(recipients, sizeof(*item->recipients));
-	assert_true(item->envelope.sender != NULL && item->envelope.recipients != NULL && item->recipients != NULL);
+	assert_true(item->envelope.sender != NULL && item->envelope.recipients != NULL &&
+	    item->recipients != NULL);
 	for (size_t i = 0; i < recipients; i++)
 		err_init(&item->recipients[i].err);
 	item->queued_ms = now_ms - age_ms;
@@ -97,7 +98,9 @@ make_delivery(struct delivery *d, const struct envelope *envelope, const char *o
 	for (size_t i = 0; i < envelope->count; i++) {
 		struct outcome *outcome = &d->tx.outcomes[i];
 
-		outcome->state = outcomes[i] == 'a' ? OUTCOME_ACCEPTED : outcomes[i] == 's' ? OUTCOME_SETTLED : OUTCOME_FAILED;
+		outcome->state = outcomes[i] == 'a' ? OUTCOME_ACCEPTED :
+		    outcomes[i] == 's'              ? OUTCOME_SETTLED :
+						      OUTCOME_FAILED;
 		if (outcome->state == OUTCOME_FAILED)
 			make_failure(outcomes[i], &outcome->err);
 	}
@@ -126,8 +129,9 @@ describe_record(const struct record *r, struct buf *out)
 	case RECORD_OUTCOME:
 		buf_addf(out, "%s", states[r->state]);
 		describe_ranges(r->recipients, out);
-		buf_addf(out, "%s%.*s%s%s", r->kind.len > 0 ? " " : "", (int)r->kind.len, r->kind.data,
-		    r->in_doubt ? " in doubt" : "", r->notice == NOTICE_RELAYED ? " untold" : "");
+		buf_addf(out, "%s%.*s%s%s", r->kind.len > 0 ? " " : "", (int)r->kind.len,
+		    r->kind.data, r->in_doubt ? " in doubt" : "",
+		    r->notice == NOTICE_RELAYED ? " untold" : "");
 		break;
 	case RECORD_NOTICE:
 		buf_addf(out, "notice%s", notices[r->notice]);
@@ -172,75 +176,100 @@ describe_records(const struct buf *records, struct buf *out)
 #define ALL (NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY)
 
 /*
- * Four recipients; what was recorded before (script.h); what came of each now: accepted, temporary, unknown, message,
- * service (v), in doubt (d; e: with the server's words), login, configuration, certificate (x), bug, or dealt with before
- * (s).  Then the records, and what the message is after them.
+ * Four recipients; what was recorded before (script.h); what came of each now: accepted, temporary,
+ * unknown, message, service (v), in doubt (d; e: with the server's words), login, configuration,
+ * certificate (x), bug, or dealt with before (s).  Then the records, and what the message is after
+ * them.
  */
 static const struct {
 	const char *before, *outcomes, *records, *after;
-	const char *sender;	/* NULL: alice */
+	const char *sender; /* NULL: alice */
 	unsigned notify;
 	int age_h;
 	bool no_dsn, from_session;
 } attempts[] = {
-	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1", USUAL },
-	{ "", "atat", "accepted 0 2; waiting 1 3 temporary; attempt; next", "accepted waiting accepted waiting, attempts 1",
-	  USUAL },
-	{ "", "tttt", "waiting 0-3 temporary; attempt; next", "waiting waiting waiting waiting, attempts 1", USUAL },
-	{ "", "utua", "accepted 3; refused 0 recipient-unknown; waiting 1 temporary; refused 2 recipient-unknown; attempt; next",
+	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1",
+	    USUAL },
+	{ "", "atat", "accepted 0 2; waiting 1 3 temporary; attempt; next",
+	    "accepted waiting accepted waiting, attempts 1", USUAL },
+	{ "", "tttt", "waiting 0-3 temporary; attempt; next",
+	    "waiting waiting waiting waiting, attempts 1", USUAL },
+	{ "", "utua",
+	    "accepted 3; refused 0 recipient-unknown; waiting 1 temporary; refused 2 recipient-unknown; attempt; next",
 	    "refused waiting refused accepted, attempts 1", USUAL },
-	{ "", "uuuu", "refused 0-3 recipient-unknown; attempt", "refused refused refused refused, attempts 1", USUAL },
-	{ "", "mmmm", "refused 0-3 message; attempt", "refused refused refused refused, attempts 1", USUAL },
+	{ "", "uuuu", "refused 0-3 recipient-unknown; attempt",
+	    "refused refused refused refused, attempts 1", USUAL },
+	{ "", "mmmm", "refused 0-3 message; attempt", "refused refused refused refused, attempts 1",
+	    USUAL },
 	/* What no trying mends, but said before the message was spoken of. */
-	{ "", "vvvv", "refused 0-3 service-refused; attempt", "refused refused refused refused, attempts 1", USUAL },
-	{ "", "vvvv", "waiting 0-3 service-refused; attempt; next", "waiting waiting waiting waiting, attempts 1",
-	    .from_session = true },
+	{ "", "vvvv", "refused 0-3 service-refused; attempt",
+	    "refused refused refused refused, attempts 1", USUAL },
+	{ "", "vvvv", "waiting 0-3 service-refused; attempt; next",
+	    "waiting waiting waiting waiting, attempts 1", .from_session = true },
 	/* Never refused: what is ours to mend, what is in doubt, what must not be. */
-	{ "", "lcxb", "waiting 0 login; waiting 1 configuration; waiting 2 certificate; waiting 3 bug; attempt; next",
+	{ "", "lcxb",
+	    "waiting 0 login; waiting 1 configuration; waiting 2 certificate; waiting 3 bug; attempt; next",
 	    "waiting waiting waiting waiting, attempts 1", USUAL },
 	{ "", "dddd", "waiting 0-3 connection-lost in doubt; attempt; next",
 	    "waiting? waiting? waiting? waiting?, in doubt, attempts 1", USUAL },
 	{ "", "eaaa", "accepted 1-3; waiting 0 refused in doubt; attempt; next",
 	    "waiting? accepted accepted accepted, in doubt, attempts 1", USUAL },
 	/* Those who were dealt with before stay as they are. */
-	{ "a0 r1 z2 A", "ssst", "waiting 3 temporary; attempt; next", "accepted refused settled waiting, attempts 5", USUAL },
-	{ "a012 A", "sssa", "accepted 3; attempt", "accepted accepted accepted accepted, attempts 3", USUAL },
-	/* Doubt does not end with an attempt that fails; it ends when the recipient has it, or is given up. */
-	{ "S d0123 A", "tatu", "accepted 1; waiting 0 2 temporary; refused 3 recipient-unknown; attempt; next",
+	{ "a0 r1 z2 A", "ssst", "waiting 3 temporary; attempt; next",
+	    "accepted refused settled waiting, attempts 5", USUAL },
+	{ "a012 A", "sssa", "accepted 3; attempt",
+	    "accepted accepted accepted accepted, attempts 3", USUAL },
+	/*
+	 * Doubt does not end with an attempt that fails; it ends when the recipient has it, or is
+	 * given up.
+	 */
+	{ "S d0123 A", "tatu",
+	    "accepted 1; waiting 0 2 temporary; refused 3 recipient-unknown; attempt; next",
 	    "waiting? accepted waiting? refused?, in doubt, attempts 4", USUAL },
 	/* Too old. */
-	{ "", "tttt", "waiting 0-3 temporary; attempt; next", "waiting waiting waiting waiting, attempts 1", .age_h = 10 },
-	{ "", "tttt", "refused 0-3 temporary; attempt", "refused refused refused refused, attempts 1", .age_h = 11 },
-	{ "", "atdu", "accepted 0; refused 1 temporary; refused 2 connection-lost in doubt; refused 3 recipient-unknown; attempt",
+	{ "", "tttt", "waiting 0-3 temporary; attempt; next",
+	    "waiting waiting waiting waiting, attempts 1", .age_h = 10 },
+	{ "", "tttt", "refused 0-3 temporary; attempt",
+	    "refused refused refused refused, attempts 1", .age_h = 11 },
+	{ "", "atdu",
+	    "accepted 0; refused 1 temporary; refused 2 connection-lost in doubt; refused 3 recipient-unknown; attempt",
 	    "accepted refused refused? refused, attempts 1", .age_h = 11 },
-	{ "", "llll", "waiting 0-3 login; attempt; failed", "waiting waiting waiting waiting, failed, attempts 1", .age_h = 11 },
+	{ "", "llll", "waiting 0-3 login; attempt; failed",
+	    "waiting waiting waiting waiting, failed, attempts 1", .age_h = 11 },
 	{ "", "tccc", "refused 0 temporary; waiting 1-3 configuration; attempt; failed",
 	    "refused waiting waiting waiting, failed, attempts 1", .age_h = 11 },
-	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1", .age_h = 1000 },
+	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1",
+	    .age_h = 1000 },
 	/* The sender does not want to be told. */
-	{ "", "utaa", "accepted 2-3; settled 0 recipient-unknown; waiting 1 temporary; attempt; next",
+	{ "", "utaa",
+	    "accepted 2-3; settled 0 recipient-unknown; waiting 1 temporary; attempt; next",
 	    "settled waiting accepted accepted, attempts 1", .notify = NOTIFY_NEVER },
-	{ "", "uuuu", "settled 0-3 recipient-unknown; attempt", "settled settled settled settled, attempts 1",
+	{ "", "uuuu", "settled 0-3 recipient-unknown; attempt",
+	    "settled settled settled settled, attempts 1",
 	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY },
-	{ "", "tttt", "settled 0-3 temporary; attempt", "settled settled settled settled, attempts 1", .notify = NOTIFY_NEVER,
-	    .age_h = 11 },
+	{ "", "tttt", "settled 0-3 temporary; attempt",
+	    "settled settled settled settled, attempts 1", .notify = NOTIFY_NEVER, .age_h = 11 },
 	/* The server will not tell him. */
 	{ "", "aatt", "accepted 0-1 untold; waiting 2-3 temporary; attempt; next",
-	    "accepted+untold accepted+untold waiting waiting, attempts 1", .notify = ALL, .no_dsn = true },
-	{ "", "aatt", "accepted 0-1; waiting 2-3 temporary; attempt; next", "accepted accepted waiting waiting, attempts 1",
-	    .notify = ALL },
-	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1", .no_dsn = true },
+	    "accepted+untold accepted+untold waiting waiting, attempts 1", .notify = ALL,
+	    .no_dsn = true },
+	{ "", "aatt", "accepted 0-1; waiting 2-3 temporary; attempt; next",
+	    "accepted accepted waiting waiting, attempts 1", .notify = ALL },
+	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1",
+	    .no_dsn = true },
 	/* Nobody is there to be told: a person must see it, when nothing else is to be done. */
 	{ "", "uuaa", "accepted 2-3; refused 0-1 recipient-unknown; attempt; failed",
 	    "refused refused accepted accepted, failed, attempts 1", .sender = "" },
 	{ "", "uaaa", "accepted 1-3; refused 0 recipient-unknown; attempt; failed",
-	    "refused accepted accepted accepted, failed, attempts 1", .sender = "", .notify = NOTIFY_NEVER },
-	{ "", "utaa", "accepted 2-3; refused 0 recipient-unknown; waiting 1 temporary; attempt; next",
+	    "refused accepted accepted accepted, failed, attempts 1", .sender = "",
+	    .notify = NOTIFY_NEVER },
+	{ "", "utaa",
+	    "accepted 2-3; refused 0 recipient-unknown; waiting 1 temporary; attempt; next",
 	    "refused waiting accepted accepted, attempts 1", .sender = "" },
-	{ "", "tttt", "refused 0-3 temporary; attempt; failed", "refused refused refused refused, failed, attempts 1",
-	    .sender = "", .age_h = 11 },
-	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1", .sender = "", .notify = ALL,
-	    .no_dsn = true },
+	{ "", "tttt", "refused 0-3 temporary; attempt; failed",
+	    "refused refused refused refused, failed, attempts 1", .sender = "", .age_h = 11 },
+	{ "", "aaaa", "accepted 0-3; attempt", "accepted accepted accepted accepted, attempts 1",
+	    .sender = "", .notify = ALL, .no_dsn = true },
 };
 
 static void
@@ -256,7 +285,8 @@ check_counts(const struct settlement *s, const struct item *item)
 }
 
 static void
-check_texts(const char *outcomes, const struct buf *records, const char *expected, const struct item *item, const char *after)
+check_texts(const char *outcomes, const struct buf *records, const char *expected,
+    const struct item *item, const char *after)
 {
 	struct buf out = BUF_INIT(SIZE_MAX);
 
@@ -280,15 +310,19 @@ test_attempts(void **state)
 		struct delivery d;
 		struct item item;
 
-		make_item(&item, RECIPIENTS, attempts[i].sender != NULL ? attempts[i].sender : ALICE, attempts[i].notify,
+		make_item(&item, RECIPIENTS,
+		    attempts[i].sender != NULL ? attempts[i].sender : ALICE, attempts[i].notify,
 		    (int64_t)attempts[i].age_h * HOUR_MS);
 		apply_script(&item, attempts[i].before);
 		make_delivery(&d, &item.envelope, attempts[i].outcomes);
 		d.has_dsn = !attempts[i].no_dsn;
 		d.from_session = attempts[i].from_session;
 		settle_attempt(&item, &d, &account, now_ms, &records, &settlement);
-		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
-		check_texts(attempts[i].outcomes, &records, attempts[i].records, &item, attempts[i].after);
+		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len },
+				     &err),
+		    0);
+		check_texts(attempts[i].outcomes, &records, attempts[i].records, &item,
+		    attempts[i].after);
 		check_counts(&settlement, &item);
 		delivery_release(&d);
 		item_release(&item);
@@ -296,19 +330,27 @@ test_attempts(void **state)
 	}
 }
 
-/* What no server holds until its time, an hour from now, waits here until then; where nobody was asked, nothing was tried. */
+/*
+ * What no server holds until its time, an hour from now, waits here until then; where nobody was
+ * asked, nothing was tried.
+ */
 static const struct {
 	const char *before, *outcomes, *records, *after;
 } kept[] = {
-	{ "", "hhhh", "waiting 0-3 cannot-hold; at 1800003600000", "waiting waiting waiting waiting, timed" },
-	{ "w0123 A n", "hhhh", "waiting 0-3 cannot-hold; at 1800003600000", "waiting waiting waiting waiting, timed, attempts 2" },
-	{ "a0 A", "shhs", "waiting 1-2 cannot-hold; at 1800003600000", "accepted waiting waiting waiting, timed, attempts 2" },
+	{ "", "hhhh", "waiting 0-3 cannot-hold; at 1800003600000",
+	    "waiting waiting waiting waiting, timed" },
+	{ "w0123 A n", "hhhh", "waiting 0-3 cannot-hold; at 1800003600000",
+	    "waiting waiting waiting waiting, timed, attempts 2" },
+	{ "a0 A", "shhs", "waiting 1-2 cannot-hold; at 1800003600000",
+	    "accepted waiting waiting waiting, timed, attempts 2" },
 	/* A server before held it for some, or refused some. */
 	{ "", "aahh", "accepted 0-1; waiting 2-3 cannot-hold; attempt; at 1800003600000",
 	    "accepted accepted waiting waiting, timed, attempts 1" },
-	{ "", "uhhh", "refused 0 recipient-unknown; waiting 1-3 cannot-hold; attempt; at 1800003600000",
+	{ "", "uhhh",
+	    "refused 0 recipient-unknown; waiting 1-3 cannot-hold; attempt; at 1800003600000",
 	    "refused waiting waiting waiting, timed, attempts 1" },
-	{ "", "tttt", "waiting 0-3 temporary; attempt; next", "waiting waiting waiting waiting, attempts 1" },
+	{ "", "tttt", "waiting 0-3 temporary; attempt; next",
+	    "waiting waiting waiting waiting, attempts 1" },
 };
 
 static void
@@ -329,10 +371,13 @@ test_kept(void **state)
 		d.has_dsn = true;
 		d.tx.requests = item.envelope.requests;
 		settle_attempt(&item, &d, &account, now_ms, &records, &settlement);
-		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
+		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len },
+				     &err),
+		    0);
 		check_texts(kept[i].outcomes, &records, kept[i].records, &item, kept[i].after);
 		assert_int_equal(settlement.waiting, item_count(&item, ITEM_WAITING));
-		assert_int_equal(settlement.next_ms, item.not_before_ms > 0 ? item.not_before_ms : item.next_ms);
+		assert_int_equal(settlement.next_ms,
+		    item.not_before_ms > 0 ? item.not_before_ms : item.next_ms);
 		delivery_release(&d);
 		item_release(&item);
 		buf_release(&records);
@@ -446,24 +491,28 @@ static const struct {
 	const char *records, *after;
 	bool is_done;
 } notices[] = {
-	{ "r01 a23 A", NOTICE_FAILED, 'a', 0, "notice failed 0 1; attempt failed", "settled settled accepted accepted, attempts 4",
-	    true },
+	{ "r01 a23 A", NOTICE_FAILED, 'a', 0, "notice failed 0 1; attempt failed",
+	    "settled settled accepted accepted, attempts 4", true },
 	{ "r0 w1 a23 A", NOTICE_FAILED, 'a', 0, "notice failed 0; attempt failed",
-	  "settled waiting accepted accepted, attempts 5", false },
-	{ "r0123 A", NOTICE_FAILED, 't', 0, "attempt failed; next", "refused refused refused refused, attempts 3", false },
-	{ "r0123 A", NOTICE_FAILED, 'd', 0, "attempt failed; next", "refused refused refused refused, attempts 3", false },
-	{ "r0123 A", NOTICE_FAILED, 't', 20, "attempt failed; next", "refused refused refused refused, attempts 3", false },
+	    "settled waiting accepted accepted, attempts 5", false },
+	{ "r0123 A", NOTICE_FAILED, 't', 0, "attempt failed; next",
+	    "refused refused refused refused, attempts 3", false },
+	{ "r0123 A", NOTICE_FAILED, 'd', 0, "attempt failed; next",
+	    "refused refused refused refused, attempts 3", false },
+	{ "r0123 A", NOTICE_FAILED, 't', 20, "attempt failed; next",
+	    "refused refused refused refused, attempts 3", false },
 	/* The notice itself is too old, or refused: a person must see the message. */
 	{ "r0123 A", NOTICE_FAILED, 't', 21, "attempt failed; failed",
-	  "refused refused refused refused, failed, attempts 3", false },
+	    "refused refused refused refused, failed, attempts 3", false },
 	{ "r0123 A", NOTICE_FAILED, 'u', 0, "attempt failed; failed",
-	  "refused refused refused refused, failed, attempts 3", false },
+	    "refused refused refused refused, failed, attempts 3", false },
 	{ "w0123 A", NOTICE_DELAYED, 'a', 5, "notice delayed 0 1 2 3; attempt delayed",
 	    "waiting+delay waiting+delay waiting+delay waiting+delay, attempts 3", false },
 	/* What tells of no failure is not worth a person's time. */
 	{ "w0123 A", NOTICE_DELAYED, 'u', 5, "notice delayed 0 1 2 3; attempt delayed; next",
 	    "waiting+delay waiting+delay waiting+delay waiting+delay, attempts 3", false },
-	{ "w0123 A", NOTICE_DELAYED, 't', 5, "attempt delayed; next", "waiting waiting waiting waiting, attempts 3", false },
+	{ "w0123 A", NOTICE_DELAYED, 't', 5, "attempt delayed; next",
+	    "waiting waiting waiting waiting, attempts 3", false },
 	{ "q01 a23 A", NOTICE_RELAYED, 'a', 0, "notice relayed 0 1; attempt relayed",
 	    "accepted accepted accepted accepted, attempts 4", true },
 	{ "q01 a23 A", NOTICE_RELAYED, 'u', 0, "notice relayed 0 1; attempt relayed; next",
@@ -493,8 +542,11 @@ test_notices(void **state)
 		make_item(&item, RECIPIENTS, ALICE, ALL, (int64_t)notices[i].age_h * HOUR_MS);
 		apply_script(&item, notices[i].before);
 		make_delivery(&d, &envelope, outcomes);
-		settle_notice(&item, &d, &account, notices[i].notice, now_ms, &records, &settlement);
-		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
+		settle_notice(&item, &d, &account, notices[i].notice, now_ms, &records,
+		    &settlement);
+		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len },
+				     &err),
+		    0);
 		check_texts(outcomes, &records, notices[i].records, &item, notices[i].after);
 		assert_int_equal(settle_is_done(&item), notices[i].is_done);
 		assert_int_equal(settlement.failed, item.failed);
@@ -547,9 +599,11 @@ test_next(void **state)
 	for (size_t i = 0; i < COUNT(next); i++) {
 		struct item item;
 
-		make_item(&item, RECIPIENTS, next[i].sender, next[i].notify, (int64_t)next[i].age_h * HOUR_MS);
+		make_item(&item, RECIPIENTS, next[i].sender, next[i].notify,
+		    (int64_t)next[i].age_h * HOUR_MS);
 		apply_script(&item, next[i].before);
-		if (settle_due_notice(&item, now_ms) != next[i].due || settle_is_done(&item) != next[i].is_done)
+		if (settle_due_notice(&item, now_ms) != next[i].due ||
+		    settle_is_done(&item) != next[i].is_done)
 			fail_msg("row %zu: %d", i, (int)settle_due_notice(&item, now_ms));
 		assert_int_equal(settle_has_news(&item, now_ms), next[i].due != NOTICE_NONE);
 		item_release(&item);
@@ -576,8 +630,8 @@ make_large(struct item *item, struct delivery *d, size_t recipients, const char 
 }
 
 /*
- * A message to as many as there can be is recorded, whatever the server says of each: who has it, or never will, and who is in
- * doubt.
+ * A message to as many as there can be is recorded, whatever the server says of each: who has it,
+ * or never will, and who is in doubt.
  */
 static void
 check_large(const char *letters)
@@ -594,11 +648,14 @@ check_large(const char *letters)
 	assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
 	check_counts(&settlement, &item);
 	for (size_t i = 0; i < LARGE; i++) {
-		assert_int_equal(item.recipients[i].state, d.tx.outcomes[i].state == OUTCOME_ACCEPTED ? ITEM_ACCEPTED :
-		    delivery_is_final(&d, i) ? ITEM_REFUSED : ITEM_WAITING);
+		assert_int_equal(item.recipients[i].state,
+		    d.tx.outcomes[i].state == OUTCOME_ACCEPTED ? ITEM_ACCEPTED :
+			delivery_is_final(&d, i)               ? ITEM_REFUSED :
+								 ITEM_WAITING);
 		assert_int_equal(item.recipients[i].err.in_doubt, d.tx.outcomes[i].err.in_doubt);
 		if (item.recipients[i].state == ITEM_REFUSED)
-			assert_int_equal(item.recipients[i].err.reply_code, d.tx.outcomes[i].err.reply_code);
+			assert_int_equal(item.recipients[i].err.reply_code,
+			    d.tx.outcomes[i].err.reply_code);
 	}
 	delivery_release(&d);
 	item_release(&item);

@@ -28,7 +28,10 @@ enum { MAX = SPOOL_MEMORY_MAX };
 static struct err err;
 static char dir[] = "/tmp/test_spool-XXXXXX";
 
-/* What the next calls of open(2) with O_TMPFILE, and of write(2) and pread(2) to files, do instead of their work. */
+/*
+ * What the next calls of open(2) with O_TMPFILE, and of write(2) and pread(2) to files, do instead
+ * of their work.
+ */
 static int tmpfile_errno;
 static int interrupts;
 static size_t piece_max = SIZE_MAX;
@@ -302,9 +305,11 @@ tells_where_no_file_can_be_made(void **state)
 	spool_release(&s);
 	for (int i = 0; i < 5000; i++)
 		buf_addc(&deep, '/');
-	buf_addf(&sentence, "cannot make a file for the message in %s: File name too long", deep.data);
+	buf_addf(&sentence, "cannot make a file for the message in %s: File name too long",
+	    deep.data);
 	spool_init(&s, &(struct spool_place){ .dir = deep.data });
-	check_failure(write_octets(&s, 0, MAX + 1, 1000), ERR_CANT_CREATE, ENAMETOOLONG, sentence.data);
+	check_failure(write_octets(&s, 0, MAX + 1, 1000), ERR_CANT_CREATE, ENAMETOOLONG,
+	    sentence.data);
 	spool_release(&s);
 	buf_release(&deep);
 	buf_release(&sentence);
@@ -322,7 +327,10 @@ takes_tmp_where_no_folder_is_named(void **state)
 	spool_release(&s);
 }
 
-/* In a child: no file may grow beyond `limit` octets.  0 where the failure came when it should, and was told. */
+/*
+ * In a child: no file may grow beyond `limit` octets.  0 where the failure came when it should, and
+ * was told.
+ */
 static int
 write_to_full_disk(uint64_t limit)
 {
@@ -338,7 +346,10 @@ write_to_full_disk(uint64_t limit)
 		rc = spool_finish(&s, &err);
 	if (rc != -1 || s.size > limit + MAX)
 		return 10;
-	return err.kind == ERR_CANT_CREATE && err.sys_errno == EFBIG && strstr(err.what.data, dir) != NULL ? 0 : 11;
+	return err.kind == ERR_CANT_CREATE && err.sys_errno == EFBIG &&
+		strstr(err.what.data, dir) != NULL ?
+	    0 :
+	    11;
 }
 
 static void

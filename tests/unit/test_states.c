@@ -14,17 +14,17 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
-#include "queue/breaker.h"
+#include "delivery/breaker.h"
 #include "queued.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char states[] = "src/queue/STATES";
+static const char states[] = "src/store/STATES";
 
 static struct store walked;
 static char walked_id[QUEUE_ID_LEN + 1];
-static uint64_t size_before;		/* the file's, before the last batch of the script */
-static struct item held_item;		/* of a process that lives on */
+static uint64_t size_before;  /* the file's, before the last batch of the script */
+static struct item held_item; /* of a process that lives on */
 
 /* Plays a script: each batch is appended, by who has the message or ("[") by another. */
 static void
@@ -162,11 +162,31 @@ die_adding_by_tmp(const char *call)
 	die_in_child(add_until_death, &death);
 }
 
-static void e1(void) { die_adding("openat tmpfile"); }
-static void e2(void) { die_adding("pwritev"); }
-static void e3(void) { die_adding("lock"); }
-static void e4(void) { die_adding("fsync"); }
-static void e5(void) { die_adding("linkat"); }
+static void
+e1(void)
+{
+	die_adding("openat tmpfile");
+}
+static void
+e2(void)
+{
+	die_adding("pwritev");
+}
+static void
+e3(void)
+{
+	die_adding("lock");
+}
+static void
+e4(void)
+{
+	die_adding("fsync");
+}
+static void
+e5(void)
+{
+	die_adding("linkat");
+}
 
 /* The power failed: what was not durable is taken away by hand. */
 static void
@@ -388,13 +408,41 @@ d1(void)
 	open_store(&walked);
 }
 
-static void a2(void) { cut(size_before); }
-static void a3(void) { cut(record_at(1) - 1); }
-static void a4(void) { cut(record_at(3) - 1); }
-static void a5(void) { cut(record_at(2)); }
-static void a6(void) { zero(record_at(2), record_at(3)); }
-static void a7(void) { zero(record_at(0), record_at(1)); }
-static void a8(void) { zero(size_before, size_of(walked_id)); }
+static void
+a2(void)
+{
+	cut(size_before);
+}
+static void
+a3(void)
+{
+	cut(record_at(1) - 1);
+}
+static void
+a4(void)
+{
+	cut(record_at(3) - 1);
+}
+static void
+a5(void)
+{
+	cut(record_at(2));
+}
+static void
+a6(void)
+{
+	zero(record_at(2), record_at(3));
+}
+static void
+a7(void)
+{
+	zero(record_at(0), record_at(1));
+}
+static void
+a8(void)
+{
+	zero(size_before, size_of(walked_id));
+}
 
 static void
 a9(void)
@@ -421,9 +469,21 @@ fail_to_append(const char *call, int number)
 	item_release(&item);
 }
 
-static void a11(void) { fail_to_append("pwritev", ENOSPC); }
-static void a13(void) { fail_to_append("fdatasync", EIO); }
-static void a15(void) { zero(size_before - 60, size_before - 10); }
+static void
+a11(void)
+{
+	fail_to_append("pwritev", ENOSPC);
+}
+static void
+a13(void)
+{
+	fail_to_append("fdatasync", EIO);
+}
+static void
+a15(void)
+{
+	zero(size_before - 60, size_before - 10);
+}
 
 static void
 c1(void)
@@ -448,7 +508,11 @@ s2(void)
 	assert_int_equal(store_take(&walked, walked_id, &held_item, &err), STORE_OK);
 }
 
-static void s6(void) { cut(record_at(3) - 1); }
+static void
+s6(void)
+{
+	cut(record_at(3) - 1);
+}
 
 static void
 remove_it(void)
@@ -479,14 +543,42 @@ remove_and_bring_back(void)
 	assert_int_equal(rename(other, path_of(walked_id)), 0);
 }
 
-static void h2(void) { cut(size_of(walked_id) - 3); }
+static void
+h2(void)
+{
+	cut(size_of(walked_id) - 3);
+}
 
-static void x1(void) { flip(20); }
-static void x2(void) { edit(8, "\2", 1); }
-static void x3(void) { flip(BLOCK_SIZE + 5000 + 20); }
-static void x4(void) { flip(BLOCK_SIZE + 4999); }
-static void x5(void) { cut(BLOCK_SIZE + 5000); }
-static void x6(void) { flip(size_before - 1); }
+static void
+x1(void)
+{
+	flip(20);
+}
+static void
+x2(void)
+{
+	edit(8, "\2", 1);
+}
+static void
+x3(void)
+{
+	flip(BLOCK_SIZE + 5000 + 20);
+}
+static void
+x4(void)
+{
+	flip(BLOCK_SIZE + 4999);
+}
+static void
+x5(void)
+{
+	cut(BLOCK_SIZE + 5000);
+}
+static void
+x6(void)
+{
+	flip(size_before - 1);
+}
 
 /* Appends a batch around what was no record of ours. */
 static void
@@ -524,9 +616,17 @@ x8(void)
 	buf_release(&records);
 }
 
-static void x9(void) { edit(0, "mbox", 4); }
+static void
+x9(void)
+{
+	edit(0, "mbox", 4);
+}
 
-static void x10(void) { assert_int_equal(link(path_of(walked_id), path_of("0000000000")), 0); }
+static void
+x10(void)
+{
+	assert_int_equal(link(path_of(walked_id), path_of("0000000000")), 0);
+}
 
 static void
 x11(void)
@@ -549,15 +649,23 @@ x13(void)
 	assert_int_equal(mkfifo(path_of(walked_id), 0600), 0);
 }
 
-static void x14(void) { assert_int_equal(rename(path_of(walked_id), path_of("README")), 0); }
-static void x15(void) { assert_int_equal(chown(path_of(walked_id), 1234, 0), 0); }
+static void
+x14(void)
+{
+	assert_int_equal(rename(path_of(walked_id), path_of("README")), 0);
+}
+static void
+x15(void)
+{
+	assert_int_equal(chown(path_of(walked_id), 1234, 0), 0);
+}
 
 /* What builds each row: a script that is played on a queued message, and what happens then. */
 static const struct row {
 	const char *name;
-	const char *script;		/* NULL: nothing is queued yet */
+	const char *script; /* NULL: nothing is queued yet */
 	void (*then)(void);
-	const char *says;		/* what is said of the file; NULL: not looked at */
+	const char *says; /* what is said of the file; NULL: not looked at */
 } rows[] = {
 	{ "E1", NULL, e1, NULL },
 	{ "E2", NULL, e2, NULL },
@@ -596,7 +704,8 @@ static const struct row {
 	{ "A12", "[ a0 w1 A n", a4, NULL },
 	{ "A13", "", a13, NULL },
 	{ "A14", "[ a0 w1 A n", NULL, NULL },
-	{ "A15", "[ a0 w1 A n [ H", a15, "is damaged: a record in its tail is damaged, and others follow it" },
+	{ "A15", "[ a0 w1 A n [ H", a15,
+	    "is damaged: a record in its tail is damaged, and others follow it" },
 	{ "C1", "[ a0 w1 A n", c1, NULL },
 	{ "C2", "[ a0 w1 A n", c2, NULL },
 	{ "S1", "", NULL, NULL },
@@ -633,9 +742,11 @@ static const struct row {
 	{ "X3", "", x3, "is damaged: the checksum of its head is wrong" },
 	{ "X4", "", x4, "is damaged: the checksum of its body is wrong" },
 	{ "X5", "", x5, "is damaged: it is cut short" },
-	{ "X6", "[ a0 w1 A n [ H", x6, "is damaged: a record in its tail is damaged, and others follow it" },
+	{ "X6", "[ a0 w1 A n [ H", x6,
+	    "is damaged: a record in its tail is damaged, and others follow it" },
 	{ "X7", "", x7, "is damaged: a record in its tail is none of this version's" },
-	{ "X8", "", x8, "is damaged: a record in its tail tells of recipients that it does not have" },
+	{ "X8", "", x8,
+	    "is damaged: a record in its tail tells of recipients that it does not have" },
 	{ "X9", "", x9, "is no queued message" },
 	{ "X10", "", x10, "has 2 names (hard links)" },
 	{ "X11", "", x11, "is no regular file" },
@@ -730,7 +841,8 @@ walk(const struct row *row, const char *wanted)
 	else
 		take_and_describe(&walked, name, &found);
 	if (strcmp(found.data, wanted) != 0)
-		fail_msg("%s: \"%s\", and %s says \"%s\" (%s)", row->name, found.data, states, wanted, err.what.data);
+		fail_msg("%s: \"%s\", and %s says \"%s\" (%s)", row->name, found.data, states,
+		    wanted, err.what.data);
 	if (strcmp(wanted, "damaged") == 0)
 		check_damage(row, name);
 	else if (strncmp(wanted, "ok: ", 4) == 0)
@@ -753,7 +865,8 @@ find_row(const char *name)
 static void
 read_row(FILE *file, char taken[static 200])
 {
-	static const char *const keys[] = { "\ton disk\t", "\ttaken\t", "\tmended\t", "\tmessage\t" };
+	static const char *const keys[] = { "\ton disk\t", "\ttaken\t", "\tmended\t",
+		"\tmessage\t" };
 	char line[300];
 	size_t key = 0;
 

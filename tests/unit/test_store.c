@@ -100,7 +100,8 @@ folders_that_will_not_do_are_refused(void **state)
 	assert_int_equal(chmod(path, 0755), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(path, 1234, 0), 0);
-		check_refusal(path, true, ERR_PERMISSION, "belongs to the user with the number 1234");
+		check_refusal(path, true, ERR_PERMISSION,
+		    "belongs to the user with the number 1234");
 	}
 	check_refusal("/proc/nothing/queue", true, ERR_CANT_CREATE, "cannot be made: No such file");
 }
@@ -160,7 +161,9 @@ adding_costs_two_syncs(void **state)
 		assert_string_equal(log_text[calls - 2], "linkat");
 		assert_string_equal(log_text[calls - 3], "fsync");
 		assert_string_equal(log_text[calls - 4], "lock");
-		/* In memory: all at once.  Spooled here: what stands around it.  Elsewhere: a copy. */
+		/*
+		 * In memory: all at once.  Spooled here: what stands around it.  Elsewhere: a copy.
+		 */
 		if (shapes[i].size <= SPOOL_MEMORY_MAX)
 			assert_int_equal(count_calls("pwritev"), 1);
 		else if (shapes[i].place == IN_STORE)
@@ -345,7 +348,9 @@ lengthen_racing(void)
 	store_close(&store);
 }
 
-/* What was removed or replaced between opening and locking is gone; what was appended then is read. */
+/*
+ * What was removed or replaced between opening and locking is gone; what was appended then is read.
+ */
 static void
 others_may_come_before_the_lock(void **state)
 {
@@ -459,7 +464,8 @@ static const struct failure failures[] = {
 
 /* Lets the call with that number fail; false where there was none. */
 static bool
-fail_once(enum way way, struct store *store, const struct shape *shape, size_t failing, const struct failure *failure)
+fail_once(enum way way, struct store *store, const struct shape *shape, size_t failing,
+    const struct failure *failure)
 {
 	size_t fds = count_fds(), made;
 	struct item item;
@@ -474,10 +480,12 @@ fail_once(enum way way, struct store *store, const struct shape *shape, size_t f
 		unlink(path_of(item.id));
 	} else {
 		/* Locks have a sentence of their own. */
-		assert_true(err.kind == failure->kind || strstr(err.what.data, "cannot be locked") != NULL);
+		assert_true(err.kind == failure->kind ||
+		    strstr(err.what.data, "cannot be locked") != NULL);
 		assert_non_null(strstr(err.what.data, queue));
-		if (strstr(err.what.data, strrchr(failure->sentence, ':') != NULL ?
-		    strrchr(failure->sentence, ':') : failure->sentence) == NULL)
+		if (strstr(err.what.data,
+			strrchr(failure->sentence, ':') != NULL ? strrchr(failure->sentence, ':') :
+								  failure->sentence) == NULL)
 			fail_msg("\"%s\" does not say \"%s\"", err.what.data, failure->sentence);
 	}
 	item_release(&item);
@@ -499,7 +507,8 @@ nothing_stays_behind(void **state)
 			for (int way = WAY_UNNAMED; way <= WAY_TMP; way++) {
 				size_t failing = 1;
 
-				while (fail_once((enum way)way, &store, &shapes[tried[s]], failing, &failures[f]))
+				while (fail_once((enum way)way, &store, &shapes[tried[s]], failing,
+				    &failures[f]))
 					failing++;
 				assert_true(failing > 6);
 			}
@@ -525,7 +534,8 @@ locks_that_do_not_work_are_told(void **state)
 		reset_calls();
 		name_errno = numbers[i];
 		fail_name = "lock";
-		assert_int_equal(store_take(&store, id, &item, &err), numbers[i] == EAGAIN ? STORE_BUSY : STORE_FAILED);
+		assert_int_equal(store_take(&store, id, &item, &err),
+		    numbers[i] == EAGAIN ? STORE_BUSY : STORE_FAILED);
 		reset_calls();
 		item_release(&item);
 	}
@@ -568,7 +578,8 @@ other_file_systems_have_another_way(void **state)
 
 	(void)state;
 	for (size_t s = 0; s < COUNT(shapes); s++) {
-		check_other_way("openat tmpfile", unknown[s % COUNT(unknown)], &shapes[s], "renameat2");
+		check_other_way("openat tmpfile", unknown[s % COUNT(unknown)], &shapes[s],
+		    "renameat2");
 		check_other_way("linkat", ENOENT, &shapes[s], "renameat2");
 	}
 }
@@ -591,7 +602,8 @@ old_file_systems_have_a_third_way(void **state)
 			continue;
 		assert_int_equal(store_remove(&store, &item, &err), 0);
 		item_release(&item);
-		assert_int_equal(add_by(WAY_TMP, &store, &shapes[s], renaming + 1, EINVAL, &item), 0);
+		assert_int_equal(add_by(WAY_TMP, &store, &shapes[s], renaming + 1, EINVAL, &item),
+		    0);
 		assert_int_equal(count_calls("linkat"), 1);
 		assert_int_equal(count_calls("unlinkat"), 1);
 		reset_calls();
@@ -623,7 +635,9 @@ interrupted_and_short_calls_go_on(void **state)
 			reset_calls();
 			interrupts = 3;
 			piece_max = piece;
-			assert_int_equal(store_add(&store, &envelope, &message, &facts, &item, &err), 0);
+			assert_int_equal(store_add(&store, &envelope, &message, &facts, &item,
+					     &err),
+			    0);
 			memcpy(id, item.id, sizeof(id));
 			envelope_release(&envelope);
 			message_release(&message);
@@ -701,8 +715,10 @@ nothing_is_appended_that_makes_no_sense(void **state)
 		assert_int_equal(store_take(&store, id, &item, &err), STORE_OK);
 		assert_int_equal(store_append(&item, &none, &err), 0);
 		reset_calls();
-		assert_int_equal(i < COUNT(scripts) ? append(&item, scripts[i]) :
-		    store_append(&item, i == COUNT(scripts) ? &bad : &garbage, &err), -1);
+		assert_int_equal(i < COUNT(scripts) ?
+			append(&item, scripts[i]) :
+			store_append(&item, i == COUNT(scripts) ? &bad : &garbage, &err),
+		    -1);
 		assert_int_equal(calls, 0);
 		assert_true(item.broken);
 		assert_int_equal(size_of(id), size);
@@ -730,7 +746,10 @@ a_tail_has_a_bound(void **state)
 	assert_int_equal(store_take(&store, id, &item, &err), STORE_OK);
 	for (left = STORE_TAIL_MAX; left > 0; left = STORE_TAIL_MAX - item.tail.len) {
 		size_t len = left < 3000000 ? left : 2000000;
-		/* A batch (the first is `taken`, the others tell where they are), and a record around the text. */
+		/*
+		 * A batch (the first is `taken`, the others tell where they are), and a record
+		 * around the text.
+		 */
 		size_t around = (item.tail.len == 0 ? 9 + 13 + 6 : 9 + 13 + 13) + 9 + 5;
 		struct record record = { .type = RECORD_FAILED, .text = { text, len - around } };
 
@@ -788,7 +807,8 @@ removing_can_fail(void **state)
 static void
 scanning_tells_ours_from_foreign(void **state)
 {
-	static const char *const foreign[] = { "README", "0123456789.tmp", ".hidden", "a123456789", "ABCDEFGHJK" };
+	static const char *const foreign[] = { "README", "0123456789.tmp", ".hidden", "a123456789",
+		"ABCDEFGHJK" };
 	struct store store;
 	struct store_scan scan;
 	const char *name;

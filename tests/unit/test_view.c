@@ -17,9 +17,20 @@ shows_sizes(void **state)
 		uint64_t octets;
 		const char *wanted;
 	} cases[] = {
-		{ 0, "0" }, { 1023, "1023" }, { 1024, "1.0K" }, { 1535, "1.4K" }, { 1536, "1.4K" }, { 2047, "1.9K" },
-		{ 10239, "9.9K" }, { 10240, "10K" }, { 1023999, "999K" }, { 1024000, "0.9M" }, { 1048576, "1.0M" },
-		{ (uint64_t)35 << 20, "35M" }, { (uint64_t)1 << 30, "1.0G" }, { UINT64_MAX, "15E" },
+		{ 0, "0" },
+		{ 1023, "1023" },
+		{ 1024, "1.0K" },
+		{ 1535, "1.4K" },
+		{ 1536, "1.4K" },
+		{ 2047, "1.9K" },
+		{ 10239, "9.9K" },
+		{ 10240, "10K" },
+		{ 1023999, "999K" },
+		{ 1024000, "0.9M" },
+		{ 1048576, "1.0M" },
+		{ (uint64_t)35 << 20, "35M" },
+		{ (uint64_t)1 << 30, "1.0G" },
+		{ UINT64_MAX, "15E" },
 	};
 
 	(void)state;
@@ -39,9 +50,18 @@ shows_ages(void **state)
 		int64_t ms;
 		const char *wanted;
 	} cases[] = {
-		{ INT64_MIN, "0s" }, { -1, "0s" }, { 0, "0s" }, { 999, "0s" }, { 59999, "59s" }, { 60000, "1m" },
-		{ 3599999, "59m" }, { 3600000, "1h" }, { 2 * 86400000 - 1, "47h" }, { 2 * 86400000, "2d" },
-		{ INT64_C(864000000000), "10000d" }, { INT64_MAX, "106751991167d" },
+		{ INT64_MIN, "0s" },
+		{ -1, "0s" },
+		{ 0, "0s" },
+		{ 999, "0s" },
+		{ 59999, "59s" },
+		{ 60000, "1m" },
+		{ 3599999, "59m" },
+		{ 3600000, "1h" },
+		{ 2 * 86400000 - 1, "47h" },
+		{ 2 * 86400000, "2d" },
+		{ INT64_C(864000000000), "10000d" },
+		{ INT64_MAX, "106751991167d" },
 	};
 
 	(void)state;
@@ -63,16 +83,19 @@ shows_requests(void **state)
 	} cases[] = {
 		{ { .require_tls = false }, "" },
 		{ { .require_tls = true }, "verified TLS on the whole way" },
-		{ { .deliver_by_s = 7200, .deliver_by_return = true }, "delivery within 2h, else it comes back" },
+		{ { .deliver_by_s = 7200, .deliver_by_return = true },
+		    "delivery within 2h, else it comes back" },
 		{ { .deliver_by_s = 7201 }, "delivery within 7201s, else its sender is told" },
 		{ { .deliver_by_s = 5400 }, "delivery within 90m, else its sender is told" },
 		{ { .deliver_by_s = 172800 }, "delivery within 2d, else its sender is told" },
 		{ { .has_priority = true }, "priority 0" },
 		{ { .has_priority = true, .priority = -9 }, "priority -9" },
 		{ { .hold_for_s = 60 }, "to be held by the server for 1m" },
-		{ { .hold_until_s = 1795291865, .hold_for_s = 60 }, "not to be delivered before 2026-11-21 20:11:05 +0000" },
-		{ { true, 1, true, true, 9, 0, 86400 }, "verified TLS on the whole way; delivery within 1s, else it comes back; "
-		  "priority 9; not to be delivered before 1970-01-02 00:00:00 +0000" },
+		{ { .hold_until_s = 1795291865, .hold_for_s = 60 },
+		    "not to be delivered before 2026-11-21 20:11:05 +0000" },
+		{ { true, 1, true, true, 9, 0, 86400 },
+		    "verified TLS on the whole way; delivery within 1s, else it comes back; "
+		    "priority 9; not to be delivered before 1970-01-02 00:00:00 +0000" },
 	};
 
 	(void)state;
@@ -91,7 +114,8 @@ shows_requests(void **state)
 static void
 prints_safely(void **state)
 {
-	static const char hostile[] = "a\x1b[2J\xff\nJ\xc3\xb6rg", safe[] = "a\\x1B[2J\\xFF\\x0AJ\xc3\xb6rg";
+	static const char hostile[] = "a\x1b[2J\xff\nJ\xc3\xb6rg",
+			  safe[] = "a\\x1B[2J\\xFF\\x0AJ\xc3\xb6rg";
 	char *out = NULL;
 	size_t len = 0;
 	FILE *file = open_memstream(&out, &len);
@@ -175,10 +199,12 @@ gives_reasons(void **state)
 	buf_adds(&recipient.err.reply, "450-4.2.0 one\n450 4.2.0 two");
 	assert_reason(&item, "host mx:25 said: 450-4.2.0 one 450 4.2.0 two");
 	item.in_doubt = true;
-	assert_reason(&item, "host mx:25 said: 450-4.2.0 one 450 4.2.0 two; "
+	assert_reason(&item,
+	    "host mx:25 said: 450-4.2.0 one 450 4.2.0 two; "
 	    "possible duplicate: an attempt ended without an answer");
 	recipient.state = ITEM_REFUSED;
-	assert_reason(&item, "refused, the sender is to be told: host mx:25 said: 450-4.2.0 one 450 4.2.0 two");
+	assert_reason(&item,
+	    "refused, the sender is to be told: host mx:25 said: 450-4.2.0 one 450 4.2.0 two");
 	item.failed = true;
 	assert_reason(&item, "failed: host mx:25 said: 450-4.2.0 one 450 4.2.0 two");
 	err_release(&recipient.err);

@@ -23,9 +23,9 @@
 
 enum {
 	SOON_MS = 30,
-	LATE_MS = 10000,	/* never, where all is well */
+	LATE_MS = 10000, /* never, where all is well */
 	OFTEN = 200,
-	FEW = 16,		/* descriptors */
+	FEW = 16, /* descriptors */
 };
 
 static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGALRM };
@@ -74,7 +74,9 @@ ring_in(int64_t ms)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* How a child ended that did what body does: the number of a signal, or 1000 and its exit status. */
+/*
+ * How a child ended that did what body does: the number of a signal, or 1000 and its exit status.
+ */
 static int
 end_of_child(void (*body)(void))
 {
@@ -276,7 +278,8 @@ wait_to_fork(void)
 
 	wait_on_signals(go_on_in_child, NULL);
 	raise(SIGALRM);
-	if (wait_poll(NULL, 0, deadline_in(SOON_MS)) == 0 && getpid() != process && clock_ms() - start >= SOON_MS)
+	if (wait_poll(NULL, 0, deadline_in(SOON_MS)) == 0 && getpid() != process &&
+	    clock_ms() - start >= SOON_MS)
 		_exit(7);
 }
 
@@ -385,7 +388,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_signal_does_not_end_the_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(poll_tells_what_is_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(poll_fails_as_poll_does, setup, teardown),
-		cmocka_unit_test_setup_teardown(signals_are_delivered_without_a_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(signals_are_delivered_without_a_wait, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(the_handler_may_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_handler_need_not_return, setup, teardown),
 		cmocka_unit_test_setup_teardown(signals_are_as_before_in_the_end, setup, teardown),

@@ -26,9 +26,13 @@ static const struct row texts[] = {
 	{ " \t ", "" },
 	{ "hello", " hello" },
 	{ "  hello  world ", " hello  world" },
-	{ "a\tb\x01" "c", " a b c" },
+	{ "a\tb\x01"
+	  "c",
+	    " a b c" },
 	{ "a\r\nBcc: x@y", " a  Bcc: x@y" },
-	{ "Gr\xc3\xbc\xc3\x9f" "e", " =?utf-8?B?R3LDvMOfZQ==?=" },
+	{ "Gr\xc3\xbc\xc3\x9f"
+	  "e",
+	    " =?utf-8?B?R3LDvMOfZQ==?=" },
 	/* Q where it is shorter, or as short. */
 	{ "Caf\xc3\xa9 noir", " =?utf-8?B?Q2Fmw6k=?= noir" },
 	{ "abc\xc3\xa9", " =?utf-8?B?YWJjw6k=?=" },
@@ -52,26 +56,29 @@ static const struct row texts[] = {
 	{ X60 " 12345678", " " X60 " 12345678" },
 	{ X60 " 123456789", " " X60 "\r\n 123456789" },
 	{ X60 "  123456789", " " X60 "\r\n  123456789" },
-	{ "\xc3\xa9 " X10 X10 X10 " 1234567890123456789", " =?utf-8?B?w6k=?= " X10 X10 X10 " 1234567890123456789" },
+	{ "\xc3\xa9 " X10 X10 X10 " 1234567890123456789",
+	    " =?utf-8?B?w6k=?= " X10 X10 X10 " 1234567890123456789" },
 	{ "\xc3\xa9 " X10 X10 X10 " 12345678901234567890",
-	  " =?utf-8?B?w6k=?= " X10 X10 X10 "\r\n 12345678901234567890" },
+	    " =?utf-8?B?w6k=?= " X10 X10 X10 "\r\n 12345678901234567890" },
 	{ "\xc3\xa9 " X60 " 1234567890123456", " =?utf-8?B?w6k=?=\r\n " X60 " 1234567890123456" },
 	{ X10 X10 X10 X10 X10 " \xc3\xa9", " " X10 X10 X10 X10 X10 "\r\n =?utf-8?B?w6k=?=" },
-	/* A word that fits no line is encoded; the first one where it does not fit beside the name. */
+	/*
+	 * A word that fits no line is encoded; the first one where it does not fit beside the name.
+	 */
 	{ X60 "123456789", " " X60 "123456789" },
 	{ X60 "1234567890",
-	  " =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxx1234567890?=" },
+	    " =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxx1234567890?=" },
 	{ "a " X60 "12345678901234567", " a\r\n " X60 "12345678901234567" },
 	{ "a " X60 "123456789012345678",
-	  " a =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxxxx123456789012345678?=" },
+	    " a =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxxxx123456789012345678?=" },
 	/* Characters of two to four octets are not split. */
 	{ X10 X10 X10 X10 X10 "\xf0\x9f\x93\x8e\xc3\xa9",
-	  " =?utf-8?Q?" X10 X10 X10 X10 X10 "?=\r\n =?utf-8?Q?=F0=9F=93=8E=C3=A9?=" },
+	    " =?utf-8?Q?" X10 X10 X10 X10 X10 "?=\r\n =?utf-8?Q?=F0=9F=93=8E=C3=A9?=" },
 	{ X10 X10 X10 X10 "xxx\xf0\x9f\x93\x8e\xc3\xa9",
-	  " =?utf-8?Q?" X10 X10 X10 X10 "xxx=F0=9F=93=8E?=\r\n =?utf-8?Q?=C3=A9?=" },
+	    " =?utf-8?Q?" X10 X10 X10 X10 "xxx=F0=9F=93=8E?=\r\n =?utf-8?Q?=C3=A9?=" },
 	{ "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"
 	  "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac",
-	  " =?utf-8?B?5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel?=\r\n =?utf-8?B?5pys?=" },
+	    " =?utf-8?B?5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel5pys6Kqe5pel?=\r\n =?utf-8?B?5pys?=" },
 };
 
 /* The same for a name in front of an address. */
@@ -87,7 +94,8 @@ static const struct row phrases[] = {
 	{ "(\"\xc3\xbc\")", " =?utf-8?B?KCLDvCIp?=" },
 	{ "=?utf-8?Q?x?=", " =?utf-8?B?PT91dGYtOD9RP3g/PQ==?=" },
 	{ X60, " " X60 },
-	{ X60 "y", " =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxxy?=" },
+	{ X60 "y",
+	    " =?utf-8?Q?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?=\r\n =?utf-8?Q?xxxxxy?=" },
 };
 
 static const struct row comments[] = {
