@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/process.h"
 #include "command/complete.h"
 #include "command/help.h"
 #include "command/option.h"
@@ -215,6 +216,9 @@ main(int argc, char **argv)
 	struct err err;
 	int result, status = 0;
 
+	argv = process_init(argc, argv);
+	if (argv == NULL)
+		exit(EX_OSERR);
 	settle_process();
 	err_init(&err);
 	result = run(argc, argv, &err);

@@ -3,11 +3,11 @@
  * The message is complete: it is handed over, and the caller told what became of it.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "command/dead_letter.h"
 #include "command/job.h"
 #include "command/progress.h"
@@ -81,7 +81,7 @@ static void
 report(const struct job *job, const struct submission *s)
 {
 	report_log_submission(job->account, s);
-	if (s->behind || job_is_silent(job))
+	if (job_is_silent(job))
 		return;
 	if (s->fate == FATE_REFUSED || s->fate == FATE_UNSENT || tells_success(job, s))
 		report_submission(stderr, job->account, s);
@@ -94,29 +94,14 @@ struct handing {
 	struct progress progress;
 };
 
-/* Another process has the message from here on. */
+/* In the worker, before the caller is told anything, or is let go: the line is wiped out. */
 static void
-leave(struct submission *s)
+silence(void *arg)
 {
-	struct handing *handing = s->arg;
-	const struct job *job = handing->job;
-	int status = EXIT_SUCCESS;
-	struct err err;
+	struct handing *handing = arg;
 
-	s->fate = FATE_QUEUED;
-	/* What came of the attempt is told by who goes on with it. */
-	s->tried = false;
 	progress_end(&handing->progress);
-	report_log_submission(job->account, s);
-	if (tells_success(job, s))
-		report_submission(stderr, job->account, s);
-	err_init(&err);
-	if (job->told != NULL && job->told(job->arg, s, status, &err) < 0) {
-		report_error(stderr, NULL, &err);
-		status = err_exit_status(err.kind);
-	}
-	fflush(stdout);
-	_exit(status);
+	transcript_release(&handing->transcript);
 }
 
 /*
@@ -158,8 +143,7 @@ verdict(const struct job *job, const struct submission *s, struct err *err)
 static int
 commit(void *arg, struct err *err)
 {
-	const struct submission *s = arg;
-	const struct job *job = ((const struct handing *)s->arg)->job;
+	const struct job *job = ((const struct handing *)arg)->job;
 
 	return job->commit(job->arg, err);
 }
@@ -172,11 +156,11 @@ tell(struct job *job, struct submission *s, struct err *err)
 	int result;
 
 	report(job, s);
-	if (s->fate == FATE_UNSENT && s->queue_path != NULL)
+	if (s->fate == FATE_UNSENT && s->runner.queue_path != NULL)
 		job_save_letter(job);
 	result = verdict(job, s, err);
 	err_init(&untold);
-	if (job->told != NULL && !s->behind &&
+	if (job->told != NULL &&
 	    job->told(job->arg, s, result < 0 ? err_exit_status(err->kind) : 0, &untold) < 0 &&
 	    result == 0) {
 		err_move(err, &untold);
@@ -210,17 +194,18 @@ job_hand_over(struct job *job, struct err *err)
 		.envelope = &job->envelope,
 		.message = &job->message,
 		.store = &job->store,
-		.queue_path = job->no_queue ? NULL : job->config.queue_dir,
-		.config_path = job->config.given,
+		.runner = { .queue_path = job->no_queue ? NULL : job->config.queue_dir,
+		    .config_path = job->config.given,
+		    .watch = { .attempt = report_attempt, .trouble = report_trouble },
+		    .uid = getuid() },
 		.when = when_to_deliver(job),
 		.wait_ms = wait_ms(job),
 		.mail_refusals = wants_mail(job),
 		.not_before_ms = job->not_before_ms,
 		.hold = job->hold,
 		.dialogue = dialogue(&handing),
-		.watch = { .attempt = report_attempt, .trouble = report_trouble },
+		.silence = silence,
 		.commit = job->commit != NULL ? commit : NULL,
-		.leave = leave,
 		.arg = &handing,
 	};
 	int result;
@@ -228,8 +213,9 @@ job_hand_over(struct job *job, struct err *err)
 	transcript_init(&handing.transcript, stderr);
 	progress_init(&handing.progress, stderr, message_size(&job->message));
 	result = submit(&s, err);
-	progress_end(&handing.progress);
 	transcript_release(&handing.transcript);
+	if (s.signal != 0)
+		wait_die_of(s.signal);
 	if (result == 0)
 		result = tell(job, &s, err);
 	job->is_lost = result < 0 && !s.tried && !s.queued;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "delivery/run.h"
+#include "delivery/due.h"
 #include "message/envelope.h"
 
 enum sendmail_mode {

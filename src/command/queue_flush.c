@@ -3,12 +3,12 @@
  * Messages are tried now, while a person waits, who is told a line about each.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "command/queue_call.h"
 #include "command/report.h"
 #include "command/transcript.h"
 #include "command/view.h"
-#include "delivery/run.h"
 #include "submission/runner.h"
 
 enum {
@@ -20,8 +20,7 @@ struct flush {
 	struct queue_call *call;
 	char **ids; /* what is to be tried, where ids were given */
 	size_t id_count;
-	unsigned long told; /* lines, as far as this process printed them */
-	struct err first;   /* the first failure's kind */
+	struct err first; /* the first failure's kind */
 };
 
 int
@@ -39,6 +38,7 @@ queue_start_runner(const struct queue_call *call, struct err *first)
 		.queue_path = call->config.queue_dir,
 		.config_path = call->config.given,
 		.watch = { .attempt = report_attempt, .trouble = report_trouble },
+		.uid = getuid(),
 	};
 	struct err err;
 
@@ -142,12 +142,9 @@ tell_attempt(void *arg, const struct attempt *attempt)
 		print_error(out, attempt->err);
 	if (!attempt->removed)
 		print_rest(out, attempt->item, flush->call->now_ms);
-	/* What is tried again later is seen in the run's result. */
-	if (attempt->item->failed && attempt->delivery != NULL && flush->first.kind == ERR_NONE)
-		flush->first.kind = delivery_verdict(attempt->delivery);
 	fputc('\n', out);
+	/* Several workers print: a line at a time. */
 	fflush(out);
-	flush->told++;
 }
 
 static void
@@ -180,12 +177,12 @@ print_end(struct flush *flush, const struct run_result *result)
 		fprintf(out, "%lu message%s not tried: another process works on %s\n", result->busy,
 		    plural(result->busy), result->busy == 1 ? "it" : "them");
 	/* Of those that were named; the others, which are held or failed, are meant to stay. */
-	if (flush->id_count > 0 && result->idle > 0 && flush->told == 0)
+	if (flush->id_count > 0 && result->idle > 0 && result->told == 0)
 		fprintf(out,
 		    "%lu message%s not tried: everybody left was refused, and there is no sender to tell\n",
 		    result->idle, plural(result->idle));
 	else if (result->removed + result->tried + result->waiting + result->busy == 0 &&
-	    flush->told == 0)
+	    result->told == 0)
 		fputs("nothing to send\n", out);
 }
 
@@ -225,20 +222,25 @@ run(struct flush *flush, struct err *err)
 	struct queue_call *call = flush->call;
 	struct transcript transcript;
 	struct run_result result;
-	struct run_options options = {
-		.now = true,
-		.selection = { .ids = flush->ids, .id_count = flush->id_count },
+	struct lane_terms terms = {
+		.store = &call->store,
+		.config = &call->config,
+		.rules = { .now = true,
+		    .selection = { .ids = flush->ids, .id_count = flush->id_count } },
 		.watch = { .attempt = tell_attempt, .trouble = tell_trouble, .arg = flush },
+		.uid = getuid(),
 	};
 	int status;
 
 	transcript_init(&transcript, stderr);
-	options.watch.stream = (call->options & QUEUE_VERBOSE) != 0 ? &transcript.watch : NULL;
-	status = run_once(&call->store, &call->config, &options, &result, err);
+	terms.watch.stream = (call->options & QUEUE_VERBOSE) != 0 ? &transcript.watch : NULL;
+	status = run_once(&terms, &result, err);
 	transcript_release(&transcript);
 	if (status < 0)
 		return -1;
 	print_end(flush, &result);
+	if (flush->first.kind == ERR_NONE)
+		flush->first.kind = result.failure;
 	if (result.next_ms < INT64_MAX)
 		queue_start_runner(call, &flush->first);
 	if (flush->first.kind == ERR_NONE && result.tried + result.waiting + result.busy > 0)

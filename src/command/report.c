@@ -291,7 +291,7 @@ log_delivery(struct buf *line, const struct delivery *d)
 
 	log_field(line, "server", d->server.data);
 	log_field(line, "tls", d->tls.len > 0 ? d->tls.data : "none");
-	log_field(line, "auth", d->mechanism != NULL ? d->mechanism : "none");
+	log_field(line, "auth", d->mechanism.len > 0 ? d->mechanism.data : "none");
 	if (d->policy.before.len > 0)
 		log_field(line, "rewritten", d->policy.before.data);
 	log_number(line, "size", (long long)message_size(d->tx.message));

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "config/account.h"
-#include "delivery/run.h"
+#include "delivery/attempt.h"
 #include "message/message.h"
 #include "submission/submit.h"
 

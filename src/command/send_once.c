@@ -2,7 +2,6 @@
 #include "command/send_once.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "command/report.h"
@@ -109,7 +108,6 @@ use(struct once *once, enum key_result result, const char *key, struct err *err)
 	switch (result) {
 	case KEY_FREE:
 		once->taken = true;
-		once->owner = getpid();
 		return 0;
 	case KEY_DONE:
 		return 1;
@@ -184,11 +182,7 @@ once_told(struct once *once, const struct submission *s, int status, const struc
 void
 once_release(struct once *once)
 {
-	/*
-	 * The parent has told what the key stands for: the child, in whose memory it is still to be
-	 * told, lets it be.
-	 */
-	if (once->taken && once->owner == getpid())
+	if (once->taken)
 		key_forget(&once->key);
 	if (once->met)
 		key_release(&once->key);

@@ -6,7 +6,6 @@
 #define SENDOFF_COMMAND_SEND_ONCE_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -20,10 +19,8 @@ struct once {
 	char name[DIGEST_HEX_LEN + 1]; /* of the key's file */
 	char seed[17];                 /* for compose.h */
 	char content[DIGEST_HEX_LEN + 1];
-	bool met;    /* key is to be released */
-	bool taken;  /* it is ours */
-	pid_t owner; /* … in this process: a child that goes on with the message has it in name
-			alone */
+	bool met;   /* key is to be released */
+	bool taken; /* it is ours */
 };
 
 /*

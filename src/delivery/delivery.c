@@ -47,6 +47,7 @@ delivery_init(struct delivery *d, const struct account *account, const struct en
 	memset(d, 0, sizeof(*d));
 	buf_init(&d->server, ERR_TEXT_MAX);
 	buf_init(&d->tls, ERR_TEXT_MAX);
+	buf_init(&d->mechanism, ERR_TEXT_MAX);
 	d->account = account;
 	d->began_ms = clock_ms();
 	d->envelope = *envelope;
@@ -84,6 +85,7 @@ delivery_release(struct delivery *d)
 	policy_release(&d->policy);
 	buf_release(&d->server);
 	buf_release(&d->tls);
+	buf_release(&d->mechanism);
 }
 
 static void
@@ -98,7 +100,8 @@ note_link(struct delivery *d, const struct link *link)
 {
 	copy(&d->server, &link->peer);
 	copy(&d->tls, &link->tls);
-	d->mechanism = link->mechanism;
+	buf_clear(&d->mechanism);
+	buf_adds(&d->mechanism, link->mechanism != NULL ? link->mechanism : "");
 	if (link->open) {
 		d->account = link->used;
 		d->has_dsn = link->smtp.offers.dsn;

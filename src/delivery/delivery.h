@@ -28,10 +28,10 @@ struct delivery {
 	struct policy policy;     /* what was replaced */
 	enum delivery_form form;
 	struct message converted; /* where form is not FORM_ORIGINAL */
-	struct buf server; /* "host:port" of the server that was talked to last; empty where none
-			      was reached */
-	struct buf tls;    /* the session's TLS, for the log; empty: none */
-	const char *mechanism;         /* of the login; NULL: none */
+	struct buf server;    /* "host:port" of the server that was talked to last; empty where none
+				 was reached */
+	struct buf tls;       /* the session's TLS, for the log; empty: none */
+	struct buf mechanism; /* of the login; empty: none */
 	const struct account *account; /* whose server it was: the message's account, or a fallback;
 					  borrowed */
 	bool has_dsn;                  /* the server offered DSN: it tells the sender itself */

@@ -63,13 +63,13 @@ may_try_next(const struct err *err)
 /* True where the breaker of that name is open; err is what it keeps then. */
 static bool
 is_left_alone(struct link *link, const struct account *account, const struct buf *name,
-    struct err *err)
+    bool server, struct err *err)
 {
 	uint64_t stamp = link->config != NULL ? link->config->stamp : 0;
 	struct breaker breaker;
 	bool open;
 
-	if (link->now)
+	if (link->now || (link->reached && server))
 		return false;
 	breaker_init(&breaker);
 	breaker_read(link->store, name->data, &breaker);
@@ -119,7 +119,7 @@ open_server(struct link *link, const struct account *account, const struct serve
 	int result = 0;
 
 	breaker_server_name(server, &name);
-	if (is_left_alone(link, account, &name, err)) {
+	if (is_left_alone(link, account, &name, true, err)) {
 		buf_release(&name);
 		return 1;
 	}
@@ -202,7 +202,7 @@ open_account(struct link *link, const struct account *account, struct err *err)
 	int result = -1;
 
 	breaker_account_name(account, &name);
-	if (!is_left_alone(link, account, &name, err)) {
+	if (!is_left_alone(link, account, &name, false, err)) {
 		result = get_secret(account, &secret, err);
 		link->tried = link->tried || result < 0;
 		if (result == 0)
@@ -251,7 +251,7 @@ link_broke(struct link *link, const struct err *err)
 	if (link->open && link->sent == 0 && may_try_next(err)) {
 		breaker_server_name(link->server, &name);
 		note_failure(link, link->used, &name, err);
-		link->now = false;
+		link->now = link->reached = false;
 	}
 	buf_release(&name);
 	link_close(link);

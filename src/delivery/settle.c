@@ -259,7 +259,7 @@ write_attempt(struct settling *s, enum notice notice)
 		record.account = span_of(d->account->name);
 		record.server = (struct span){ d->server.data, d->server.len };
 		record.tls = (struct span){ d->tls.data, d->tls.len };
-		record.auth = span_of(d->mechanism != NULL ? d->mechanism : "");
+		record.auth = (struct span){ d->mechanism.data, d->mechanism.len };
 		record.text = (struct span){ d->tx.acceptance.data, d->tx.acceptance.len };
 	}
 	record_write(s->records, &record);

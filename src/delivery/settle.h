@@ -18,6 +18,13 @@ struct settlement {
 	int64_t next_ms;   /* the next attempt; 0: none is due */
 };
 
+/* Everybody has the message, and nobody is to be told anything. */
+static inline bool
+settlement_is_sent(const struct settlement *s)
+{
+	return s->waiting == 0 && s->refused == 0 && s->settled == 0 && !s->relay_notice;
+}
+
 /*
  * Appends the records of an attempt that has ended, at now_ms, and counts.  `item` is the message
  * as it was before; of one that is not queued yet its envelope, recipients and times are asked

@@ -424,6 +424,27 @@ cut_torn(struct opened *o)
 	return STORE_OK;
 }
 
+/* Locks what is open, and reads it. */
+static enum store_result
+take_open(struct opened *o)
+{
+	enum store_result result = STORE_OK;
+
+	if (!S_ISREG(o->st.st_mode))
+		result = damaged(o, "is no regular file");
+	if (result == STORE_OK)
+		result = lock_file(o);
+	if (result == STORE_OK && o->st.st_nlink == 2)
+		result = file_drop_second_name(o->store->dir, o->id, &o->st) == 0 ?
+		    STORE_OK :
+		    failed(o, "mended");
+	if (result == STORE_OK)
+		result = check_file(o);
+	if (result == STORE_OK)
+		result = read_file(o);
+	return result;
+}
+
 enum store_result
 store_take(struct store *store, const char *id, struct item *item, struct err *err)
 {
@@ -432,22 +453,28 @@ store_take(struct store *store, const char *id, struct item *item, struct err *e
 	};
 	enum store_result result = open_file(&o, O_RDWR);
 
-	if (result == STORE_OK && !S_ISREG(o.st.st_mode))
-		result = damaged(&o, "is no regular file");
 	if (result == STORE_OK)
-		result = lock_file(&o);
-	if (result == STORE_OK && o.st.st_nlink == 2)
-		result = file_drop_second_name(store->dir, id, &o.st) == 0 ? STORE_OK :
-									     failed(&o, "mended");
-	if (result == STORE_OK)
-		result = check_file(&o);
-	if (result == STORE_OK)
-		result = read_file(&o);
+		result = take_open(&o);
 	if (result == STORE_OK)
 		result = check_body(&o);
 	if (result == STORE_OK && item->torn)
 		result = cut_torn(&o);
 	return result;
+}
+
+enum store_result
+store_adopt(struct store *store, const char *id, int fd, struct item *item, struct err *err)
+{
+	struct opened o = {
+		.store = store, .id = id, .item = item, .with_header = true, .err = err
+	};
+
+	item_init(item);
+	item->fd = fd;
+	if (!queue_id_is(id))
+		return damaged(&o, "is no queued message: its name is none");
+	memcpy(item->id, id, QUEUE_ID_LEN + 1);
+	return fstat(fd, &o.st) == 0 ? take_open(&o) : failed(&o, "looked at");
 }
 
 /* Without the fd nothing of the body can be read: it must not seem so. */

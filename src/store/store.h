@@ -95,6 +95,13 @@ enum store_result store_take(struct store *store, const char *id, struct item *i
     struct err *err);
 
 /*
+ * The same for a message whose open file another process of ours has locked and passed on: fd,
+ * which becomes the item's whatever comes back. Its body was written a moment ago, and is not read.
+ */
+enum store_result store_adopt(struct store *store, const char *id, int fd, struct item *item,
+    struct err *err);
+
+/*
  * Opens it to be looked at, without lock.  `with_header`: its header block too, and its body can be
  * read; else nothing stays open.  The body's checksum is not looked at.
  */

@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Who queues a message and finds a runner's lock taken leaves a note in run/, and then looks at the
- * lock once more; a runner that ends gives up its lock, and then looks for a note once more.  So
- * one of the two always sees the other.
+ * lock once more; a runner that ends gives up its lock, and then looks for a note once more. So one
+ * of the two always sees the other. While a runner lives, it sees messages come by themselves.
  */
 #include "submission/runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "base/wait.h"
 #include "config/account.h"
+#include "submission/alarm.h"
 
 enum {
 	NAP_MIN_MS = 1000,
@@ -30,42 +25,59 @@ enum {
 				    us */
 	NAP_TROUBLE_MS = 15 * 60 * 1000, /* where the queue cannot be run at all */
 	LOCK_FD = 100,                   /* the lowest number for the lock's descriptor */
-	NETWORK_MS = 3000,               /* from a new address to a network that works */
+	TITLE_MAX = 256,
+	NOTE_NAME_MAX = 64,
 };
 
 #define LOCK_NAME STORE_RUN "/lock"
-#define NOTE_NAME STORE_RUN "/note" /* there is something new */
-#define NOTE_REACHED_NAME \
-	STORE_RUN "/note-reached" /* a server, or the network, is there (again) \
-				   */
 
-void
-runner_leave_caller(void)
+/* There is something new; a server, or the network, is there (again). */
+enum note { NOTE_NEW, NOTE_REACHED };
+
+/*
+ * The number of our network namespace, which is the octet of the lock's file that is locked, and
+ * part of the notes' names. 0: the system does not tell.
+ */
+static uint64_t
+network_namespace(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct stat st;
 
-	setsid();
-	if (chdir("/") < 0)
-		syslog(LOG_MAIL | LOG_WARNING, "cannot go to /: %m");
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && null >= 0; fd++)
-		dup2(null, fd);
-	if (null > STDERR_FILENO)
-		close(null);
+	return stat("/proc/self/ns/net", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
-/* Nothing of the caller's stays open but `keep` (-1: nothing). */
 static void
-detach(int keep)
+note_name(enum note note, struct buf *name)
 {
-	wait_on_signals(NULL, NULL);
-	runner_leave_caller();
-	closelog();
-	if (keep > STDERR_FILENO) {
-		close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
-		close_range((unsigned)keep + 1, ~0U, 0);
-	} else {
-		close_range(STDERR_FILENO + 1, ~0U, 0);
-	}
+	buf_addf(name, STORE_RUN "/%s-%llu", note == NOTE_NEW ? "note" : "reached",
+	    (unsigned long long)network_namespace());
+}
+
+static void
+leave_note(const struct store *store, enum note note)
+{
+	struct buf name = BUF_INIT(NOTE_NAME_MAX);
+	int fd;
+
+	note_name(note, &name);
+	/* Made anew, so that it is seen to come. */
+	unlinkat(store->dir, name.data, 0);
+	fd = openat(store->dir, name.data, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		close(fd);
+	buf_release(&name);
+}
+
+static bool
+take_note(const struct store *store, enum note note)
+{
+	struct buf name = BUF_INIT(NOTE_NAME_MAX);
+	bool taken;
+
+	note_name(note, &name);
+	taken = unlinkat(store->dir, name.data, 0) == 0;
+	buf_release(&name);
+	return taken;
 }
 
 /*
@@ -84,328 +96,375 @@ put_high(int lock)
 	return high;
 }
 
-enum { LOCK_TAKEN = -1, LOCK_NONE = -2 };
+enum lock_result { LOCK_OURS, LOCK_TAKEN, LOCK_NONE };
 
-/*
- * The lock, held by us: its descriptor; LOCK_TAKEN: another has it; LOCK_NONE: there is none to be
- * had (errno).
- */
-static int
-take_lock(const struct store *store)
+/* LOCK_OURS: *lock is held as long as it is open. LOCK_NONE: there is none to be had (errno). */
+static enum lock_result
+take_lock(const struct store *store, int *lock)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd;
+	struct flock octet = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)network_namespace(),
+		.l_len = 1 };
+	int fd, failure;
 
 	mkdirat(store->dir, STORE_RUN, 0700);
 	fd = openat(store->dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return LOCK_NONE;
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return put_high(fd);
+	if (fcntl(fd, F_OFD_SETLK, &octet) == 0) {
+		*lock = put_high(fd);
+		return LOCK_OURS;
+	}
+	failure = errno;
 	close(fd);
+	errno = failure;
 	return errno == EAGAIN || errno == EACCES ? LOCK_TAKEN : LOCK_NONE;
 }
 
-static void
-leave_note(const struct store *store, const char *name)
-{
-	int fd = openat(store->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd >= 0)
-		close(fd);
-}
-
-static bool
-take_note(const struct store *store, const char *name)
-{
-	return unlinkat(store->dir, name, 0) == 0;
-}
-
-/*
- * What wakes a runner: a point of time on the wall's clock, and a clock that was set; notes; a
- * network that comes up. Without a timer, poll(2) measures the way to that point by a clock that
- * stands still while the machine is suspended: it is late by that, and does not notice a clock that
- * is set.
- */
-struct alarm_clock {
-	int timer;   /* timerfd, or -1 */
-	int notes;   /* inotify, or -1 */
-	int network; /* netlink, or -1 */
+/* A queue that is seen to. */
+struct tending {
+	const struct runner *runner;
+	struct store store;
+	struct config config;
+	struct lane_terms terms;
+	struct run_result result;
+	struct run *run; /* NULL: none, for something is in the way */
+	struct alarm_clock clock;
+	struct alarm_events events;
+	bool scan;      /* the whole queue is to be looked at */
+	bool reached;   /* … for a server was reached, or the network is there */
+	bool recovered; /* that was done since the last look by the clock */
+	int signal;     /* that shall end it; 0: none */
 };
 
-/* Sets the timer; the deadline for poll(2) beside it. */
-static int64_t
-alarm_set(const struct alarm_clock *clock, int64_t at_ms)
+static void
+on_signal(void *arg, int signal)
 {
-	const struct itimerspec at = { .it_value = {
-					   (time_t)(at_ms / 1000), at_ms % 1000 * 1000000L } };
-	int64_t now_ms = clock_wall_ms();
+	struct tending *t = arg;
 
-	if (clock->timer >= 0 &&
-	    timerfd_settime(clock->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) ==
-		0)
-		return DEADLINE_NONE;
-	/* The clock was set since the timer was last read: the time may have come already. */
-	if (clock->timer >= 0 && errno == ECANCELED)
-		return deadline_in(0);
-	return deadline_in(at_ms > now_ms ? at_ms - now_ms : 0);
+	t->signal = signal;
+	wait_break();
 }
 
 static void
-alarm_init(struct alarm_clock *clock, const char *queue_path)
+tell_trouble(const struct tending *t, const struct err *err)
 {
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
-	struct buf path = BUF_INIT(ERR_TEXT_MAX);
+	attempt_trouble(&t->runner->watch, t->runner->queue_path, err);
+}
 
-	buf_addf(&path, "%s/" STORE_RUN, queue_path);
-	clock->timer = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	clock->notes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (clock->notes >= 0 && inotify_add_watch(clock->notes, path.data, IN_CREATE) < 0) {
-		close(clock->notes);
-		clock->notes = -1;
-	}
-	clock->network = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (clock->network >= 0 &&
-	    bind(clock->network, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		close(clock->network);
-		clock->network = -1;
-	}
-	buf_release(&path);
-	/* From now on a clock that is set is noticed, in the first run too. */
-	alarm_set(clock, INT64_MAX);
+static int
+open_tending(struct tending *t, const struct runner *runner, bool make, struct err *err)
+{
+	*t = (struct tending){ .runner = runner, .store = STORE_INIT, .config = CONFIG_INIT };
+	if (store_open(&t->store, runner->queue_path, make, err) < 0)
+		return -1;
+	t->scan = true;
+	t->result.next_ms = INT64_MAX;
+	t->terms = (struct lane_terms){
+		.store = &t->store, .config = &t->config, .watch = runner->watch, .uid = runner->uid
+	};
+	wait_on_signals(on_signal, t);
+	return 0;
 }
 
 static void
-alarm_release(struct alarm_clock *clock)
+close_run(struct tending *t)
 {
-	if (clock->timer >= 0)
-		close(clock->timer);
-	if (clock->notes >= 0)
-		close(clock->notes);
-	if (clock->network >= 0)
-		close(clock->network);
+	if (t->run != NULL)
+		run_free(t->run);
+	t->run = NULL;
 }
 
 static void
-drain(int fd)
+close_tending(struct tending *t)
 {
-	char scratch[8192];
+	int signal = t->signal;
 
-	while (fd >= 0 && read(fd, scratch, sizeof(scratch)) > 0)
-		;
+	close_run(t);
+	store_close(&t->store);
+	config_release(&t->config);
+	wait_release_signals();
+	if (signal != 0)
+		wait_die_of(signal);
 }
 
 /*
- * Sleeps until at_ms since 1970, or until something wakes us, among which are a clock that was set
- * and the end of a suspension; where the system has no watch left for us, until it is time to look.
- * True where the network has changed.
+ * The configuration as it is now. Where it has changed, what was known of messages and accounts is
+ * of no use any more. What is in the way, a configuration that is being edited perhaps, is told,
+ * and may pass.
  */
-static bool
-alarm_sleep(struct alarm_clock *clock, int64_t at_ms)
-{
-	struct pollfd polls[] = { { clock->notes, POLLIN, 0 }, { clock->network, POLLIN, 0 },
-		{ clock->timer, POLLIN, 0 } };
-	int64_t deadline = alarm_set(clock, at_ms);
-	bool network;
-
-	if (clock->notes < 0)
-		deadline = deadline_min(deadline, deadline_in(NAP_BUSY_MS));
-	wait_poll(polls, 3, deadline);
-	network = (polls[1].revents & POLLIN) != 0;
-	drain(clock->notes);
-	/* Where the clock was set, reading fails with ECANCELED, and that is all: we are awake. */
-	drain(clock->timer);
-	if (network) {
-		wait_poll(NULL, 0, deadline_in(NETWORK_MS));
-		drain(clock->network);
-	}
-	return network;
-}
-
-/* When to look again, in milliseconds since 1970. */
-static int64_t
-next_look_ms(const struct run_result *result)
-{
-	int64_t now_ms = clock_wall_ms(), at_ms = result->next_ms;
-
-	if (result->busy > 0 && at_ms > now_ms + NAP_BUSY_MS)
-		at_ms = now_ms + NAP_BUSY_MS;
-	return at_ms > now_ms + NAP_MIN_MS ? at_ms : now_ms + NAP_MIN_MS;
-}
-
-/* One run with the configuration as it is now. */
-static int
-run_fresh(const struct runner *runner, struct store *store, const struct run_options *options,
-    struct run_result *result, struct err *err)
+static void
+read_config(struct tending *t)
 {
 	struct config config = CONFIG_INIT;
-	int status = config_load(&config, runner->config_path, err);
+	struct err err;
+	int status;
 
-	*result = (struct run_result){ .next_ms = INT64_MAX };
+	err_init(&err);
+	status = config_load(&config, t->runner->config_path, &err);
 	if (status == 0 && config.count == 0)
-		status = err_set(err, ERR_CONFIG,
+		status = err_set(&err, ERR_CONFIG,
 		    "there is no configuration to run the queue with");
+	if (status == 0 && t->run != NULL && !t->scan && config.stamp == t->config.stamp) {
+		config_release(&config);
+		return;
+	}
+	close_run(t);
+	config_release(&t->config);
+	t->config = config;
 	if (status == 0)
-		status = run_once(store, &config, options, result, err);
-	config_release(&config);
-	return status;
+		t->run = run_new(&t->terms, &t->result, &err);
+	t->scan = t->run != NULL;
+	if (t->run == NULL) {
+		tell_trouble(t, &err);
+		t->result = (struct run_result){ .waiting = store_has_any(&t->store),
+			.next_ms = clock_wall_ms() + NAP_TROUBLE_MS };
+	}
+	err_release(&err);
 }
 
+/* Begins what there is to be done; also while workers are busy, who must not hold up others. */
+static void
+begin_looking(struct tending *t)
+{
+	struct err err;
+
+	if (!t->scan && t->events.id_count == 0)
+		return;
+	err_init(&err);
+	t->terms.rules.reached = t->scan && t->reached;
+	if (t->run == NULL || !run_is_busy(t->run))
+		read_config(t);
+	if (t->scan && t->run != NULL) {
+		t->scan = t->reached = false;
+		if (run_scan(t->run, &err) < 0)
+			tell_trouble(t, &err);
+	}
+	for (size_t i = 0; i < t->events.id_count && t->run != NULL; i++)
+		run_look(t->run, t->events.ids[i]);
+	t->events.id_count = 0;
+	err_release(&err);
+}
+
+/* What has happened, in terms of what is to be done. */
+static void
+take_events(struct tending *t)
+{
+	struct alarm_events *e = &t->events;
+
+	if (e->note) {
+		t->reached = take_note(&t->store, NOTE_REACHED) || t->reached;
+		t->scan = t->scan || t->reached;
+		t->scan = (take_note(&t->store, NOTE_NEW) && !alarm_sees_messages(&t->clock)) ||
+		    t->scan;
+	}
+	if (e->network)
+		t->reached = true;
+	if (e->time)
+		t->recovered = false;
+	t->scan = t->scan || e->time || e->network || e->everything ||
+	    (e->released && t->result.busy > 0);
+	e->note = e->network = e->time = e->everything = e->released = false;
+	/* Where one message found its server, others that did not will. */
+	if (!t->recovered && t->result.answered > 0 && t->result.waiting > 0 && t->run != NULL &&
+	    !run_is_busy(t->run))
+		t->scan = t->reached = t->recovered = true;
+}
+
+static bool
+is_busy(const struct tending *t)
+{
+	return t->scan || (t->run != NULL && run_is_busy(t->run));
+}
+
+/* Nothing is left that could be sent some day. */
 static bool
 is_idle(const struct run_result *result)
 {
 	return result->tried + result->waiting + result->busy + result->timed == 0;
 }
 
-static void
-tell_trouble(const struct runner *runner, const struct err *err)
+/* When to look again, in milliseconds since 1970. */
+static int64_t
+next_look_ms(const struct tending *t)
 {
-	if (runner->watch.trouble != NULL)
-		runner->watch.trouble(runner->watch.arg, runner->queue_path, err);
+	int64_t now_ms = clock_wall_ms(), at_ms = t->result.next_ms;
+
+	if ((t->result.busy > 0 || !alarm_sees_messages(&t->clock)) && at_ms > now_ms + NAP_BUSY_MS)
+		at_ms = now_ms + NAP_BUSY_MS;
+	return at_ms > now_ms + NAP_MIN_MS ? at_ms : now_ms + NAP_MIN_MS;
 }
 
-/*
- * The same for who stays: what is in the way, a configuration that is being edited perhaps, is
- * told, and may pass.
- */
+/* Works, or sleeps until at_ms; not longer than until something happens. */
 static void
-run_anyway(const struct runner *runner, struct store *store, const struct run_options *options,
-    struct run_result *result)
+pass_time(struct tending *t, int64_t at_ms)
 {
-	struct err err;
+	struct pollfd polls[ALARM_POLLS + RUN_WORKERS_MAX] = { { .fd = -1 } };
+	int64_t deadline = alarm_set(&t->clock, at_ms, polls);
 
-	err_init(&err);
-	if (run_fresh(runner, store, options, result, &err) < 0) {
-		tell_trouble(runner, &err);
-		*result = (struct run_result){
-			.waiting = store_has_any(store),
-			.next_ms = clock_wall_ms() + NAP_TROUBLE_MS,
-		};
-	}
-	err_release(&err);
+	if (t->run != NULL)
+		run_step(t->run, polls, ALARM_POLLS, deadline);
+	else
+		wait_poll(polls, ALARM_POLLS, deadline);
+	alarm_take(&t->clock, polls, &t->events);
 }
 
-/* Runs until nothing is left to be done. */
+/* Until nothing is left to be done, or a signal comes. */
 static void
-run_until_idle(const struct runner *runner, struct store *store, bool reached)
+tend_until_idle(struct tending *t)
 {
-	struct run_options options = { .reached = reached, .watch = runner->watch };
-	struct run_result result = { .next_ms = 0 };
-	struct alarm_clock clock;
-
-	alarm_init(&clock, runner->queue_path);
+	alarm_init(&t->clock, &t->store);
 	do {
-		options.reached = take_note(store, NOTE_REACHED_NAME) || options.reached;
-		take_note(store, NOTE_NAME);
-		run_anyway(runner, store, &options, &result);
-		options.reached = false;
-		if (!is_idle(&result))
-			options.reached = alarm_sleep(&clock, next_look_ms(&result));
-	} while (!is_idle(&result));
-	alarm_release(&clock);
+		begin_looking(t);
+		pass_time(t, is_busy(t) ? INT64_MAX : next_look_ms(t));
+		take_events(t);
+	} while (t->signal == 0 && (is_busy(t) || t->events.id_count > 0 || !is_idle(&t->result)));
+	alarm_release(&t->clock);
 }
 
-/* The runner's life.  `lock` is held. */
+/* The runner's beginning, handed to its process. */
+struct beginning {
+	const struct runner *runner;
+	const struct due_rules *rules; /* runner_run() */
+	bool reached;
+	int lock; /* held */
+	int64_t interval_ms;
+};
+
 static void
-live(const struct runner *runner, bool reached, int lock)
+set_title(const struct runner *runner)
 {
-	struct store store = STORE_INIT;
+	struct buf title = BUF_INIT(TITLE_MAX);
+
+	buf_addf(&title, "sees to the queue %s", runner->queue_path);
+	process_title(title.data);
+	buf_release(&title);
+}
+
+static void
+live(void *arg)
+{
+	struct beginning *b = arg;
+	enum lock_result result = LOCK_OURS;
+	struct tending t;
 	struct err err;
 
+	set_title(b->runner);
 	err_init(&err);
-	if (store_open(&store, runner->queue_path, false, &err) < 0) {
-		tell_trouble(runner, &err);
-		lock = LOCK_NONE;
+	if (open_tending(&t, b->runner, false, &err) < 0) {
+		attempt_trouble(&b->runner->watch, b->runner->queue_path, &err);
+		_exit(0);
 	}
-	while (lock >= 0) {
-		run_until_idle(runner, &store, reached);
-		close(lock);
-		reached = take_note(&store, NOTE_REACHED_NAME);
-		lock = take_note(&store, NOTE_NAME) || reached ? take_lock(&store) : LOCK_NONE;
+	t.reached = b->reached;
+	while (result == LOCK_OURS && t.signal == 0) {
+		tend_until_idle(&t);
+		close(b->lock);
+		t.reached = take_note(&t.store, NOTE_REACHED);
+		t.scan = take_note(&t.store, NOTE_NEW) || t.reached;
+		result = t.scan && t.signal == 0 ? take_lock(&t.store, &b->lock) : LOCK_NONE;
 	}
-	store_close(&store);
+	close_tending(&t);
 	err_release(&err);
-}
-
-static int
-fork_runner(const struct runner *runner, bool reached, int lock, struct err *err)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return err_sys(err, ERR_SYSTEM, "cannot start a process to empty the queue");
-	if (pid > 0)
-		return 0;
-	detach(lock);
-	live(runner, reached, lock);
-	_exit(0);
 }
 
 int
 runner_start(const struct runner *runner, bool reached, struct err *err)
 {
+	struct beginning beginning = { .runner = runner, .reached = reached };
 	struct store store = STORE_INIT;
-	int lock, result = 0;
+	enum lock_result lock;
+	int result = 0;
 
 	if (store_open(&store, runner->queue_path, false, err) < 0)
 		return -1;
-	lock = take_lock(&store);
+	lock = take_lock(&store, &beginning.lock);
 	if (lock == LOCK_TAKEN) {
-		leave_note(&store, reached ? NOTE_REACHED_NAME : NOTE_NAME);
-		lock = take_lock(&store);
+		leave_note(&store, reached ? NOTE_REACHED : NOTE_NEW);
+		lock = take_lock(&store, &beginning.lock);
 	}
 	if (lock == LOCK_NONE)
 		result = err_sys(err, ERR_SYSTEM,
 		    "nobody sees to the queue: cannot lock %s/" LOCK_NAME, store.path);
 	store_close(&store);
-	if (lock >= 0) {
-		result = fork_runner(runner, reached, lock, err);
-		close(lock);
+	if (lock == LOCK_OURS) {
+		result = process_begin(live, &beginning, beginning.lock, err);
+		close(beginning.lock);
 	}
 	return result;
 }
 
-int
-runner_run(const struct runner *runner, const struct run_options *options, struct err *err)
+static void
+run_and_leave(void *arg)
 {
-	struct store store = STORE_INIT;
-	struct run_result result;
-	struct err failure;
-	pid_t pid = fork();
+	const struct beginning *b = arg;
+	struct tending t;
+	struct err err;
+	int status;
 
-	if (pid < 0)
-		return err_sys(err, ERR_SYSTEM, "cannot start a process to run the queue");
-	if (pid > 0)
-		return 0;
-	detach(-1);
-	err_init(&failure);
-	if (store_open(&store, runner->queue_path, false, &failure) < 0 ||
-	    run_fresh(runner, &store, options, &result, &failure) < 0)
-		tell_trouble(runner, &failure);
-	else if (!is_idle(&result))
-		runner_start(runner, false, &failure);
-	_exit(0);
+	set_title(b->runner);
+	err_init(&err);
+	status = open_tending(&t, b->runner, false, &err);
+	if (status == 0)
+		status = config_load(&t.config, b->runner->config_path, &err);
+	if (status == 0) {
+		t.terms.rules = *b->rules;
+		status = run_once(&t.terms, &t.result, &err);
+	}
+	if (status == 0 && !is_idle(&t.result))
+		status = runner_start(b->runner, false, &err);
+	if (status < 0)
+		attempt_trouble(&b->runner->watch, b->runner->queue_path, &err);
+}
+
+int
+runner_run(const struct runner *runner, const struct due_rules *rules, struct err *err)
+{
+	struct beginning beginning = { .runner = runner, .rules = rules };
+
+	return process_begin(run_and_leave, &beginning, -1, err);
 }
 
 int
 runner_stay(const struct runner *runner, int64_t interval_ms, struct err *err)
 {
-	struct run_options options = { .watch = runner->watch };
-	struct store store = STORE_INIT;
-	struct run_result result;
-	struct alarm_clock clock;
+	struct tending t;
 
-	if (store_open(&store, runner->queue_path, true, err) < 0)
+	if (open_tending(&t, runner, true, err) < 0)
 		return -1;
-	mkdirat(store.dir, STORE_RUN, 0700);
-	alarm_init(&clock, runner->queue_path);
-	for (;;) {
-		int64_t until_ms = clock_wall_ms() + interval_ms;
-
-		options.reached = take_note(&store, NOTE_REACHED_NAME) || options.reached;
-		take_note(&store, NOTE_NAME);
-		run_anyway(runner, &store, &options, &result);
-		options.reached = alarm_sleep(&clock, until_ms);
+	alarm_init(&t.clock, &t.store);
+	for (int64_t until_ms = 0; t.signal == 0;) {
+		if (t.scan)
+			until_ms = clock_wall_ms() + interval_ms;
+		begin_looking(&t);
+		pass_time(&t, until_ms);
+		/* Messages that come wait for their time. */
+		t.events.id_count = 0;
+		t.events.everything = t.events.released = false;
+		take_events(&t);
 	}
+	alarm_release(&t.clock);
+	close_tending(&t);
+	return 0;
+}
+
+static void
+stay_behind(void *arg)
+{
+	const struct beginning *b = arg;
+	struct err err;
+
+	set_title(b->runner);
+	err_init(&err);
+	if (runner_stay(b->runner, b->interval_ms, &err) < 0)
+		attempt_trouble(&b->runner->watch, b->runner->queue_path, &err);
+	err_release(&err);
+}
+
+int
+runner_stay_behind(const struct runner *runner, int64_t interval_ms, struct err *err)
+{
+	struct beginning beginning = { .runner = runner, .interval_ms = interval_ms };
+
+	return process_begin(stay_behind, &beginning, -1, err);
 }

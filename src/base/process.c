@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/wait.h"
+
+/* The words of argv, one behind the other as the kernel has laid them. */
+static char *title;
+static size_t title_len;
+
+char **
+process_init(int argc, char **argv)
+{
+	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+
+	for (int i = 0; i < argc && copy != NULL; i++) {
+		copy[i] = strdup(argv[i]);
+		if (copy[i] == NULL)
+			return NULL;
+	}
+	title = argc > 0 ? argv[0] : NULL;
+	title_len = 0;
+	for (int i = 0; i < argc && argv[i] == title + title_len; i++)
+		title_len += strlen(argv[i]) + 1;
+	return copy;
+}
+
+void
+process_title(const char *words)
+{
+	prctl(PR_SET_NAME, "sendoff");
+	if (title_len == 0)
+		return;
+	memset(title, 0, title_len);
+	snprintf(title, title_len, "sendoff: %s", words);
+}
+
+void
+process_leave_session(void)
+{
+	setsid();
+	if (chdir("/") < 0)
+		syslog(LOG_MAIL | LOG_WARNING, "cannot go to /: %m");
+}
+
+void
+process_quiet(int first, int last)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	for (int fd = first; fd <= last; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+process_close_all_but(int *keep, size_t count)
+{
+	unsigned from = STDERR_FILENO + 1;
+
+	closelog();
+	qsort(keep, count, sizeof(*keep), compare_numbers);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from)
+			close_range(from, (unsigned)keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	close_range(from, ~0U, 0);
+}
+
+static void
+begin_life(void (*live)(void *arg), void *arg, int keep, int ready)
+{
+	int kept[] = { keep, ready };
+
+	wait_forget();
+	process_leave_session();
+	process_close_all_but(kept, 2);
+	process_quiet(STDIN_FILENO, STDERR_FILENO);
+	/* Who waits for it sees the end of the pipe. */
+	close(ready);
+	live(arg);
+	_exit(0);
+}
+
+int
+process_begin(void (*live)(void *arg), void *arg, int keep, struct err *err)
+{
+	int ready[2];
+	char octet;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return err_sys(err, ERR_SYSTEM, "cannot make a pipe");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		begin_life(live, arg, keep, ready[1]);
+	close(ready[1]);
+	if (pid < 0)
+		err_sys(err, ERR_SYSTEM, "cannot start a process");
+	while (pid > 0 && read(ready[0], &octet, 1) < 0 && errno == EINTR)
+		;
+	close(ready[0]);
+	return pid < 0 ? -1 : 0;
+}
