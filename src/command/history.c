@@ -17,7 +17,7 @@ next_event(struct span *rest, struct record *record)
 	do {
 		if (record_read(rest, record) != RECORD_OK)
 			return false;
-	} while (record->type == RECORD_BATCH);
+	} while (record->type == RECORD_BATCH || record->type == RECORD_OPTIONAL);
 	return true;
 }
 

@@ -78,8 +78,8 @@ fill_item(struct adding *a)
 	store_spool(a->store, &item->message.body.place);
 	/* What is being sent goes on: it was not cut off. */
 	item->active = item->appended = true;
-	if (item_read_head(item, head, true, a->err) != 0 ||
-	    item_read_tail(item, tail, a->err) != 0)
+	if (item_read_head(item, head, true, a->err) != ITEM_OK ||
+	    item_read_tail(item, tail, a->err) != ITEM_OK)
 		return err_wrap(a->err, "the message cannot be queued");
 	item->active = false;
 	return 0;

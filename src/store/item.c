@@ -80,6 +80,36 @@ nonsense(struct err *err, const char *what)
 	return err_set(err, ERR_MESSAGE, "%s", what);
 }
 
+/* Of what returns -1 with an error. */
+static enum item_result
+result_of(int rc, const struct err *err)
+{
+	if (rc == 0)
+		return ITEM_OK;
+	return err->kind == ERR_MESSAGE ? ITEM_DAMAGED : ITEM_FAILED;
+}
+
+/* What the reading of records came to; `where`: "head" or "tail". */
+static enum item_result
+end_of_records(enum record_result result, const char *where, struct err *err)
+{
+	switch (result) {
+	case RECORD_LATER:
+		err_set(err, ERR_MESSAGE,
+		    "a later version of sendoff wrote a record in its %s that this one does not know",
+		    where);
+		return ITEM_LATER;
+	case RECORD_NONSENSE:
+		err_set(err, ERR_MESSAGE, "a record in its %s makes no sense", where);
+		return ITEM_DAMAGED;
+	case RECORD_TORN:
+		err_set(err, ERR_MESSAGE, "a record in its %s is damaged", where);
+		return ITEM_DAMAGED;
+	default:
+		return ITEM_OK;
+	}
+}
+
 /* The head, written. */
 
 enum {
@@ -287,26 +317,28 @@ make_recipients(struct item *item, struct err *err)
 	return 0;
 }
 
-int
+enum item_result
 item_read_head(struct item *item, struct span head, bool with_header, struct err *err)
 {
 	enum record_result result;
 	struct record record;
 	unsigned last = 0;
+	int rc;
 
 	for (result = record_read(&head, &record); result == RECORD_OK;
 	     result = record_read(&head, &record)) {
-		if (read_head_record(item, last, &record, with_header, err) != 0)
-			return -1;
+		if (record.type == RECORD_OPTIONAL)
+			continue;
+		rc = read_head_record(item, last, &record, with_header, err);
+		if (rc != 0)
+			return result_of(rc, err);
 		last = record.type;
 	}
-	if (result == RECORD_UNKNOWN)
-		return nonsense(err, "a record in its head is none of this version's");
-	if (result == RECORD_TORN)
-		return nonsense(err, "a record in its head is damaged");
-	if (last != RECORD_HEADER)
-		return nonsense(err, "its head is not complete");
-	return make_recipients(item, err);
+	if (result != RECORD_END)
+		return end_of_records(result, "head", err);
+	rc = last == RECORD_HEADER ? make_recipients(item, err) :
+				     nonsense(err, "its head is not complete");
+	return result_of(rc, err);
 }
 
 /* The tail: what each record means. */
@@ -589,6 +621,8 @@ apply(struct item *item, const struct record *record, struct err *err)
 		return apply_failed(item, record);
 	case RECORD_RETRY:
 		return apply_retry(item);
+	case RECORD_OPTIONAL:
+		return 0;
 	default:
 		return nonsense(err, "a record in its tail is out of place");
 	}
@@ -637,9 +671,7 @@ sum_up_doubt(struct item *item)
 
 /* The tail as a whole. */
 
-static const char unknown[] = "a record in its tail is none of this version's";
-
-int
+enum item_result
 item_apply(struct item *item, struct span records, struct err *err)
 {
 	enum record_result result;
@@ -648,13 +680,10 @@ item_apply(struct item *item, struct span records, struct err *err)
 	for (result = record_read(&records, &record); result == RECORD_OK;
 	     result = record_read(&records, &record))
 		if (apply(item, &record, err) != 0)
-			return -1;
-	if (result == RECORD_UNKNOWN)
-		return nonsense(err, unknown);
-	if (result == RECORD_TORN)
-		return nonsense(err, "a record in its tail is damaged");
-	sum_up_doubt(item);
-	return 0;
+			return result_of(-1, err);
+	if (result == RECORD_END)
+		sum_up_doubt(item);
+	return end_of_records(result, "tail", err);
 }
 
 /* Where in the tail the reading is. */
@@ -701,7 +730,7 @@ has_batch(struct span tail, size_t from)
 	return false;
 }
 
-int
+enum item_result
 item_read_tail(struct item *item, struct span tail, struct err *err)
 {
 	struct reading reading = { tail, tail, 0 };
@@ -713,16 +742,18 @@ item_read_tail(struct item *item, struct span tail, struct err *err)
 		if (record.type == RECORD_BATCH && record.taken)
 			doubt(item);
 		else if (record.type != RECORD_BATCH && apply(item, &record, err) != 0)
-			return -1;
+			return result_of(-1, err);
 	}
-	if (result == RECORD_UNKNOWN)
-		return nonsense(err, unknown);
 	item->torn = result == RECORD_TORN;
+	if (result != RECORD_END && !item->torn)
+		return end_of_records(result, "tail", err);
 	if (item->torn && has_batch(tail, tail.len - reading.rest.len + 1))
-		return nonsense(err, "a record in its tail is damaged, and others follow it");
+		return result_of(nonsense(err,
+				     "a record in its tail is damaged, and others follow it"),
+		    err);
 	if (!item->active)
 		doubt(item);
 	sum_up_doubt(item);
 	buf_add(&item->tail, tail.data, tail.len - reading.rest.len);
-	return buf_ok(&item->tail) ? 0 : err_memory(err);
+	return result_of(buf_ok(&item->tail) ? 0 : err_memory(err), err);
 }

@@ -76,30 +76,36 @@ void item_init(struct item *item);
 /* Also closes fd, which ends the lock. */
 void item_release(struct item *item);
 
+enum item_result {
+	ITEM_OK,
+	ITEM_LATER, /* a later version of sendoff wrote what this one does not know: ERR_MESSAGE */
+	ITEM_DAMAGED, /* what it says makes no sense; the error tells what: ERR_MESSAGE */
+	ITEM_FAILED,  /* ERR_SYSTEM (memory) */
+};
+
 /*
  * Fills the item from its head's records (block->head_len octets); message.body.size is set.  What
  * its text says goes to servers as it is, so that control characters, and a header block that is
  * not in wire form, make no sense.
- * Errors: ERR_MESSAGE (they make no sense; says what), ERR_SYSTEM (memory).
  */
-int item_read_head(struct item *item, struct span head, bool with_header, struct err *err);
+enum item_result item_read_head(struct item *item, struct span head, bool with_header,
+    struct err *err);
 
 /*
  * Takes the tail's records into the item as far as they are whole, and sets tail and torn: what
  * could not be read is the end of the last batch, which STATES calls torn.  A SENDING without what
- * came of it makes those who were waiting in doubt, unless the item is active.
- * Errors: ERR_MESSAGE (a record of another version, one that makes no sense, or a damaged one with
- * a later batch behind it), ERR_SYSTEM.
+ * came of it makes those who were waiting in doubt, unless the item is active.  A damaged record
+ * with a later batch behind it is ITEM_DAMAGED.
  */
-int item_read_tail(struct item *item, struct span tail, struct err *err);
+enum item_result item_read_tail(struct item *item, struct span tail, struct err *err);
 
 /*
  * Takes records (no batch among them) into the item, but not into its tail.  One who has the
  * message, or is settled, stays so: an OUTCOME that says otherwise makes no sense.  One who was in
- * doubt stays so until he has it, is refused or not.
- * Errors: as item_read_tail(); the item is to be released then.
+ * doubt stays so until he has it, is refused or not.  Unless it is ITEM_OK, the item is to be
+ * released.
  */
-int item_apply(struct item *item, struct span records, struct err *err);
+enum item_result item_apply(struct item *item, struct span records, struct err *err);
 
 /*
  * Appends the head's records of a message that is to be queued: envelope, message.header and its

@@ -61,7 +61,7 @@ block_read(const unsigned char in[static BLOCK_SIZE], struct block *block)
 	/* Before the checksum: another version may keep it elsewhere. */
 	block->version = (uint32_t)get(in + VERSION_AT, 4);
 	if (block->version != FORMAT_VERSION)
-		return BLOCK_VERSION;
+		return block->version < FORMAT_VERSION ? BLOCK_EARLIER : BLOCK_LATER;
 	if (get(in + SUM_AT, 4) != checksum(0, in, SUM_AT))
 		return BLOCK_DAMAGED;
 	block->body_len = get(in + BODY_LEN_AT, 8);
@@ -298,9 +298,11 @@ record_read(struct span *rest, struct record *record)
 		return RECORD_TORN;
 	type = (unsigned char)rest->data[8];
 	*record = blank;
-	if (!is_known(type) || !read_fields(payload, record))
-		return RECORD_UNKNOWN;
-	record->type = (enum record_type)type;
+	record->type = type < RECORD_OPTIONAL ? (enum record_type)type : RECORD_OPTIONAL;
+	if (type < RECORD_OPTIONAL && !is_known(type))
+		return RECORD_LATER;
+	if (type < RECORD_OPTIONAL && !read_fields(payload, record))
+		return RECORD_NONSENSE;
 	rest->data += RECORD_HEAD + payload.len;
 	rest->len -= RECORD_HEAD + payload.len;
 	return RECORD_OK;

@@ -12,8 +12,19 @@
  * itself becomes the queued one.  Block, body and head never change.
  *
  * A record is: u32 length of the payload, u32 checksum of what follows (type and payload), u8 type,
- * payload.  A payload is fields: u8 tag, u32 length, octets.  Unknown tags are skipped; an unknown
- * type is another version's.
+ * payload.  A payload is fields: u8 tag, u32 length, octets.
+ *
+ * What later versions may add:
+ *
+ * 	a field of a new tag, or a record of a type from RECORD_OPTIONAL on
+ * 	       where a version that skips it still does what is right; so does this one
+ * 	a record of another type
+ * 	       where one that skips it would do harm: those that do not know it leave the message
+ * 	       alone, and say that a later version wrote it
+ * 	a format version
+ * 	       where not even the records could be told apart
+ *
+ * A tag or a type that once had a meaning never gets another one.
  *
  * Pure: no descriptor, no clock.  All that is read is foreign.
  */
@@ -29,7 +40,7 @@
 
 enum {
 	BLOCK_SIZE = 64,
-	FORMAT_VERSION = 1,
+	FORMAT_VERSION = 2,           /* 1 was never released, and is not read */
 	RECORD_MAX = 4 * 1024 * 1024, /* octets of one record's payload: a header block, and room */
 };
 
@@ -42,7 +53,8 @@ struct block {
 enum block_result {
 	BLOCK_OK,
 	BLOCK_FOREIGN, /* not a file of ours */
-	BLOCK_VERSION, /* ours, in another version's format: block->version tells which */
+	BLOCK_EARLIER, /* ours, in an earlier format: block->version tells which */
+	BLOCK_LATER,   /* … in a later one */
 	BLOCK_DAMAGED, /* ours, but its checksum is wrong */
 };
 
@@ -82,6 +94,11 @@ enum record_type {
 	 * wish, or no server could hold it
 	 */
 	RECORD_AT,
+	/*
+	 * The first of those that may be skipped: for record_read() it stands for all of them.  A
+	 * record of it has no members.
+	 */
+	RECORD_OPTIONAL = 128,
 };
 
 enum notice { /* what the sender is told */
@@ -137,10 +154,11 @@ void record_write(struct buf *out, const struct record *record);
 
 enum record_result {
 	RECORD_OK,
-	RECORD_END,     /* nothing is left */
-	RECORD_TORN,    /* what is left is no whole record, or its checksum is wrong: *rest stays */
-	RECORD_UNKNOWN, /* a whole record of a type or content that this version does not know:
-			 *rest stays */
+	RECORD_END,   /* nothing is left */
+	RECORD_TORN,  /* what is left is no whole record, or its checksum is wrong: *rest stays */
+	RECORD_LATER, /* a whole record of a type that this version does not know, and must not
+			 skip: *rest stays */
+	RECORD_NONSENSE, /* a whole record that nobody can have written: *rest stays */
 };
 
 /* Takes the next record off rest. */

@@ -314,8 +314,12 @@ read_block(struct opened *o, const char *first)
 	switch (block_read((const unsigned char *)first, block)) {
 	case BLOCK_FOREIGN:
 		return damaged(o, "is no queued message");
-	case BLOCK_VERSION:
-		return damaged(o, "is in the format of another version (%" PRIu32 ")",
+	case BLOCK_EARLIER:
+		return damaged(o,
+		    "is in a format (%" PRIu32 ") that no release of sendoff has written",
+		    block->version);
+	case BLOCK_LATER:
+		return damaged(o, "is in the format (%" PRIu32 ") of a later version of sendoff",
 		    block->version);
 	case BLOCK_DAMAGED:
 		return damaged(o, "is damaged: the checksum of its block is wrong");
@@ -342,8 +346,8 @@ read_records(struct opened *o, struct span head, struct span tail)
 	item->message.body.size = o->block.body_len;
 	store_spool(o->store, &item->message.body.place);
 	item->message.body.fd = item->fd;
-	if (item_read_head(item, head, o->with_header, o->err) == 0 &&
-	    item_read_tail(item, tail, o->err) == 0)
+	if (item_read_head(item, head, o->with_header, o->err) == ITEM_OK &&
+	    item_read_tail(item, tail, o->err) == ITEM_OK)
 		return STORE_OK;
 	if (o->err->kind != ERR_MESSAGE)
 		return STORE_FAILED;
@@ -553,7 +557,7 @@ append(struct item *item, const struct buf *records, struct err *err)
 	file_add_batch(&batch, item->tail.len, !item->appended, span);
 	if (!buf_ok(records) || !buf_ok(&batch))
 		rc = err_memory(err);
-	else if (item_apply(item, span, err) != 0)
+	else if (item_apply(item, span, err) != ITEM_OK)
 		rc = err_wrap(err, "the queued message %s", item->id);
 	else
 		rc = append_batch(item, &batch, err);

@@ -68,7 +68,7 @@ make_item(struct item *item)
 	write_head(&head, SIZE_MAX, NULL);
 	item_init(item);
 	item->message.body.size = 1000;
-	assert_int_equal(item_read_head(item, span_in(&head), true, &err), 0);
+	assert_int_equal(item_read_head(item, span_in(&head), true, &err), ITEM_OK);
 	buf_release(&head);
 }
 
@@ -113,7 +113,7 @@ heads_are_read(void **state)
 	for (int with_header = 0; with_header < 2; with_header++) {
 		item_init(&item);
 		item.message.body.size = 1000;
-		assert_int_equal(item_read_head(&item, span_in(&head), with_header, &err), 0);
+		assert_int_equal(item_read_head(&item, span_in(&head), with_header, &err), ITEM_OK);
 		check_example(&item);
 		assert_string_equal(item.message.header.data,
 		    with_header ? good_head[4].text.data : "");
@@ -147,7 +147,7 @@ heads_are_as_they_were_written(void **state)
 			envelope.envid.len = 0;
 		write_head(&head, 0, &envelope);
 		item_init(&item);
-		assert_int_equal(item_read_head(&item, span_in(&head), true, &err), 0);
+		assert_int_equal(item_read_head(&item, span_in(&head), true, &err), ITEM_OK);
 		assert_int_equal(item.envelope.envid == NULL, (facts[i] & FACT_NULL_ENVID) != 0);
 		assert_int_equal(item_write_head(&item, &again, &err), 0);
 		assert_int_equal(again.len, head.len);
@@ -223,7 +223,7 @@ heads_that_make_no_sense_are_refused(void **state)
 
 		write_head(&head, bad_heads[i].at, &bad_heads[i].other);
 		item_init(&item);
-		assert_int_equal(item_read_head(&item, span_in(&head), true, &err), -1);
+		assert_int_equal(item_read_head(&item, span_in(&head), true, &err), ITEM_DAMAGED);
 		assert_int_equal(err.kind, ERR_MESSAGE);
 		assert_string_equal(err.what.data, bad_heads[i].sentence);
 		item_release(&item);
@@ -242,14 +242,14 @@ heads_that_are_cut_or_changed_are_refused(void **state)
 	for (size_t len = 0; len < head.len; len++) {
 		item_init(&item);
 		assert_int_equal(item_read_head(&item, (struct span){ head.data, len }, true, &err),
-		    -1);
+		    ITEM_DAMAGED);
 		assert_int_equal(err.kind, ERR_MESSAGE);
 		item_release(&item);
 	}
 	for (size_t at = 0; at < head.len; at++) {
 		head.data[at] ^= 0x10;
 		item_init(&item);
-		assert_int_equal(item_read_head(&item, span_in(&head), true, &err), -1);
+		assert_int_equal(item_read_head(&item, span_in(&head), true, &err), ITEM_DAMAGED);
 		item_release(&item);
 		head.data[at] ^= 0x10;
 	}
@@ -283,8 +283,8 @@ the_header_has_a_bound(void **state)
 {
 	(void)state;
 	for (int with_header = 0; with_header < 2; with_header++) {
-		assert_int_equal(read_header_of(MESSAGE_HEADER_MAX, with_header), 0);
-		assert_int_equal(read_header_of(MESSAGE_HEADER_MAX + 1, with_header), -1);
+		assert_int_equal(read_header_of(MESSAGE_HEADER_MAX, with_header), ITEM_OK);
+		assert_int_equal(read_header_of(MESSAGE_HEADER_MAX + 1, with_header), ITEM_DAMAGED);
 		assert_int_equal(err.kind, ERR_MESSAGE);
 	}
 }
@@ -333,7 +333,7 @@ requests_are_as_they_were_written(void **state)
 		item.envelope.requests = asked[i];
 		assert_int_equal(item_write_head(&item, &head, &err), 0);
 		item_init(&again);
-		assert_int_equal(item_read_head(&again, span_in(&head), true, &err), 0);
+		assert_int_equal(item_read_head(&again, span_in(&head), true, &err), ITEM_OK);
 		assert_int_equal(r->require_tls, asked[i].require_tls);
 		assert_int_equal(r->deliver_by_s, asked[i].deliver_by_s);
 		assert_int_equal(r->deliver_by_return, asked[i].deliver_by_return);
@@ -359,18 +359,18 @@ the_time_begins_when_waiting_ends(void **state)
 	assert_int_equal(item_begin_ms(&item), item.queued_ms);
 	record_write(&tail,
 	    &(struct record){ .type = RECORD_AT, .next_ms = item.queued_ms + 5000 });
-	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), ITEM_OK);
 	assert_int_equal(item.not_before_ms, item.queued_ms + 5000);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms + 5000);
 	buf_clear(&tail);
 	record_write(&tail,
 	    &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1000 });
-	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), ITEM_OK);
 	assert_int_equal(item.not_before_ms, 0);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms + 1000);
 	buf_clear(&tail);
 	record_write(&tail, &(struct record){ .type = RECORD_AT, .next_ms = -1 });
-	assert_int_equal(item_apply(&item, span_in(&tail), &err), -1);
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), ITEM_DAMAGED);
 	assert_string_equal(err.what.data, "a record in its tail has a time that is none");
 	item_release(&item);
 	buf_release(&tail);
@@ -395,7 +395,7 @@ the_time_begins_when_no_server_holds_it(void **state)
 	assert_int_equal(item_begin_ms(&item), DATE_UTC_MAX * 1000);
 	record_write(&tail,
 	    &(struct record){ .type = RECORD_RELEASE, .time_ms = item.queued_ms + 1 });
-	assert_int_equal(item_apply(&item, span_in(&tail), &err), 0);
+	assert_int_equal(item_apply(&item, span_in(&tail), &err), ITEM_OK);
 	assert_int_equal(item.envelope.requests.hold_until_s, 0);
 	assert_int_equal(item_begin_ms(&item), item.queued_ms + 1);
 	item_release(&item);
@@ -476,7 +476,7 @@ tails_mean_what_they_say(void **state)
 
 		make_item(&item);
 		script_write(&tail, tails[i].script, 0);
-		if (item_read_tail(&item, span_in(&tail), &err) != 0)
+		if (item_read_tail(&item, span_in(&tail), &err) != ITEM_OK)
 			fail_msg("\"%s\": %s", tails[i].script, err.what.data);
 		script_describe(&text, &item);
 		if (strcmp(text.data, tails[i].wanted) != 0)
@@ -509,7 +509,7 @@ what_is_active_is_not_in_doubt(void **state)
 		make_item(&item);
 		item.active = true;
 		script_write(&tail, scripts[i][0], 0);
-		assert_int_equal(item_read_tail(&item, span_in(&tail), &err), 0);
+		assert_int_equal(item_read_tail(&item, span_in(&tail), &err), ITEM_OK);
 		script_describe(&text, &item);
 		assert_string_equal(text.data, scripts[i][1]);
 		item_release(&item);
@@ -525,7 +525,7 @@ read_tail(struct item *item, const char *script)
 
 	make_item(item);
 	script_write(&tail, script, 0);
-	assert_int_equal(item_read_tail(item, span_in(&tail), &err), 0);
+	assert_int_equal(item_read_tail(item, span_in(&tail), &err), ITEM_OK);
 	buf_release(&tail);
 }
 
@@ -678,16 +678,16 @@ records_that_make_no_sense_are_damage(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad_records); i++) {
-		assert_int_equal(read_record(&item, &bad_records[i].record), -1);
+		assert_int_equal(read_record(&item, &bad_records[i].record), ITEM_DAMAGED);
 		assert_int_equal(err.kind, ERR_MESSAGE);
 		assert_string_equal(err.what.data, bad_records[i].sentence);
 		item_release(&item);
 	}
-	assert_int_equal(read_record(&item, &edge), 0);
+	assert_int_equal(read_record(&item, &edge), ITEM_OK);
 	assert_int_equal(item_count(&item, ITEM_SETTLED), 3);
 	item_release(&item);
 	edge = (struct record){ .type = RECORD_ATTEMPT, .attempt = UINT32_MAX };
-	assert_int_equal(read_record(&item, &edge), 0);
+	assert_int_equal(read_record(&item, &edge), ITEM_OK);
 	item_release(&item);
 }
 
@@ -704,7 +704,7 @@ what_is_settled_stays_so(void **state)
 
 		make_item(&item);
 		script_write(&tail, scripts[i], 0);
-		assert_int_equal(item_read_tail(&item, span_in(&tail), &err), -1);
+		assert_int_equal(item_read_tail(&item, span_in(&tail), &err), ITEM_DAMAGED);
 		assert_string_equal(err.what.data, "a record in its tail changes what is settled");
 		item_release(&item);
 		buf_release(&tail);
@@ -749,7 +749,8 @@ torn_tails_are_read_to_their_last_record(void **state)
 		for (size_t i = 0; i < count && ends[i] <= len; i++)
 			whole = ends[i];
 		make_item(&item);
-		assert_int_equal(item_read_tail(&item, (struct span){ tail.data, len }, &err), 0);
+		assert_int_equal(item_read_tail(&item, (struct span){ tail.data, len }, &err),
+		    ITEM_OK);
 		assert_int_equal(item.tail.len, whole);
 		assert_int_equal(item.torn, len != whole);
 		item_release(&item);
@@ -765,7 +766,7 @@ check_tail(struct span tail, size_t whole, const char *wanted)
 	struct item item;
 
 	make_item(&item);
-	assert_int_equal(item_read_tail(&item, tail, &err), 0);
+	assert_int_equal(item_read_tail(&item, tail, &err), ITEM_OK);
 	assert_int_equal(item.tail.len, whole);
 	assert_int_equal(item.torn, whole != tail.len);
 	script_describe(&text, &item);
@@ -793,7 +794,8 @@ damage_is_told_from_a_torn_end(void **state)
 			whole = ends[i];
 		tail.data[at] ^= 1;
 		make_item(&item);
-		assert_int_equal(item_read_tail(&item, span_in(&tail), &err), last ? 0 : -1);
+		assert_int_equal(item_read_tail(&item, span_in(&tail), &err),
+		    last ? ITEM_OK : ITEM_DAMAGED);
 		if (last) {
 			assert_true(item.torn);
 			assert_int_equal(item.tail.len, whole);
@@ -861,27 +863,97 @@ a_batch_may_follow_one_that_was_cut(void **state)
 	buf_release(&tail);
 }
 
-/* A record of a later version is no torn one. */
+/* What later versions add. */
+
+/* The type of the first record of `records` becomes another. */
 static void
-unknown_records_are_damage(void **state)
+set_type(struct buf *records, unsigned char type)
 {
-	struct buf tail = BUF_INIT(10000), records = BUF_INIT(1000);
-	struct item item;
 	uint32_t sum;
 
-	(void)state;
-	script_write(&records, "H", 0);
-	records.data[8] = 99;
-	sum = checksum(0, records.data + 8, records.len - 8);
+	records->data[8] = (char)type;
+	sum = checksum(0, records->data + 8, records->len - 8);
 	for (int i = 0; i < 4; i++)
-		records.data[4 + i] = (char)(sum >> 8 * i);
-	file_add_batch(&tail, 0, true, span_in(&records));
-	make_item(&item);
-	assert_int_equal(item_read_tail(&item, span_in(&tail), &err), -1);
-	assert_string_equal(err.what.data, "a record in its tail is none of this version's");
-	item_release(&item);
-	buf_release(&tail);
-	buf_release(&records);
+		records->data[4 + i] = (char)(sum >> 8 * i);
+}
+
+static const struct {
+	unsigned char type;
+	enum item_result result;
+} later[] = {
+	{ 0, ITEM_LATER },
+	{ RECORD_HEADER + 1, ITEM_LATER },
+	{ 99, ITEM_LATER },
+	{ RECORD_OPTIONAL - 1, ITEM_LATER },
+	{ RECORD_OPTIONAL, ITEM_OK },
+	{ 200, ITEM_OK },
+	{ 255, ITEM_OK },
+};
+
+static void
+later_records_in_a_tail_are_skipped_or_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(later); i++) {
+		struct buf tail = BUF_INIT(10000), records = BUF_INIT(1000);
+		struct item item;
+
+		script_write(&records, "H", 0);
+		set_type(&records, later[i].type);
+		script_write(&records, "a0", 0);
+		file_add_batch(&tail, 0, true, span_in(&records));
+		make_item(&item);
+		assert_int_equal(item_read_tail(&item, span_in(&tail), &err), later[i].result);
+		if (later[i].result == ITEM_OK) {
+			assert_false(item.held || item.torn);
+			assert_int_equal(item.tail.len, tail.len);
+			assert_int_equal(item_count(&item, ITEM_ACCEPTED), 1);
+		} else {
+			assert_int_equal(err.kind, ERR_MESSAGE);
+			assert_string_equal(err.what.data,
+			    "a later version of sendoff wrote a record in its tail that this one does not know");
+		}
+		item_release(&item);
+		buf_release(&tail);
+		buf_release(&records);
+	}
+}
+
+/* In front of the head, and behind each of its records. */
+static void
+later_records_in_a_head_are_skipped_or_told(void **state)
+{
+	struct buf head = BUF_INIT(100000), record = BUF_INIT(1000);
+	struct span rest;
+	struct record read;
+
+	(void)state;
+	write_head(&head, SIZE_MAX, NULL);
+	rest = span_in(&head);
+	do {
+		for (size_t i = 0; i < COUNT(later); i++) {
+			struct buf whole = BUF_INIT(100000);
+			size_t at = head.len - rest.len;
+			struct item item;
+
+			buf_clear(&record);
+			script_write(&record, "H", 0);
+			set_type(&record, later[i].type);
+			buf_add(&whole, head.data, at);
+			buf_add(&whole, record.data, record.len);
+			buf_add(&whole, head.data + at, rest.len);
+			item_init(&item);
+			assert_int_equal(item_read_head(&item, span_in(&whole), true, &err),
+			    later[i].result);
+			if (later[i].result != ITEM_OK)
+				assert_string_equal(err.what.data,
+				    "a later version of sendoff wrote a record in its head that this one does not know");
+			item_release(&item);
+			buf_release(&whole);
+		}
+	} while (record_read(&rest, &read) == RECORD_OK);
+	buf_release(&head);
+	buf_release(&record);
 }
 
 int
@@ -909,7 +981,8 @@ main(void)
 		cmocka_unit_test(records_behind_a_batch_are_not_its_own),
 		cmocka_unit_test(a_batch_has_its_place),
 		cmocka_unit_test(a_batch_may_follow_one_that_was_cut),
-		cmocka_unit_test(unknown_records_are_damage),
+		cmocka_unit_test(later_records_in_a_tail_are_skipped_or_told),
+		cmocka_unit_test(later_records_in_a_head_are_skipped_or_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup_err, teardown_err);

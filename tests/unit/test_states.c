@@ -557,7 +557,7 @@ x1(void)
 static void
 x2(void)
 {
-	edit(8, "\2", 1);
+	edit(8, "\3", 1);
 }
 static void
 x3(void)
@@ -738,13 +738,14 @@ static const struct row {
 	{ "R2", "", remove_and_bring_back, NULL },
 	{ "R3", "", remove_and_sync, NULL },
 	{ "X1", "", x1, "is damaged: the checksum of its block is wrong" },
-	{ "X2", "", x2, "is in the format of another version (2)" },
+	{ "X2", "", x2, "is in the format (3) of a later version of sendoff" },
 	{ "X3", "", x3, "is damaged: the checksum of its head is wrong" },
 	{ "X4", "", x4, "is damaged: the checksum of its body is wrong" },
 	{ "X5", "", x5, "is damaged: it is cut short" },
 	{ "X6", "[ a0 w1 A n [ H", x6,
 	    "is damaged: a record in its tail is damaged, and others follow it" },
-	{ "X7", "", x7, "is damaged: a record in its tail is none of this version's" },
+	{ "X7", "", x7,
+	    "is damaged: a later version of sendoff wrote a record in its tail that this one does not know" },
 	{ "X8", "", x8,
 	    "is damaged: a record in its tail tells of recipients that it does not have" },
 	{ "X9", "", x9, "is no queued message" },
