@@ -193,6 +193,7 @@ job_hand_over(struct job *job, struct err *err)
 		.account = job->account,
 		.envelope = &job->envelope,
 		.message = &job->message,
+		.submitter = { getuid(), SUBMITTED_COMMAND },
 		.store = &job->store,
 		.runner = { .queue_path = job->no_queue ? NULL : job->config.queue_dir,
 		    .config_path = job->config.given,

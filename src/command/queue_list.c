@@ -31,12 +31,44 @@ json_reply(struct json *json, const struct err *err)
 }
 
 static void
+json_notify(struct json *json, unsigned notify)
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} words[] = {
+		{ NOTIFY_NEVER, "never" },
+		{ NOTIFY_SUCCESS, "success" },
+		{ NOTIFY_FAILURE, "failure" },
+		{ NOTIFY_DELAY, "delay" },
+	};
+
+	json_begin(json, "notify", '[');
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((notify & words[i].flag) != 0)
+			json_text(json, NULL, words[i].name);
+	json_end(json, ']');
+}
+
+static void
+json_orcpt(struct json *json, const struct recipient *recipient)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	if (recipient->orcpt != NULL)
+		buf_addf(&text, "%s;%s", recipient->orcpt_type, recipient->orcpt);
+	json_text(json, "orcpt", text.len > 0 ? text.data : NULL);
+	buf_release(&text);
+}
+
+static void
 json_recipients(struct json *json, const struct item *item, bool all)
 {
 	struct buf reason = BUF_INIT(TEXT_MAX);
 
 	json_begin(json, "recipients", '[');
 	for (size_t i = 0; i < item->envelope.count; i++) {
+		const struct recipient *recipient = &item->envelope.recipients[i];
 		const struct item_recipient *r = &item->recipients[i];
 
 		if (!all && !view_is_pending(r))
@@ -44,10 +76,12 @@ json_recipients(struct json *json, const struct item *item, bool all)
 		buf_clear(&reason);
 		view_reason(item, i, &reason);
 		json_begin(json, NULL, '{');
-		json_text(json, "address", item->envelope.recipients[i].address);
+		json_text(json, "address", recipient->address);
 		if (reason.len > 0 && view_is_pending(r))
 			json_span(json, "delay_reason", (struct span){ reason.data, reason.len });
-		json_text(json, "original", item->envelope.recipients[i].original);
+		json_text(json, "original", recipient->original);
+		json_notify(json, recipient->notify);
+		json_orcpt(json, recipient);
 		json_text(json, "state", view_recipient_state_name(r->state));
 		json_seconds(json, "last_attempt", r->tried_ms);
 		if (r->err.reply_code != 0)
@@ -71,26 +105,6 @@ last_reply(const struct item *item)
 			last = r;
 	}
 	return last != NULL ? &last->err : NULL;
-}
-
-static void
-json_notify(struct json *json, unsigned notify)
-{
-	static const struct {
-		unsigned flag;
-		const char *name;
-	} words[] = {
-		{ NOTIFY_NEVER, "never" },
-		{ NOTIFY_SUCCESS, "success" },
-		{ NOTIFY_FAILURE, "failure" },
-		{ NOTIFY_DELAY, "delay" },
-	};
-
-	json_begin(json, "notify", '[');
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if ((notify & words[i].flag) != 0)
-			json_text(json, NULL, words[i].name);
-	json_end(json, ']');
 }
 
 /* Those that the message makes. */
@@ -127,7 +141,8 @@ queue_json_members(struct json *json, const struct item *item, bool all)
 	    item->envelope.sender[0] != '\0' ? item->envelope.sender : "MAILER-DAEMON");
 	json_recipients(json, item, all);
 	json_text(json, "account", item->account);
-	json_number(json, "uid", (int64_t)item->uid);
+	json_number(json, "uid", (int64_t)item->submitter.uid);
+	json_text(json, "submitted_by", view_submitted_by(item->submitter.by));
 	json_number(json, "attempts", item->attempts);
 	json_seconds(json, "next_attempt", view_next_ms(item));
 	json_seconds(json, "last_attempt", item->tried_ms);
@@ -138,7 +153,6 @@ queue_json_members(struct json *json, const struct item *item, bool all)
 	json_bool(json, "in_doubt", item->in_doubt);
 	json_bool(json, "notice_in_doubt", item->notice_in_doubt != NOTICE_NONE);
 	json_span(json, "note", (struct span){ item->note.data, item->note.len });
-	json_notify(json, item->envelope.notify);
 	json_requests(json, &item->envelope.requests);
 }
 

@@ -87,26 +87,31 @@ print_times(FILE *out, const struct item *item, int64_t now_ms)
 	buf_release(&text);
 }
 
+/* What is asked of all recipients alike. */
+static bool
+is_notify_common(const struct envelope *e)
+{
+	for (size_t i = 1; i < e->count; i++)
+		if (e->recipients[i].notify != e->recipients[0].notify)
+			return false;
+	return true;
+}
+
 static void
 print_dsn(FILE *out, const struct envelope *envelope)
 {
 	static const char *const rets[] = { [RETURN_FULL] = "full", [RETURN_HEADERS] = "hdrs" };
-	static const char *const words[] = { "never", "success", "failure", "delay" };
-	const char *comma = "";
+	struct buf notify = BUF_INIT(TEXT_MAX);
 
-	if (envelope->notify != 0) {
-		print_label(out, "notify");
-		for (unsigned i = 0; i < 4; i++)
-			if ((envelope->notify & 1U << i) != 0) {
-				fprintf(out, "%s%s", comma, words[i]);
-				comma = ",";
-			}
-		fputc('\n', out);
-	}
+	if (is_notify_common(envelope))
+		view_notify(envelope->recipients[0].notify, &notify);
+	if (notify.len > 0)
+		print_line(out, "notify", notify.data);
 	if (envelope->ret != RETURN_DEFAULT)
 		print_line(out, "return", rets[envelope->ret]);
 	if (envelope->envid != NULL)
 		print_line(out, "envid", envelope->envid);
+	buf_release(&notify);
 }
 
 static void
@@ -134,7 +139,10 @@ print_envelope(FILE *out, const struct item *item, int64_t now_ms)
 	fprintf(out, "%" PRIu64 " octets\n", item->size);
 	print_line(out, "account", item->account);
 	print_label(out, "user id");
-	fprintf(out, "%" PRIu64 "\n", item->uid);
+	fprintf(out, "%" PRIu64, item->submitter.uid);
+	if (item->submitter.by != SUBMITTED_COMMAND)
+		fprintf(out, ", by %s", view_submitted_by(item->submitter.by));
+	fputc('\n', out);
 	print_dsn(out, &item->envelope);
 	print_requests(out, &item->envelope.requests);
 	print_line(out, "sender",
@@ -154,6 +162,25 @@ print_server_words(FILE *out, const struct err *err)
 	}
 }
 
+/* What is asked of this recipient alone, and what reports call it. */
+static void
+print_reports(FILE *out, const struct envelope *envelope, const struct recipient *recipient)
+{
+	struct buf text = BUF_INIT(TEXT_MAX);
+
+	view_notify(recipient->notify, &text);
+	if (text.len > 0 && !is_notify_common(envelope))
+		fprintf(out, "            notify %s\n", text.data);
+	if (recipient->orcpt != NULL) {
+		fputs("            reported as ", out);
+		view_print_text(out, recipient->orcpt_type);
+		fputc(';', out);
+		view_print_text(out, recipient->orcpt);
+		fputc('\n', out);
+	}
+	buf_release(&text);
+}
+
 static void
 print_recipient(FILE *out, const struct item *item, size_t i)
 {
@@ -168,6 +195,7 @@ print_recipient(FILE *out, const struct item *item, size_t i)
 	}
 	fprintf(out, ": %s%s\n", view_recipient_state_name(r->state),
 	    r->err.in_doubt ? ", in doubt" : "");
+	print_reports(out, &item->envelope, recipient);
 	if (r->err.kind == ERR_NONE)
 		return;
 	fputs("            ", out);

@@ -64,6 +64,7 @@ read_addresses(struct send *send, struct err *err)
 	const struct send_options *o = &send->options;
 	struct job *job = &send->job;
 
+	job->envelope.notify_each = o->notify;
 	if (add_recipients(job, &o->to, err) < 0 || add_recipients(job, &o->cc, err) < 0 ||
 	    add_recipients(job, &o->bcc, err) < 0 || check_list("--reply-to", o->reply_to, err) < 0)
 		return -1;
@@ -73,7 +74,6 @@ read_addresses(struct send *send, struct err *err)
 		return err_set(err, ERR_USAGE, "--from needs an address");
 	if (job->envelope.count == 0 && !o->from_headers && o->output == NULL)
 		return err_set(err, ERR_NO_RECIPIENT, "nobody to send to");
-	job->envelope.notify = o->notify;
 	job->envelope.requests = o->requests;
 	return 0;
 }

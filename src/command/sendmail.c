@@ -58,7 +58,7 @@ set_envid(struct envelope *envelope, const char *text, struct err *err)
 static int
 read_command_line(struct job *job, const struct options *options, struct err *err)
 {
-	job->envelope.notify = options->notify;
+	job->envelope.notify_each = options->notify;
 	job->envelope.ret = options->ret;
 	if (options->envid != NULL && set_envid(&job->envelope, options->envid, err) < 0)
 		return -1;

@@ -137,6 +137,30 @@ add_request(struct buf *out, size_t begin, const char *words)
 }
 
 void
+view_notify(unsigned notify, struct buf *out)
+{
+	static const char *const words[] = { "never", "success", "failure", "delay" };
+	size_t begin = out->len;
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((notify & 1U << i) != 0)
+			buf_addf(out, "%s%s", out->len > begin ? "," : "", words[i]);
+}
+
+const char *
+view_submitted_by(enum submitted_by by)
+{
+	switch (by) {
+	case SUBMITTED_SOCKET:
+		return "socket";
+	case SUBMITTED_TCP:
+		return "tcp";
+	default:
+		return "command";
+	}
+}
+
+void
 view_requests(const struct requests *r, struct buf *out)
 {
 	size_t begin = out->len;

@@ -42,6 +42,12 @@ int64_t view_next_ms(const struct item *item);
  */
 void view_reason(const struct item *item, size_t recipient, struct buf *out);
 
+/* What is to be reported of a recipient: "failure,delay"; nothing where nothing was asked for. */
+void view_notify(unsigned notify, struct buf *out);
+
+/* How a message came: "command", "socket" or "tcp". */
+const char *view_submitted_by(enum submitted_by by);
+
 /*
  * What the message asks of servers: "verified TLS on the whole way; delivery within 2h, else it
  * comes back".  Nothing where it asks for nothing.

@@ -26,25 +26,33 @@ enum {
 
 static const struct {
 	const char *subject;
-	const char *word; /* for the Message-ID */
-	unsigned notify;  /* what NOTIFY must have, where it is given */
+	const char *word;      /* for the Message-ID */
+	unsigned notify;       /* what NOTIFY must have, where it is given; … */
+	bool unasked;          /* … and whether the sender is told where it is not */
+	enum item_state state; /* of those it is about */
 } kinds[] = {
-	[NOTICE_NONE] = { "", "none", 0 },
-	[NOTICE_FAILED] = { "Undelivered Mail Returned to Sender", "failed", NOTIFY_FAILURE },
-	[NOTICE_DELAYED] = { "Delayed Mail (still being tried)", "delayed", NOTIFY_DELAY },
-	[NOTICE_RELAYED] = { "Successful Mail Relay Report", "relayed", NOTIFY_SUCCESS },
+	[NOTICE_NONE] = { "", "none", 0, false, ITEM_WAITING },
+	[NOTICE_FAILED] = { "Undelivered Mail Returned to Sender", "failed", NOTIFY_FAILURE, true,
+	    ITEM_REFUSED },
+	[NOTICE_DELAYED] = { "Delayed Mail (still being tried)", "delayed", NOTIFY_DELAY, false,
+	    ITEM_WAITING },
+	[NOTICE_RELAYED] = { "Successful Mail Relay Report", "relayed", NOTIFY_SUCCESS, false,
+	    ITEM_ACCEPTED },
 };
 
 bool
-notice_is_wanted(const struct item *item, enum notice notice)
+notice_is_wanted(const struct envelope *envelope, size_t recipient, enum notice notice)
 {
-	const struct envelope *e = &item->envelope;
+	const struct recipient *to = &envelope->recipients[recipient];
 
-	if (e->sender == NULL || e->sender[0] == '\0' || (e->notify & NOTIFY_NEVER) != 0)
+	if (envelope->sender == NULL || envelope->sender[0] == '\0')
 		return false;
-	if (e->notify == 0)
-		return notice == NOTICE_FAILED;
-	return (e->notify & kinds[notice].notify) != 0;
+	/* Of the alias that it stands for, whatever is to be reported of itself. */
+	if (notice == NOTICE_RELAYED && to->expanded)
+		return true;
+	if (to->notify == 0)
+		return kinds[notice].unasked;
+	return (to->notify & NOTIFY_NEVER) == 0 && (to->notify & kinds[notice].notify) != 0;
 }
 
 bool
@@ -52,18 +60,12 @@ notice_concerns(const struct item *item, size_t recipient, enum notice notice)
 {
 	const struct item_recipient *r = &item->recipients[recipient];
 
-	if (!notice_is_wanted(item, notice))
+	if (r->state != kinds[notice].state ||
+	    !notice_is_wanted(&item->envelope, recipient, notice))
 		return false;
-	switch (notice) {
-	case NOTICE_FAILED:
-		return r->state == ITEM_REFUSED;
-	case NOTICE_DELAYED:
-		return r->state == ITEM_WAITING && item->attempts > 0 && !r->delay_told;
-	case NOTICE_RELAYED:
-		return r->state == ITEM_ACCEPTED && !r->relay_told;
-	default:
-		return false;
-	}
+	if (notice == NOTICE_DELAYED)
+		return item->attempts > 0 && !r->delay_told;
+	return notice == NOTICE_FAILED || !r->relay_told;
 }
 
 /* The body on its way to the spool, and what smtp/ must know of it. */
@@ -391,7 +393,7 @@ write_envelope(const struct item *item, struct envelope *envelope, struct err *e
 		.domain_8bit = domain != NULL && span_has_8bit(span_of(domain)),
 	};
 
-	envelope->notify = NOTIFY_NEVER;
+	envelope->notify_each = NOTIFY_NEVER;
 	if (envelope_set_sender(envelope, &nobody, err) < 0)
 		return -1;
 	return envelope_add(envelope, &to, err);
@@ -437,7 +439,8 @@ settle_form(struct notice_work *work)
 		work->whole = work->whole && !is_too_much(&item->recipients[i].err);
 		work->seven_bit = work->seven_bit || item->recipients[i].err.kind == ERR_MESSAGE;
 		work->global = work->global || is_utf8(item->envelope.recipients[i].address) ||
-		    is_utf8(item->envelope.recipients[i].original);
+		    is_utf8(item->envelope.recipients[i].original) ||
+		    is_utf8(item->envelope.recipients[i].orcpt);
 	}
 	work->global = work->global && !work->seven_bit;
 }

@@ -16,15 +16,15 @@
 #include "store/item.h"
 
 /*
- * True where the sender wants to be told: not the null sender, and NOTIFY allows it (RFC 3461
- * section 4.1; not given: failures only).
+ * True where the sender wants to be told of the recipient: not the null sender, and NOTIFY allows
+ * it (RFC 3461 section 4.1; not given: failures only).
  */
-bool notice_is_wanted(const struct item *item, enum notice notice);
+bool notice_is_wanted(const struct envelope *envelope, size_t recipient, enum notice notice);
 
 /*
- * True for a recipient that the notice would speak of now: refused (FAILED); waiting, tried, and
- * not told of (DELAYED); accepted, and not told of (RELAYED: whether the server reports by itself,
- * the caller knows).  Nobody, where the notice is not wanted.
+ * True for a recipient that the notice would speak of now, and of whom the sender wants to be told:
+ * refused (FAILED); waiting, tried, and not told of (DELAYED); accepted, and not told of (RELAYED:
+ * whether the server reports by itself, the caller knows).
  */
 bool notice_concerns(const struct item *item, size_t recipient, enum notice notice);
 

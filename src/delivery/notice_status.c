@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "delivery/notice_part.h"
 #include "format/address.h"
+#include "format/codec.h"
 #include "format/date.h"
 #include "format/domain.h"
 
@@ -217,17 +218,6 @@ notice_status_message(const struct notice_work *work, struct buf *out)
 	buf_release(&decoded);
 }
 
-/* The code point of a valid character of n octets. */
-static unsigned long
-code_point(const char *p, unsigned n)
-{
-	unsigned long c = (unsigned char)p[0] & (n == 1 ? 0x7f : 0xff >> (n + 1));
-
-	for (unsigned i = 1; i < n; i++)
-		c = c << 6 | ((unsigned char)p[i] & 0x3f);
-	return c;
-}
-
 /*
  * RFC 6533 section 3: utf-8-addr-xtext where only ASCII can be written; else the address as it is,
  * but for what is escaped in utf-8-addr-unitext too and would be misread.
@@ -235,33 +225,28 @@ code_point(const char *p, unsigned n)
 static void
 add_utf8_address(const struct notice_work *work, struct buf *out, struct span address)
 {
-	bool plain = work->global && memchr(address.data, '\\', address.len) == NULL &&
-	    memchr(address.data, ' ', address.len) == NULL;
-
-	while (address.len > 0) {
-		unsigned n = utf8_length(address);
-		char c = address.data[0];
-
-		if (plain || (n > 1 && work->global) ||
-		    (n == 1 && c > ' ' && strchr("+=\\\x7f", c) == NULL))
-			buf_add(out, address.data, n);
-		else
-			buf_addf(out, "\\x{%02lX}", code_point(address.data, n));
-		address.data += n;
-		address.len -= n;
-	}
+	if (work->global && memchr(address.data, '\\', address.len) == NULL &&
+	    memchr(address.data, ' ', address.len) == NULL)
+		buf_add(out, address.data, address.len);
+	else
+		utf8_xtext_add(out, address, !work->global);
 }
 
+/* `type`: as ORCPT gave it, or NULL, where it is one of the Internet's. */
 static void
 add_address_field(const struct notice_work *work, struct buf *out, const char *name,
-    const char *address)
+    const char *type, const char *address)
 {
 	struct buf shown = BUF_INIT(FIELD_MAX), text = BUF_INIT(FIELD_MAX);
-	struct span span;
+	struct span span, given = notice_cut(span_of(type != NULL ? type : ""), NOTICE_WORDS_MAX);
 
 	text_printable(&shown, notice_cut(span_of(address), NOTICE_WORDS_MAX), false);
 	span = (struct span){ shown.data, shown.len };
-	if (span_has_8bit(span)) {
+	if (type != NULL && !span_is_nocase(given, "rfc822") && !span_is_nocase(given, "utf-8")) {
+		text_printable(&text, given, false);
+		buf_adds(&text, "; ");
+		add_field(work, out, name, text.data, span);
+	} else if (span_has_8bit(span)) {
 		add_utf8_address(work, &text, span);
 		add_field(work, out, name, "utf-8; ", (struct span){ text.data, text.len });
 	} else {
@@ -312,10 +297,7 @@ add_status(const struct notice_work *work, const struct err *err, struct buf *ou
 {
 	char class = work->notice == NOTICE_FAILED ? '5' : '4';
 
-	if (work->notice == NOTICE_RELAYED)
-		buf_adds(out, "Status: 2.1.9\r\n"); /* relayed to a mailer that does not report (RFC
-						       3886) */
-	else if (is_status(err->enhanced, class))
+	if (is_status(err->enhanced, class))
 		buf_addf(out, "Status: %s\r\n", err->enhanced);
 	else if (class == '5' && has_expired(err))
 		buf_adds(out, "Status: 5.4.7\r\n");
@@ -376,27 +358,32 @@ add_server(const struct notice_work *work, const struct err *err, struct buf *ou
 	buf_release(&reply);
 }
 
-static const char *
-action_of(enum notice notice)
-{
-	if (notice == NOTICE_FAILED)
-		return "failed";
-	return notice == NOTICE_DELAYED ? "delayed" : "relayed";
-}
-
 void
 notice_status_recipient(const struct notice_work *work, size_t recipient, struct buf *out)
 {
 	const struct recipient *to = &work->item->envelope.recipients[recipient];
 	const struct item_recipient *state = &work->item->recipients[recipient];
 
-	add_address_field(work, out, "Original-Recipient",
-	    to->original != NULL ? to->original : to->address);
-	add_address_field(work, out, "Final-Recipient", to->address);
-	buf_addf(out, "Action: %s\r\n", action_of(work->notice));
-	add_status(work, &state->err, out);
-	if (work->notice != NOTICE_RELAYED)
+	bool expanded = work->notice == NOTICE_RELAYED && to->expanded;
+
+	if (to->orcpt != NULL)
+		add_address_field(work, out, "Original-Recipient", to->orcpt_type, to->orcpt);
+	else
+		add_address_field(work, out, "Original-Recipient", NULL,
+		    to->original != NULL ? to->original : to->address);
+	add_address_field(work, out, "Final-Recipient", NULL, expanded ? to->orcpt : to->address);
+	if (expanded) {
+		/* What became of the alias; more may be said of those that it came to. */
+		buf_adds(out, "Action: expanded\r\nStatus: 2.0.0\r\n");
+	} else if (work->notice == NOTICE_RELAYED) {
+		/* Relayed to a mailer that does not report (RFC 3886). */
+		buf_adds(out, "Action: relayed\r\nStatus: 2.1.9\r\n");
+	} else {
+		buf_adds(out,
+		    work->notice == NOTICE_FAILED ? "Action: failed\r\n" : "Action: delayed\r\n");
+		add_status(work, &state->err, out);
 		add_server(work, &state->err, out);
+	}
 	add_date_field(out, "Last-Attempt-Date", state->tried_ms);
 	if (work->notice == NOTICE_DELAYED)
 		add_date_field(out, "Will-Retry-Until", work->facts->expire_ms);

@@ -59,7 +59,11 @@ static void
 say_what_waits(const struct notice_work *work, struct buf *out)
 {
 	struct buf until = BUF_INIT(128);
+	size_t failures = 0;
 
+	for (size_t i = 0; i < work->item->envelope.count; i++)
+		failures += notice_concerns(work->item, i, work->notice) &&
+		    notice_is_wanted(&work->item->envelope, i, NOTICE_FAILED);
 	if (work->count == 1)
 		say(out, "", "Your message could not be delivered yet to the address below.");
 	else
@@ -71,15 +75,17 @@ say_what_waits(const struct notice_work *work, struct buf *out)
 	}
 	say(out, "", "It is tried again%s. This is only a warning: you need not send it again.%s",
 	    until.data,
-	    notice_is_wanted(work->item, NOTICE_FAILED) ?
-		" You will be told if it cannot be delivered." :
-		" You asked not to be told if it cannot be delivered.");
+	    failures == work->count ? " You will be told if it cannot be delivered." :
+		failures == 0       ? " You asked not to be told if it cannot be delivered." :
+				      "");
 	buf_release(&until);
 }
 
 static void
 say_what_went(const struct notice_work *work, struct buf *out)
 {
+	size_t expanded = 0;
+
 	if (work->count == 1)
 		say(out, "",
 		    "Your message was passed on to the mail server for the address below.");
@@ -87,8 +93,16 @@ say_what_went(const struct notice_work *work, struct buf *out)
 		say(out, "",
 		    "Your message was passed on to the mail server for the %zu addresses below.",
 		    work->count);
-	say(out, "",
-	    "That server does not report success: you will hear no more of it, unless delivery fails there.");
+	for (size_t i = 0; i < work->item->envelope.count; i++)
+		expanded += work->item->envelope.recipients[i].expanded &&
+		    notice_concerns(work->item, i, work->notice);
+	if (expanded > 0)
+		say(out, "",
+		    "The name that you gave stands for several addresses: you will hear no more of it, unless delivery to "
+		    "one of them fails.");
+	if (expanded < work->count)
+		say(out, "",
+		    "That server does not report success: you will hear no more of it, unless delivery fails there.");
 }
 
 static void

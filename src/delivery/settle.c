@@ -16,9 +16,18 @@ enum {
 	REASONS_SHARE = 64, /* how much of what is left for them an attempt may take */
 };
 
+/* What is asked of the message: of a queued one by its item, of a new one nothing has been. */
+struct subject {
+	const struct envelope *envelope;
+	const struct item_recipient *recipients; /* NULL: all are waiting */
+	unsigned attempts;
+	bool expired;
+	size_t tail_len;
+};
+
 /* One attempt on its way into records. */
 struct settling {
-	const struct item *item;
+	struct subject subject;
 	const struct account *account;
 	const struct delivery *delivery; /* NULL: untried, and why tells the reason */
 	const struct err *why;
@@ -28,16 +37,36 @@ struct settling {
 	/* Recipients that ended alike, one after the other: they share a record. */
 	enum item_state state;
 	const struct err *err; /* NULL: accepted, or no group yet */
+	bool tells_success;    /* … and the sender is to be told so */
 	bool brief;            /* its reasons are not told in full */
 	size_t full_until;     /* octets of `records` from which on they are not */
 	struct buf ranges;
 	uint32_t first, count;
 };
 
+/* `times`: expire, or a multiple of it. */
 static bool
 is_expired(const struct item *item, const struct account *account, int64_t now_ms, int64_t times)
 {
 	return now_ms - item_begin_ms(item) > account->expire_s * 1000 * times;
+}
+
+static struct subject
+subject_of(const struct item *item, const struct account *account, int64_t now_ms)
+{
+	return (struct subject){
+		.envelope = &item->envelope,
+		.recipients = item->recipients,
+		.attempts = item->attempts,
+		.expired = is_expired(item, account, now_ms, 1),
+		.tail_len = item->tail.len,
+	};
+}
+
+static enum item_state
+state_before(const struct settling *s, size_t i)
+{
+	return s->subject.recipients != NULL ? s->subject.recipients[i].state : ITEM_WAITING;
 }
 
 /* What the person who runs this must mend; it is no news for the sender. */
@@ -61,16 +90,10 @@ static const struct err *
 failure_of(const struct settling *s, size_t i)
 {
 	if (s->delivery == NULL)
-		return s->item->recipients[i].state == ITEM_WAITING ? s->why : NULL;
+		return state_before(s, i) == ITEM_WAITING ? s->why : NULL;
 	return s->delivery->tx.outcomes[i].state == OUTCOME_FAILED ?
 	    &s->delivery->tx.outcomes[i].err :
 	    NULL;
-}
-
-static bool
-is_final(const struct settling *s, size_t i)
-{
-	return s->delivery != NULL && delivery_is_final(s->delivery, i);
 }
 
 /*
@@ -78,22 +101,23 @@ is_final(const struct settling *s, size_t i)
  * message in the end.
  */
 static enum item_state
-refused_state(struct settling *s)
+refused_state(const struct settling *s, size_t i)
 {
-	if (s->item->envelope.sender[0] == '\0')
+	if (s->subject.envelope->sender[0] == '\0')
 		return ITEM_REFUSED;
-	return notice_is_wanted(s->item, NOTICE_FAILED) ? ITEM_REFUSED : ITEM_SETTLED;
+	return notice_is_wanted(s->subject.envelope, i, NOTICE_FAILED) ? ITEM_REFUSED :
+									 ITEM_SETTLED;
 }
 
 static enum item_state
 state_after(struct settling *s, size_t i, const struct err *err)
 {
-	if (is_final(s, i))
-		return refused_state(s);
-	if (!is_expired(s->item, s->account, s->now_ms, 1))
+	if (s->delivery != NULL && delivery_is_final(s->delivery, i))
+		return refused_state(s, i);
+	if (!s->subject.expired)
 		return ITEM_WAITING;
 	if (!is_ours_to_mend(err->kind))
-		return refused_state(s);
+		return refused_state(s, i);
 	s->out->failed = true;
 	return ITEM_WAITING;
 }
@@ -170,8 +194,9 @@ end_group(struct settling *s)
 	if (s->err != NULL) {
 		tell_failure(s, &err);
 		failure_write(&record, &err);
-	} else if (s->out->relay_notice) {
+	} else if (s->tells_success) {
 		record.notice = NOTICE_RELAYED;
+		s->out->relay_notice = true;
 	}
 	record.recipients = (struct span){ s->ranges.data, s->ranges.len };
 	record_write(s->records, &record);
@@ -191,15 +216,30 @@ same_failure(const struct err *a, const struct err *b, bool brief)
 	    strcmp(a->what.data, b->what.data) == 0 && strcmp(a->reply.data, b->reply.data) == 0;
 }
 
+/*
+ * The server does not tell the sender that it has the message for him.  An alias, it does not even
+ * know.
+ */
+static bool
+is_success_told(const struct settling *s, size_t i, enum item_state state)
+{
+	return state == ITEM_ACCEPTED && notice_is_wanted(s->subject.envelope, i, NOTICE_RELAYED) &&
+	    (!s->delivery->has_dsn || s->subject.envelope->recipients[i].expanded);
+}
+
 static void
 add_to_group(struct settling *s, size_t i, enum item_state state, const struct err *err)
 {
+	bool tells_success = is_success_told(s, i, state);
+
 	if ((s->count > 0 || s->ranges.len > 0) &&
-	    (s->state != state || !same_failure(s->err, err, s->brief)))
+	    (s->state != state || s->tells_success != tells_success ||
+		!same_failure(s->err, err, s->brief)))
 		end_group(s);
 	if (s->count == 0 && s->ranges.len == 0) {
 		s->state = state;
 		s->err = err;
+		s->tells_success = tells_success;
 		s->brief = is_brief(s);
 	}
 	if (s->count > 0 && s->first + s->count == i) {
@@ -222,7 +262,7 @@ was_accepted(const struct settling *s, size_t i)
 static void
 write_outcomes(struct settling *s)
 {
-	size_t n = s->item->envelope.count;
+	size_t n = s->subject.envelope->count;
 
 	for (size_t i = 0; i < n; i++)
 		if (was_accepted(s, i)) {
@@ -235,7 +275,7 @@ write_outcomes(struct settling *s)
 		enum item_state state;
 
 		if (err == NULL && !was_accepted(s, i))
-			count(s->out, s->item->recipients[i].state);
+			count(s->out, state_before(s, i));
 		if (err == NULL)
 			continue;
 		state = state_after(s, i, err);
@@ -253,7 +293,7 @@ write_attempt(struct settling *s, enum notice notice)
 	const struct delivery *d = s->delivery;
 	struct record record = { .type = RECORD_ATTEMPT, .time_ms = s->now_ms, .notice = notice };
 
-	record.attempt = s->item->attempts + 1;
+	record.attempt = s->subject.attempts + 1;
 	record.account = span_of(s->account->name);
 	if (d != NULL) {
 		record.account = span_of(d->account->name);
@@ -270,8 +310,8 @@ write_next(struct settling *s)
 {
 	struct record record = { .type = RECORD_NEXT, .time_ms = s->now_ms };
 
-	s->out->next_ms = backoff_next_ms(s->now_ms, s->item->attempts + 1, s->account->retry_min_s,
-	    s->account->retry_max_s, unique_chance());
+	s->out->next_ms = backoff_next_ms(s->now_ms, s->subject.attempts + 1,
+	    s->account->retry_min_s, s->account->retry_max_s, unique_chance());
 	record.next_ms = s->out->next_ms;
 	record_write(s->records, &record);
 }
@@ -282,7 +322,7 @@ is_kept(const struct settling *s)
 {
 	const struct delivery *d = s->delivery;
 
-	for (size_t i = 0; d != NULL && i < s->item->envelope.count; i++)
+	for (size_t i = 0; d != NULL && i < s->subject.envelope->count; i++)
 		if (d->tx.outcomes[i].state == OUTCOME_FAILED &&
 		    d->tx.outcomes[i].err.kind == ERR_HOLD)
 			return true;
@@ -293,7 +333,7 @@ is_kept(const struct settling *s)
 static bool
 is_untouched(const struct settling *s)
 {
-	for (size_t i = 0; i < s->item->envelope.count; i++) {
+	for (size_t i = 0; i < s->subject.envelope->count; i++) {
 		const struct outcome *outcome = &s->delivery->tx.outcomes[i];
 
 		if (outcome->state == OUTCOME_ACCEPTED ||
@@ -328,11 +368,9 @@ begin(struct settling *s)
 {
 	*s->out = (struct settlement){ .next_ms = 0 };
 	s->full_until = s->records->len;
-	if (s->item->tail.len < REASONS_MAX)
-		s->full_until += (REASONS_MAX - s->item->tail.len) / REASONS_SHARE;
+	if (s->subject.tail_len < REASONS_MAX)
+		s->full_until += (REASONS_MAX - s->subject.tail_len) / REASONS_SHARE;
 	buf_init(&s->ranges, RECORD_MAX);
-	if (s->delivery != NULL && !s->delivery->has_dsn)
-		s->out->relay_notice = notice_is_wanted(s->item, NOTICE_RELAYED);
 }
 
 static void
@@ -343,11 +381,10 @@ settle_all(struct settling *s)
 	buf_release(&s->ranges);
 	if (!is_kept(s) || !is_untouched(s))
 		write_attempt(s, NOTICE_NONE);
-	if (s->out->accepted == 0)
-		s->out->relay_notice = false;
 	if (s->out->failed)
 		write_failed(s, "login, TLS or configuration were wrong for too long");
-	else if (s->item->envelope.sender[0] == '\0' && s->out->refused > 0 && s->out->waiting == 0)
+	else if (s->subject.envelope->sender[0] == '\0' && s->out->refused > 0 &&
+	    s->out->waiting == 0)
 		write_failed(s, "refused, and there is no sender to tell");
 	else if (s->out->waiting > 0 && is_kept(s))
 		write_at(s);
@@ -359,7 +396,7 @@ void
 settle_attempt(const struct item *item, const struct delivery *d, const struct account *account,
     int64_t now_ms, struct buf *records, struct settlement *settlement)
 {
-	struct settling s = { .item = item,
+	struct settling s = { .subject = subject_of(item, account, now_ms),
 		.account = account,
 		.delivery = d,
 		.now_ms = now_ms,
@@ -370,32 +407,68 @@ settle_attempt(const struct item *item, const struct delivery *d, const struct a
 }
 
 void
+settle_new_attempt(const struct envelope *envelope, const struct delivery *d,
+    const struct account *account, int64_t now_ms, struct buf *records,
+    struct settlement *settlement)
+{
+	struct settling s = { .subject = { .envelope = envelope },
+		.account = account,
+		.delivery = d,
+		.now_ms = now_ms,
+		.records = records,
+		.out = settlement };
+
+	settle_all(&s);
+}
+
+static void
+accept_some(struct settling *s, bool ended)
+{
+	begin(s);
+	for (size_t i = 0; i < s->subject.envelope->count; i++)
+		if (was_accepted(s, i) && state_before(s, i) == ITEM_WAITING)
+			add_to_group(s, i, ITEM_ACCEPTED, NULL);
+	end_group(s);
+	buf_release(&s->ranges);
+	if (ended)
+		write_attempt(s, NOTICE_NONE);
+}
+
+void
 settle_accepted(const struct item *item, const struct delivery *d, bool ended, int64_t now_ms,
     struct buf *records)
 {
 	struct settlement settlement;
-	struct settling s = { .item = item,
+	struct settling s = { .subject = subject_of(item, d->account, now_ms),
 		.account = d->account,
 		.delivery = d,
 		.now_ms = now_ms,
 		.records = records,
 		.out = &settlement };
 
-	begin(&s);
-	for (size_t i = 0; i < item->envelope.count; i++)
-		if (was_accepted(&s, i) && item->recipients[i].state == ITEM_WAITING)
-			add_to_group(&s, i, ITEM_ACCEPTED, NULL);
-	end_group(&s);
-	buf_release(&s.ranges);
-	if (ended)
-		write_attempt(&s, NOTICE_NONE);
+	accept_some(&s, ended);
+}
+
+void
+settle_new_accepted(const struct envelope *envelope, const struct delivery *d, bool ended,
+    int64_t now_ms, struct buf *records)
+{
+	struct settlement settlement;
+	struct settling s = { .subject = { .envelope = envelope },
+		.account = d->account,
+		.delivery = d,
+		.now_ms = now_ms,
+		.records = records,
+		.out = &settlement };
+
+	accept_some(&s, ended);
 }
 
 void
 settle_untried(const struct item *item, const struct account *account, const struct err *why,
     int64_t now_ms, struct buf *records, struct settlement *settlement)
 {
-	struct settling s = { .item = item,
+	struct settling s = { .subject = subject_of(item, account, now_ms),
 		.account = account,
 		.why = why,
 		.now_ms = now_ms,
@@ -407,13 +480,13 @@ settle_untried(const struct item *item, const struct account *account, const str
 
 /* Who is spoken of is told, or as good as told. */
 static void
-write_notice(struct settling *s, enum notice notice)
+write_notice(struct settling *s, const struct item *item, enum notice notice)
 {
 	struct record record = { .type = RECORD_NOTICE, .time_ms = s->now_ms, .notice = notice };
 
 	buf_init(&s->ranges, RECORD_MAX);
-	for (size_t i = 0; i < s->item->envelope.count; i++)
-		if (notice_concerns(s->item, i, notice))
+	for (size_t i = 0; i < item->envelope.count; i++)
+		if (notice_concerns(item, i, notice))
 			record_add_range(&s->ranges, (uint32_t)i, 1);
 	record.recipients = (struct span){ s->ranges.data, s->ranges.len };
 	record_write(s->records, &record);
@@ -426,7 +499,7 @@ fail_notice(struct settling *s, const struct err *err)
 	struct buf text = BUF_INIT(4 * ERR_TEXT_MAX);
 
 	buf_addf(&text, "the notice to <%s> could not be delivered: %s %s",
-	    s->item->envelope.sender, err->what.data, err->reply.data);
+	    s->subject.envelope->sender, err->what.data, err->reply.data);
 	write_failed(s, text.data);
 	buf_release(&text);
 }
@@ -445,7 +518,7 @@ void
 settle_notice(const struct item *item, const struct delivery *d, const struct account *account,
     enum notice notice, int64_t now_ms, struct buf *records, struct settlement *settlement)
 {
-	struct settling s = { .item = item,
+	struct settling s = { .subject = subject_of(item, account, now_ms),
 		.account = account,
 		.delivery = d,
 		.now_ms = now_ms,
@@ -461,7 +534,7 @@ settle_notice(const struct item *item, const struct delivery *d, const struct ac
 	    (delivery_is_final(d, 0) || is_expired(item, account, now_ms, 2));
 	/* What tells of no failure is not worth a person's time. */
 	if (outcome->state == OUTCOME_ACCEPTED || (given_up && notice != NOTICE_FAILED))
-		write_notice(&s, notice);
+		write_notice(&s, item, notice);
 	write_attempt(&s, notice);
 	if (given_up && notice == NOTICE_FAILED)
 		fail_notice(&s, &outcome->err);
@@ -472,8 +545,6 @@ settle_notice(const struct item *item, const struct delivery *d, const struct ac
 static bool
 concerns_any(const struct item *item, enum notice notice)
 {
-	if (!notice_is_wanted(item, notice))
-		return false;
 	for (size_t i = 0; i < item->envelope.count; i++)
 		if (notice_concerns(item, i, notice))
 			return true;

@@ -13,7 +13,8 @@
 
 struct settlement {
 	size_t accepted, waiting, refused, settled; /* recipients, of all that the message has */
-	bool relay_notice; /* NOTIFY=SUCCESS, and the server will not tell the sender */
+	bool relay_notice; /* the sender wants to be told that somebody has it, and the server will
+			      not do that */
 	bool failed;       /* needs a person */
 	int64_t next_ms;   /* the next attempt; 0: none is due */
 };
@@ -27,8 +28,7 @@ settlement_is_sent(const struct settlement *s)
 
 /*
  * Appends the records of an attempt that has ended, at now_ms, and counts.  `item` is the message
- * as it was before; of one that is not queued yet its envelope, recipients and times are asked
- * alone.
+ * as it was before.
  *
  * A final failure refuses a recipient: the sender is told where he wants to be, and where he cannot
  * be (the null sender) the message needs a person.  What fails for longer than the account's
@@ -40,6 +40,11 @@ void settle_attempt(const struct item *item, const struct delivery *d,
     const struct account *account, int64_t now_ms, struct buf *records,
     struct settlement *settlement);
 
+/* The same for the first attempt of a message that is not queued (yet). */
+void settle_new_attempt(const struct envelope *envelope, const struct delivery *d,
+    const struct account *account, int64_t now_ms, struct buf *records,
+    struct settlement *settlement);
+
 /*
  * Appends what is known for good of an attempt that goes on: who has the message, of those who had
  * not.  For where it may be cut off: without it, they would get the message again.  `ended`:
@@ -47,6 +52,10 @@ void settle_attempt(const struct item *item, const struct delivery *d,
  */
 void settle_accepted(const struct item *item, const struct delivery *d, bool ended, int64_t now_ms,
     struct buf *records);
+
+/* The same for the first attempt of a message that is not queued (yet). */
+void settle_new_accepted(const struct envelope *envelope, const struct delivery *d, bool ended,
+    int64_t now_ms, struct buf *records);
 
 /*
  * As settle_attempt(), for an attempt to tell the sender: `item` is the message that the notice is

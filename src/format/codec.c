@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /*
  * Two digits for each twelve bits: half the steps of one digit for six, and still small enough for
  * the fastest cache. A row a first digit.
@@ -238,4 +240,35 @@ xtext_valid(struct span text)
 		i += 2;
 	}
 	return true;
+}
+
+/* The code point of a valid character of n octets; of any other octet, that octet. */
+static unsigned long
+code_point(const char *p, unsigned n)
+{
+	unsigned long c = (unsigned char)p[0];
+
+	if (n > 1)
+		c &= 0xffu >> (n + 1);
+	for (unsigned i = 1; i < n; i++)
+		c = c << 6 | ((unsigned char)p[i] & 0x3f);
+	return c;
+}
+
+void
+utf8_xtext_add(struct buf *out, struct span address, bool ascii)
+{
+	while (address.len > 0) {
+		unsigned n = utf8_length(address);
+		char c = address.data[0];
+		bool plain = n > 1 ? !ascii : n == 1 && c > ' ' && strchr("+=\\\x7f", c) == NULL;
+
+		n = n > 0 ? n : 1;
+		if (plain)
+			buf_add(out, address.data, n);
+		else
+			buf_addf(out, "\\x{%02lX}", code_point(address.data, n));
+		address.data += n;
+		address.len -= n;
+	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Octets in the clothes of others: base64 as SASL wants it (RFC 4648 section 4), xtext (RFC 3461
- * section 4).
+ * section 4), and addresses of the type utf-8 (RFC 6533 section 3).
  */
 #ifndef SENDOFF_FORMAT_CODEC_H
 #define SENDOFF_FORMAT_CODEC_H
@@ -38,5 +38,11 @@ void xtext_add(struct buf *out, struct span data);
 
 /* True where text is xtext already (as -V and ORCPT give it); the empty text is. */
 bool xtext_valid(struct span text);
+
+/*
+ * Appends an address as utf-8-addr-unitext, or where `ascii` as utf-8-addr-xtext: what ASCII has
+ * for other purposes, and in the latter all that is not ASCII, becomes \x{HEX}.
+ */
+void utf8_xtext_add(struct buf *out, struct span address, bool ascii);
 
 #endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "message/envelope.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/span.h"
 
 enum {
 	FIRST_RECIPIENTS = 8,
@@ -18,13 +15,20 @@ envelope_init(struct envelope *e)
 	memset(e, 0, sizeof(*e));
 }
 
+static void
+release_recipient(struct recipient *recipient)
+{
+	free(recipient->address);
+	free(recipient->original);
+	free(recipient->orcpt_type);
+	free(recipient->orcpt);
+}
+
 void
 envelope_release(struct envelope *e)
 {
-	for (size_t i = 0; i < e->count; i++) {
-		free(e->recipients[i].address);
-		free(e->recipients[i].original);
-	}
+	for (size_t i = 0; i < e->count; i++)
+		release_recipient(&e->recipients[i]);
 	free(e->recipients);
 	free(e->sender);
 	free(e->envid);
@@ -118,25 +122,62 @@ needs_utf8(const struct address *address)
 	return address->local_8bit || address->domain_8bit;
 }
 
-static bool
-append(struct envelope *e, const struct address *address)
+unsigned
+notify_join(unsigned a, unsigned b)
 {
-	struct recipient *recipient;
+	const unsigned reports = NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY;
 
-	if (!make_room(e))
-		return false;
-	recipient = &e->recipients[e->count];
-	recipient->address = span_dup(span_of(address->mailbox));
-	recipient->original = NULL;
-	recipient->needs_utf8 = needs_utf8(address);
-	if (recipient->address == NULL)
-		return false;
-	e->count++;
-	return true;
+	if (a == b)
+		return a;
+	if (a == NOTIFY_NEVER || b == NOTIFY_NEVER)
+		return a == NOTIFY_NEVER ? b : a;
+	return ((a == 0 ? NOTIFY_FAILURE : a) | (b == 0 ? NOTIFY_FAILURE : b)) & reports;
 }
 
 int
-envelope_add(struct envelope *e, const struct address *address, struct err *err)
+recipient_set_orcpt(struct recipient *recipient, const char *type, struct span address,
+    struct err *err)
+{
+	char *new_type = strdup(type), *new_address = span_dup(address);
+
+	if (new_type == NULL || new_address == NULL) {
+		free(new_type);
+		free(new_address);
+		return err_memory(err);
+	}
+	free(recipient->orcpt_type);
+	free(recipient->orcpt);
+	recipient->orcpt_type = new_type;
+	recipient->orcpt = new_address;
+	return 0;
+}
+
+/* Fills *recipient, of which nothing is left on failure. */
+static int
+make_recipient(struct recipient *recipient, const struct address *address,
+    const struct recipient *like, struct err *err)
+{
+	bool made;
+
+	*recipient = (struct recipient){
+		.address = strdup(address->mailbox),
+		.original = like->original != NULL ? strdup(like->original) : NULL,
+		.needs_utf8 = needs_utf8(address),
+		.notify = like->notify,
+		.expanded = like->expanded,
+	};
+	made = recipient->address != NULL &&
+	    (like->original == NULL || recipient->original != NULL) &&
+	    (like->orcpt == NULL ||
+		recipient_set_orcpt(recipient, like->orcpt_type, span_of(like->orcpt), err) == 0);
+	if (!made)
+		release_recipient(recipient);
+	return made ? 0 : err_memory(err);
+}
+
+int
+envelope_add_like(struct envelope *e, const struct address *address, const struct recipient *like,
+    struct err *err)
 {
 	bool indexed = e->indexed == e->count && 2 * (e->count + 1) <= e->cell_count;
 	size_t *cell;
@@ -144,13 +185,27 @@ envelope_add(struct envelope *e, const struct address *address, struct err *err)
 	if (!indexed && !index_recipients(e))
 		return err_memory(err);
 	cell = find_cell(e, address);
-	if (*cell != 0)
+	if (*cell != 0) {
+		struct recipient *there = &e->recipients[*cell - 1];
+
+		there->notify = notify_join(there->notify, like->notify);
 		return 0;
-	if (!append(e, address))
+	}
+	if (!make_room(e))
 		return err_memory(err);
-	*cell = e->count;
+	if (make_recipient(&e->recipients[e->count], address, like, err) != 0)
+		return -1;
+	*cell = ++e->count;
 	e->indexed = e->count;
 	return 0;
+}
+
+int
+envelope_add(struct envelope *e, const struct address *address, struct err *err)
+{
+	const struct recipient like = { .notify = e->notify_each };
+
+	return envelope_add_like(e, address, &like, err);
 }
 
 int

@@ -91,27 +91,10 @@ struct routing {
 	struct envelope *to;
 };
 
-/* Adds an address, and remembers what was given for it where that is another. */
+/* Appends what a local name without an alias comes to. */
 static int
-add_for(struct routing *r, const struct address *address, const char *given, struct err *err)
+route_name(const struct routing *r, const char *name, struct address_list *to, struct err *err)
 {
-	size_t count = r->to->count;
-
-	if (envelope_add(r->to, address, err) < 0)
-		return -1;
-	if (r->to->count > count) {
-		r->to->recipients[count].original = strdup(given);
-		if (r->to->recipients[count].original == NULL)
-			return err_memory(err);
-	}
-	return 0;
-}
-
-/* A local name without an alias. */
-static int
-route_name(struct routing *r, const char *name, const char *given, struct err *err)
-{
-	struct address_list list = ADDRESS_LIST_INIT;
 	struct buf target = BUF_INIT(NAME_MAX_LEN);
 	int result;
 
@@ -124,10 +107,7 @@ route_name(struct routing *r, const char *name, const char *given, struct err *e
 		return err_hint(err,
 		    "set local_to (an address) or local_domain in the configuration");
 	}
-	result = address_parse(&list, (struct span){ target.data, target.len }, ADDRESS_ONE, err);
-	if (result == 0)
-		result = add_for(r, &list.items[0], given, err);
-	address_list_release(&list);
+	result = address_parse(to, (struct span){ target.data, target.len }, ADDRESS_ONE, err);
 	buf_release(&target);
 	return result;
 }
@@ -140,8 +120,9 @@ alias_is_here(const char *mailbox, const void *arg)
 	return is_local(mailbox, r->account, r->host);
 }
 
+/* Appends what a name of this host comes to in the end. */
 static int
-route_local(struct routing *r, const char *given, struct err *err)
+find_targets(struct routing *r, const char *given, struct address_list *to, struct err *err)
 {
 	struct address_list list = ADDRESS_LIST_INIT;
 	bool found = false;
@@ -151,26 +132,105 @@ route_local(struct routing *r, const char *given, struct err *err)
 		result = aliases_expand(r->aliases, mailbox_local(given), alias_is_here, r, &list,
 		    &found, err);
 	if (result == 0 && !found)
-		result = route_name(r, given, given, err);
+		result = route_name(r, given, to, err);
 	for (size_t i = 0; result == 0 && i < list.count; i++)
 		result = is_local(list.items[i].mailbox, r->account, r->host) ?
-		    route_name(r, list.items[i].mailbox, given, err) :
-		    add_for(r, &list.items[i], given, err);
+		    route_name(r, list.items[i].mailbox, to, err) :
+		    address_parse(to, span_of(list.items[i].mailbox), ADDRESS_ONE, err);
 	address_list_release(&list);
 	return result;
 }
 
+static bool
+are_several(const struct address_list *list)
+{
+	for (size_t i = 1; i < list->count; i++)
+		if (!address_equal(&list->items[0], &list->items[i]))
+			return true;
+	return false;
+}
+
+/* Where a report is asked for, it is to name what was given. */
 static int
-route_one(struct routing *r, const char *given, struct err *err)
+set_orcpt(const struct routing *r, const char *given, struct recipient *like, struct err *err)
+{
+	struct buf address = BUF_INIT(2 * NAME_MAX_LEN);
+	int result;
+
+	if (like->orcpt != NULL || like->notify == 0)
+		return 0;
+	buf_adds(&address, given);
+	if (mailbox_domain(given) == NULL)
+		buf_addf(&address, "@%s", r->host->data);
+	result = recipient_set_orcpt(like, span_has_8bit(span_of(given)) ? "utf-8" : "rfc822",
+	    (struct span){ address.data, address.len }, err);
+	buf_release(&address);
+	return result;
+}
+
+/*
+ * RFC 3461 section 5.2.7.3 (c): of an alias's members only failure and delay are told, where they
+ * were asked for; success of the alias.  `like` is what each of them gets.
+ */
+static bool
+take_success(struct recipient *like)
+{
+	if ((like->notify & NOTIFY_SUCCESS) == 0)
+		return false;
+	like->notify &= ~(unsigned)NOTIFY_SUCCESS;
+	/* Asked for success alone: then failure is not to be told. */
+	if (like->notify == 0)
+		like->notify = NOTIFY_NEVER;
+	return true;
+}
+
+static int
+add_targets(struct routing *r, const struct address_list *to, struct recipient *like,
+    struct err *err)
+{
+	bool owes_success = are_several(to) && take_success(like);
+
+	for (size_t i = 0; i < to->count; i++) {
+		size_t count = r->to->count;
+
+		like->expanded = owes_success;
+		if (envelope_add_like(r->to, &to->items[i], like, err) < 0)
+			return -1;
+		owes_success = owes_success && r->to->count == count;
+	}
+	return 0;
+}
+
+static int
+route_local(struct routing *r, const struct recipient *given, struct err *err)
+{
+	struct address_list to = ADDRESS_LIST_INIT;
+	struct recipient like = { .original = given->address, .notify = given->notify };
+	int result = find_targets(r, given->address, &to, err);
+
+	if (result == 0 && given->orcpt != NULL)
+		result = recipient_set_orcpt(&like, given->orcpt_type, span_of(given->orcpt), err);
+	if (result == 0)
+		result = set_orcpt(r, given->address, &like, err);
+	if (result == 0)
+		result = add_targets(r, &to, &like, err);
+	free(like.orcpt_type);
+	free(like.orcpt);
+	address_list_release(&to);
+	return result;
+}
+
+static int
+route_one(struct routing *r, const struct recipient *given, struct err *err)
 {
 	struct address_list list = ADDRESS_LIST_INIT;
 	int result;
 
-	if (is_local(given, r->account, r->host))
+	if (is_local(given->address, r->account, r->host))
 		return route_local(r, given, err);
-	result = address_parse(&list, span_of(given), ADDRESS_ONE, err);
+	result = address_parse(&list, span_of(given->address), ADDRESS_ONE, err);
 	if (result == 0)
-		result = envelope_add(r->to, &list.items[0], err);
+		result = envelope_add_like(r->to, &list.items[0], given, err);
 	address_list_release(&list);
 	return result;
 }
@@ -216,7 +276,7 @@ replace_local(struct envelope *envelope, const struct account *account, const st
 
 	envelope_init(&routed);
 	for (size_t i = 0; i < count && result == 0; i++)
-		result = route_one(&r, given[i].address, err);
+		result = route_one(&r, &given[i], err);
 	aliases_free(r.aliases);
 	envelope->recipients = routed.recipients;
 	envelope->count = routed.count;

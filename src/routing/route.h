@@ -16,6 +16,12 @@
  * belongs to no one whom the account's server knows.  Where it has an alias, it becomes what that
  * comes to.  Else it becomes local_to; else name@local_domain, where that is set; else the
  * account's own address.  The name that was given is kept as the recipient's original.
+ *
+ * Reports (RFC 3461): what was asked of a name is asked of the address that it became, and reports
+ * call it by the name that was given (ORCPT, name@thishost; section 5.2.7.2).  Where an alias comes
+ * to several, this holds for each of them (section 5.2.7.3, c), but for the report of success,
+ * which is one of the alias, "expanded"; the first of them that was not there has that flag.
+ * ENVID and RET are the message's, and stay.
  * Errors: ERR_ADDRESS (none of them is there), ERR_CONFIG (the aliases), ERR_SYSTEM.
  */
 int route_recipients(struct envelope *envelope, const struct account *account, struct err *err);

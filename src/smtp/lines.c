@@ -123,52 +123,39 @@ add_notify(struct buf *line, unsigned notify)
 	}
 }
 
-/* utf-8-addr-unitext (RFC 6533 section 3). */
+/* The original recipient (RFC 3461 section 4.2); at submission the one that RCPT names. */
 static void
-add_unitext(struct buf *line, struct span path)
+add_orcpt(const struct transaction *tx, const struct recipient *recipient, struct buf *line)
 {
-	for (size_t i = 0; i < path.len; i++) {
-		char c = path.data[i];
+	struct buf own = BUF_INIT(1024);
+	const char *type = recipient->orcpt_type, *address = recipient->orcpt;
 
-		if (!is_8bit(c) && (c <= ' ' || c == '+' || c == '=' || c == '\\' || c == 0x7f))
-			buf_addf(line, "\\x{%02X}", (unsigned char)c);
-		else
-			buf_addc(line, c);
+	if (address == NULL) {
+		add_path(tx, recipient->address, &own);
+		type = span_has_8bit((struct span){ own.data, own.len }) ? "utf-8" : "rfc822";
+		address = own.data;
 	}
-}
-
-/* The original recipient (RFC 3461 section 4.2): at submission the one that RCPT names. */
-static void
-add_orcpt(const struct transaction *tx, const char *address, struct buf *line)
-{
-	struct buf text = BUF_INIT(1024);
-	struct span path;
-
-	add_path(tx, address, &text);
-	path = (struct span){ text.data, text.len };
-	if (span_has_8bit(path)) {
-		buf_adds(line, " ORCPT=utf-8;");
-		add_unitext(line, path);
-	} else {
-		buf_adds(line, " ORCPT=rfc822;");
-		xtext_add(line, path);
-	}
-	buf_release(&text);
+	buf_addf(line, " ORCPT=%s;", type);
+	if (span_is_nocase(span_of(type), "utf-8"))
+		utf8_xtext_add(line, span_of(address), !tx->utf8);
+	else
+		xtext_add(line, span_of(address));
+	buf_release(&own);
 }
 
 void
 smtp_queue_rcpt(struct smtp *s, struct transaction *tx, size_t recipient)
 {
-	const char *address = tx->envelope->recipients[recipient].address;
+	const struct recipient *to = &tx->envelope->recipients[recipient];
 	struct buf line = BUF_INIT(STREAM_INPUT_MAX);
 
 	buf_adds(&line, "RCPT TO:<");
-	add_path(tx, address, &line);
+	add_path(tx, to->address, &line);
 	buf_addc(&line, '>');
-	if (s->offers.dsn && tx->envelope->notify != 0) {
-		add_notify(&line, tx->envelope->notify);
-		add_orcpt(tx, address, &line);
-	}
+	if (s->offers.dsn)
+		add_notify(&line, to->notify);
+	if (s->offers.dsn && (to->notify != 0 || to->orcpt != NULL))
+		add_orcpt(tx, to, &line);
 	smtp_line(s, VERB_RCPT, tx, recipient, &line);
 	tx->outcomes[recipient].state = OUTCOME_TRIED;
 	buf_release(&line);

@@ -47,7 +47,7 @@ write_records(struct adding *a, const struct envelope *envelope, const struct st
 	int rc;
 
 	draft.queued_ms = facts->now_ms;
-	draft.uid = facts->uid;
+	draft.submitter = facts->submitter;
 	draft.account = strdup(facts->account);
 	if (draft.account == NULL)
 		return err_memory(a->err);

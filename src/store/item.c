@@ -134,12 +134,14 @@ write_envelope(const struct item *item, struct buf *out)
 	const struct envelope *e = &item->envelope;
 	const struct message *m = &item->message;
 	struct record record = {
-		.type = RECORD_ENVELOPE, .time_ms = item->queued_ms, .uid = item->uid
+		.type = RECORD_ENVELOPE,
+		.time_ms = item->queued_ms,
+		.uid = item->submitter.uid,
+		.by = item->submitter.by,
 	};
 
 	record.account = span_of(item->account != NULL ? item->account : "");
 	record.sender = span_of(e->sender != NULL ? e->sender : "");
-	record.notify = e->notify;
 	record.ret = e->ret;
 	record.envid = span_of(e->envid != NULL ? e->envid : "");
 	record.facts = (m->header_8bit ? FACT_HEADER_8BIT : 0u) |
@@ -155,10 +157,17 @@ write_envelope(const struct item *item, struct buf *out)
 static void
 write_recipient(const struct recipient *recipient, struct buf *out)
 {
-	struct record record = { .type = RECORD_RECIPIENT, .needs_utf8 = recipient->needs_utf8 };
+	struct record record = {
+		.type = RECORD_RECIPIENT,
+		.needs_utf8 = recipient->needs_utf8,
+		.notify = recipient->notify,
+		.expanded = recipient->expanded,
+	};
 
 	record.address = span_of(recipient->address);
 	record.original = span_of(recipient->original != NULL ? recipient->original : "");
+	record.orcpt_type = span_of(recipient->orcpt != NULL ? recipient->orcpt_type : "");
+	record.orcpt = span_of(recipient->orcpt != NULL ? recipient->orcpt : "");
 	record_write(out, &record);
 }
 
@@ -212,12 +221,12 @@ read_envelope(struct item *item, const struct record *record, struct err *err)
 	struct envelope *e = &item->envelope;
 	struct message *m = &item->message;
 
-	if (record->notify > (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY) ||
-	    record->ret > RETURN_HEADERS)
+	if (record->ret > RETURN_HEADERS)
 		return nonsense(err, "what its head asks to be reported makes no sense");
+	if (record->by > SUBMITTED_TCP)
+		return nonsense(err, "its head tells of an unknown way to submit");
 	item->queued_ms = record->time_ms;
-	item->uid = record->uid;
-	e->notify = (unsigned)record->notify;
+	item->submitter = (struct submitter){ record->uid, (enum submitted_by)record->by };
 	e->ret = (enum dsn_return)record->ret;
 	e->sender_needs_utf8 = (record->facts & FACT_SENDER_UTF8) != 0;
 	m->header_8bit = (record->facts & FACT_HEADER_8BIT) != 0;
@@ -251,13 +260,24 @@ read_recipient(struct item *item, const struct record *record, struct err *err)
 		e->cap = cap;
 	}
 	recipient = &e->recipients[e->count++];
-	*recipient = (struct recipient){ .needs_utf8 = record->needs_utf8 };
+	*recipient = (struct recipient){ .needs_utf8 = record->needs_utf8,
+		.notify = (unsigned)record->notify,
+		.expanded = record->expanded };
 	if (record->address.len == 0)
 		return nonsense(err, "a recipient in its head has no address");
-	if (copy_text(&recipient->address, record->address, err) != 0)
+	if (record->notify > (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY) ||
+	    (record->orcpt.len > 0) != (record->orcpt_type.len > 0) ||
+	    (record->expanded && record->orcpt.len == 0))
+		return nonsense(err, "what its head asks to be reported makes no sense");
+	if (copy_text(&recipient->address, record->address, err) != 0 ||
+	    (record->original.len > 0 &&
+		copy_text(&recipient->original, record->original, err) != 0))
 		return -1;
-	return record->original.len > 0 ? copy_text(&recipient->original, record->original, err) :
-					  0;
+	if (record->orcpt.len == 0)
+		return 0;
+	return copy_text(&recipient->orcpt_type, record->orcpt_type, err) != 0 ?
+	    -1 :
+	    copy_text(&recipient->orcpt, record->orcpt, err);
 }
 
 /* Every line ends with CRLF; no CR or LF elsewhere, no NUL. */

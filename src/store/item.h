@@ -44,9 +44,9 @@ struct item {
 	 * without fd it is empty.
 	 */
 	struct message message;
-	uint64_t size;                     /* octets of the whole message */
-	char *account;                     /* its name */
-	uint64_t uid;                      /* who submitted it */
+	uint64_t size; /* octets of the whole message */
+	char *account; /* its name */
+	struct submitter submitter;
 	int64_t queued_ms;                 /* since 1970 */
 	struct item_recipient *recipients; /* one for each of the envelope's */
 	unsigned attempts;
@@ -109,7 +109,8 @@ enum item_result item_apply(struct item *item, struct span records, struct err *
 
 /*
  * Appends the head's records of a message that is to be queued: envelope, message.header and its
- * facts, account, uid, queued_ms.  Errors: ERR_SYSTEM (memory), ERR_CANT_CREATE (out's ceiling).
+ * facts, account, submitter, queued_ms.  Errors: ERR_SYSTEM (memory), ERR_CANT_CREATE (out's
+ * ceiling).
  */
 int item_write_head(const struct item *item, struct buf *out, struct err *err);
 

@@ -109,11 +109,13 @@ static const struct field {
 	{ 16, FORM_NUMBER, offsetof(struct record, hold_for) },
 	{ 17, FORM_NUMBER, offsetof(struct record, priority) },
 	{ 18, FORM_NUMBER, offsetof(struct record, hold_until) },
+	{ 19, FORM_NUMBER, offsetof(struct record, by) },
 	{ 32, FORM_FLAG, offsetof(struct record, in_doubt) },
 	{ 33, FORM_FLAG, offsetof(struct record, needs_utf8) },
 	{ 34, FORM_FLAG, offsetof(struct record, taken) },
 	{ 35, FORM_FLAG, offsetof(struct record, require_tls) },
 	{ 36, FORM_FLAG, offsetof(struct record, deliver_by_return) },
+	{ 37, FORM_FLAG, offsetof(struct record, expanded) },
 	{ 64, FORM_TEXT, offsetof(struct record, recipients) },
 	{ 65, FORM_TEXT, offsetof(struct record, account) },
 	{ 66, FORM_TEXT, offsetof(struct record, sender) },
@@ -127,6 +129,8 @@ static const struct field {
 	{ 74, FORM_TEXT, offsetof(struct record, enhanced) },
 	{ 75, FORM_TEXT, offsetof(struct record, text) },
 	{ 76, FORM_TEXT, offsetof(struct record, reply) },
+	{ 77, FORM_TEXT, offsetof(struct record, orcpt_type) },
+	{ 78, FORM_TEXT, offsetof(struct record, orcpt) },
 };
 
 static void
@@ -266,6 +270,8 @@ static const struct record blank = {
 	.envid = EMPTY,
 	.address = EMPTY,
 	.original = EMPTY,
+	.orcpt_type = EMPTY,
+	.orcpt = EMPTY,
 	.server = EMPTY,
 	.tls = EMPTY,
 	.auth = EMPTY,

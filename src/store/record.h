@@ -63,9 +63,9 @@ enum block_result block_read(const unsigned char in[static BLOCK_SIZE], struct b
 
 enum record_type {
 	/* head */
-	RECORD_ENVELOPE = 1, /* time, account, uid, sender, notify, ret, envid, facts, longest
-				lines, requests */
-	RECORD_RECIPIENT,    /* address, original */
+	RECORD_ENVELOPE = 1, /* time, account, uid, by, sender, ret, envid, facts, longest lines,
+				requests */
+	RECORD_RECIPIENT,    /* address, original, notify, orcpt_type, orcpt, expanded */
 	RECORD_HEADER,       /* text: the header block */
 	/* tail */
 	RECORD_SENDING = 16, /* attempt, notice: the last octet of content is about to go out to who
@@ -130,12 +130,14 @@ struct record {
 	uint64_t deliver_by, hold_for; /* requests: seconds, 0: not asked for */
 	uint64_t hold_until;           /* … since 1970; 0: not asked for */
 	uint64_t priority;             /* … from -9 to 9, and 10; 0: not asked for */
+	uint64_t by;                   /* enum submitted_by */
 	bool taken; /* the first since the message was taken: who had it before let go of it */
 	bool in_doubt;
 	bool needs_utf8;
+	bool expanded;
 	bool require_tls, deliver_by_return; /* requests */
 	struct span recipients;              /* packed ranges, by record_add_range() */
-	struct span account, sender, envid, address, original, server, tls, auth;
+	struct span account, sender, envid, address, original, orcpt_type, orcpt, server, tls, auth;
 	struct span kind; /* err_name() */
 	struct span enhanced, text, reply;
 };

@@ -56,7 +56,7 @@ void store_close(struct store *store);
 /* What is told with a message. */
 struct store_facts {
 	const char *account;
-	uint64_t uid;
+	struct submitter submitter;
 	int64_t now_ms;
 	const struct buf *records; /* its first tail: what is known of it already, or NULL */
 };

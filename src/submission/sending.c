@@ -11,7 +11,6 @@
 #include "delivery/breaker.h"
 #include "delivery/result.h"
 #include "delivery/settle.h"
-#include "submission/fresh.h"
 
 enum {
 	NAME_LEN_MAX = 1024, /* octets of a breaker's name */
@@ -155,7 +154,8 @@ before_end(void *arg, struct err *err)
 	worker_leave_session();
 	if (!w->alone) {
 		w->answer = ANSWER_NONE;
-		fresh_accepted(w->s, &records);
+		settle_new_accepted(w->s->envelope, &w->s->delivery, false, clock_wall_ms(),
+		    &records);
 		result = pair_send(w->end, SENDING_ASK, (struct span){ records.data, records.len },
 		    -1, err);
 		buf_release(&records);

@@ -11,7 +11,6 @@
 #include "base/wait.h"
 #include "delivery/result.h"
 #include "delivery/settle.h"
-#include "submission/fresh.h"
 #include "submission/sending.h"
 
 enum {
@@ -39,7 +38,7 @@ queue_it(struct submission *s, const struct buf *records, struct err *err)
 {
 	const struct store_facts facts = {
 		.account = s->account->name,
-		.uid = s->runner.uid,
+		.submitter = s->submitter,
 		.now_ms = clock_wall_ms(),
 		.records = records,
 	};
@@ -75,7 +74,7 @@ queue_only(struct submission *s, struct err *err)
 		.type = RECORD_AT, .time_ms = clock_wall_ms(), .next_ms = s->not_before_ms
 	};
 	const struct record hold = {
-		.type = RECORD_HOLD, .time_ms = clock_wall_ms(), .uid = s->runner.uid
+		.type = RECORD_HOLD, .time_ms = clock_wall_ms(), .uid = s->submitter.uid
 	};
 	int result;
 
@@ -105,16 +104,15 @@ queue_rest(struct submission *s, const struct buf *records)
 }
 
 /* The delivery has come to its end in front of the caller. */
-static int
-settle(struct submission *s, struct err *err)
+static void
+settle(struct submission *s)
 {
 	struct buf records = BUF_INIT(STORE_TAIL_MAX);
 	struct settlement settled;
-	int result = fresh_settle(s, &records, &settled, err);
 
-	if (result < 0) {
-		s->fate = FATE_UNSENT;
-	} else if (settlement_is_sent(&settled)) {
+	settle_new_attempt(s->envelope, &s->delivery, s->account, clock_wall_ms(), &records,
+	    &settled);
+	if (settlement_is_sent(&settled)) {
 		s->fate = FATE_SENT;
 		if (s->store->dir >= 0 && store_has_any(s->store))
 			start_runner(s, true);
@@ -131,7 +129,6 @@ settle(struct submission *s, struct err *err)
 							     FATE_UNSENT;
 	}
 	buf_release(&records);
-	return result;
 }
 
 /* The waiter, while a worker sends. */
@@ -350,8 +347,8 @@ wait_for_worker(struct waiter *w)
 	return true;
 }
 
-static int
-send_now(struct submission *s, struct err *err)
+static void
+send_now(struct submission *s)
 {
 	struct waiter w = { .s = s, .deadline = DEADLINE_NONE };
 	struct err failure;
@@ -371,14 +368,13 @@ send_now(struct submission *s, struct err *err)
 	pair_message_release(&w.message);
 	buf_release(&w.accepted);
 	err_release(&failure);
-	return told ? settle(s, err) : 0;
+	if (told)
+		settle(s);
 }
 
 int
 submit(struct submission *s, struct err *err)
 {
-	int result;
-
 	item_init(&s->item);
 	err_init(&s->queue_err);
 	memset(&s->delivery, 0, sizeof(s->delivery));
@@ -393,15 +389,15 @@ submit(struct submission *s, struct err *err)
 	err_clear(err);
 	s->delivery.tx.begin_ms = clock_wall_ms();
 	if (transaction_count(&s->delivery.tx, OUTCOME_PENDING) > 0)
-		result = send_now(s, err);
+		send_now(s);
 	else
-		result = settle(s, err);
+		settle(s);
 	/* A signal that came too late to change anything must not hide what it came to. */
 	wait_deliver();
 	if (s->fate != FATE_UNSENT)
 		s->signal = 0;
 	wait_release_signals();
-	return result;
+	return 0;
 }
 
 void

@@ -34,6 +34,7 @@ struct submission {
 	const struct account *account;
 	const struct envelope *envelope;
 	const struct message *message;
+	struct submitter submitter;
 	struct store *store;  /* open where there is a queue; else dir is -1 */
 	struct runner runner; /* of the queue; queue_path NULL: there shall be none */
 	enum delivery_when when;

@@ -42,9 +42,9 @@ add_copies(struct store *store, unsigned long count, const struct envelope *enve
 	int rc = 0;
 
 	for (unsigned long i = 0; rc == 0 && i < count; i++) {
-		struct store_facts facts = {
-			.account = "default", .uid = getuid(), .now_ms = clock_wall_ms()
-		};
+		struct store_facts facts = { .account = "default",
+			.submitter = { getuid(), SUBMITTED_COMMAND },
+			.now_ms = clock_wall_ms() };
 		struct item item;
 
 		rc = store_add(store, envelope, message, &facts, &item, err);

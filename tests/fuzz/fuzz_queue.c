@@ -146,6 +146,10 @@ check_item(const struct item *item)
 
 		check_text(e->recipients[i].address);
 		check_text(e->recipients[i].original);
+		check_text(e->recipients[i].orcpt_type);
+		check_text(e->recipients[i].orcpt);
+		check((e->recipients[i].orcpt == NULL) == (e->recipients[i].orcpt_type == NULL));
+		check(!e->recipients[i].expanded || e->recipients[i].orcpt != NULL);
 		check(e->recipients[i].address[0] != '\0');
 		check(r->state != ITEM_ACCEPTED || (r->err.kind == ERR_NONE && !r->err.in_doubt));
 		check(r->state != ITEM_WAITING || !r->err.in_doubt || item->in_doubt);
@@ -163,7 +167,8 @@ check_same(const struct item *a, const struct item *b)
 	    a->queued_ms == b->queued_ms);
 	check(same_text(a->envelope.sender, b->envelope.sender) &&
 	    same_text(a->envelope.envid, b->envelope.envid));
-	check(same_text(a->account, b->account) && a->uid == b->uid);
+	check(same_text(a->account, b->account) && a->submitter.uid == b->submitter.uid &&
+	    a->submitter.by == b->submitter.by);
 	check(a->held == b->held && a->failed == b->failed && a->in_doubt == b->in_doubt &&
 	    a->attempts == b->attempts);
 	check(a->next_ms == b->next_ms && a->notice_in_doubt == b->notice_in_doubt);
@@ -172,6 +177,8 @@ check_same(const struct item *a, const struct item *b)
 		    b->envelope.recipients[i].address));
 		check(same_text(a->envelope.recipients[i].original,
 		    b->envelope.recipients[i].original));
+		check(same_text(a->envelope.recipients[i].orcpt, b->envelope.recipients[i].orcpt));
+		check(a->envelope.recipients[i].notify == b->envelope.recipients[i].notify);
 		check(a->recipients[i].state == b->recipients[i].state);
 		check(a->recipients[i].err.kind == b->recipients[i].err.kind);
 	}

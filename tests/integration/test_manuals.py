@@ -382,7 +382,7 @@ def test_sentences_are_found():
                      'a "socket" has no TLS', 'LMTP has no port of its own: "port" is missing',
                      'an account has either a proxy or "tunnel_command", not both', 'has "auth" but no "user"',
                      "the server sent what is no SMTP reply", "nobody to send to", "is no regular file",
-                     "a record in its tail is damaged", "refused, and there is no sender to tell"):
+                     "a record in its tail is out of place", "refused, and there is no sender to tell"):
         assert sentence in found, sentence
 
 

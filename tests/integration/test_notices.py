@@ -5,6 +5,7 @@ import email
 import email.policy
 import email.utils
 import re
+import socket
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from servers.client import run_sendmail
 from servers.sink import Sink
 
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.net"
+HOST = socket.gethostname()
 UNKNOWN = b"550 5.1.1 no such user here\r\n"
 MESSAGE = b"""\
 From: Alice <alice@example.org>
@@ -229,6 +231,67 @@ def test_not_wanted(queue, tmp_path, notify):
     """Who does not want to hear of failures does not."""
     assert queue(["-N", notify, BOB]) == []
     assert waiting(tmp_path) == []
+
+
+@pytest.fixture
+def aliased(tmp_path):
+    """The same for names of this host, with aliases."""
+
+    def run(args, refusals=None):
+        with Sink(refusals or {}) as server:
+            (tmp_path / "aliases").write_text("one: carol@example.net\nteam: carol@example.net, dave@example.net\n")
+            config = configuration(server, tmp_path) + f"aliases {tmp_path}/aliases\n"
+            for words in (["-odq", *args], ["-qf"]):
+                result = run_sendmail(words, MESSAGE if words != ["-qf"] else b"", config)
+                assert result.status == 0, str(result)
+            return delivered(server)
+
+    return run
+
+
+def fields(report):
+    """Of each recipient in the report, its fields."""
+    return [{name: str(value) for name, value in block.items()} for block in report.get_payload()[1:]]
+
+
+def test_alias_to_one(aliased):
+    """RFC 3461 section 5.2.7.2: all of it is handed on."""
+    (sent,), notices = split(aliased(["-N", "success,delay", "-R", "hdrs", "-V", "x", "one"]))
+    assert sent.recipients == {CAROL: {"NOTIFY": "SUCCESS,DELAY", "ORCPT": f"rfc822;one@{HOST}"}}
+    assert sent.sender_params["RET"] == "HDRS" and sent.sender_params["ENVID"] == "x"
+    assert notices == []
+
+
+def test_alias_to_several(aliased, tmp_path):
+    """RFC 3461 section 5.2.7.3 (c): success is told of the alias, though the server knows DSN."""
+    messages = aliased(["-N", "success,failure", "team"])
+    (sent,), _ = split(messages)
+    asked = {"NOTIFY": "FAILURE", "ORCPT": f"rfc822;team@{HOST}"}
+    assert sent.recipients == {CAROL: asked, "dave@example.net": asked}
+    _, text, report, _ = only_notice(messages)
+    (about,) = fields(report)
+    assert about["Original-Recipient"] == about["Final-Recipient"] == f"rfc822; team@{HOST}"
+    assert about["Action"] == "expanded" and about["Status"] == "2.0.0"
+    assert "stands for several addresses" in text
+    assert waiting(tmp_path) == []
+
+
+def test_alias_whose_member_is_refused(aliased, tmp_path):
+    """Who fails is told of by the name that was given."""
+    messages = aliased(["-N", "failure", "team"], {"carol": UNKNOWN})
+    _, text, report, _ = only_notice(messages)
+    (about,) = fields(report)
+    assert about["Original-Recipient"] == f"rfc822; team@{HOST}"
+    assert about["Final-Recipient"] == f"rfc822; {CAROL}" and about["Action"] == "failed"
+    assert "carol@example.net (given as team)" in text
+    assert waiting(tmp_path) == []
+
+
+def test_headers_recipients_are_asked_for(queue):
+    """-N holds for those of -t, too."""
+    (sent,), _ = split(queue(["-t", "-N", "success", CAROL], refusals={}))
+    assert {address: asked["NOTIFY"] for address, asked in sent.recipients.items()} == {BOB: "SUCCESS",
+                                                                                       CAROL: "SUCCESS"}
 
 
 def test_null_sender(queue, tmp_path):

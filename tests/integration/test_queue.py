@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import stat
 import struct
 import subprocess
@@ -316,7 +317,10 @@ def test_list_json_has_postfix_members_first(queue):
     assert all("delay_reason" not in recipient for recipient in entry["recipients"])
     assert entry["account"] == "default" and entry["uid"] == os.getuid() and entry["attempts"] == 0
     assert entry["next_attempt"] == entry["arrival_time"] and entry["last_attempt"] is None
-    assert entry["last_reply"] is None and entry["in_doubt"] is False and entry["notify"] == ["failure", "delay"]
+    assert entry["last_reply"] is None and entry["in_doubt"] is False
+    assert all(recipient["notify"] == ["failure", "delay"] and recipient["orcpt"] is None
+               for recipient in entry["recipients"])
+    assert entry["submitted_by"] == "command"
 
 
 def test_list_json_names_the_null_sender_as_postfix_does(queue):
@@ -480,7 +484,8 @@ def test_show_tells_all(queue):
                    f"^recipient +{LATER}: waiting$", f"^recipient +{BOB}: accepted$",
                    f"^recipient +{ALICE}, given as root: accepted$", f"^ +{LATER_REPLY}$", "^attempts +1, the last ",
                    f"^    [^ ].*attempt 1 ended, account default, server 127.0.0.1:{queue.server.port}",
-                   rf"^    [^ ].*hold, by the user {os.getuid()}$", "^    Subject: hello$"):
+                   rf"^    [^ ].*hold, by the user {os.getuid()}$", "^    Subject: hello$",
+                   rf"^            reported as rfc822;root@{re.escape(socket.gethostname())}"):
         assert re.search(wanted, text, re.M), f"{wanted}\n{text}"
 
 
@@ -819,7 +824,7 @@ def spoil(queue):
     put("6000000004", b"")
     put("6000000005", text[:63])
     put("6000000006", b"x" * len(text))
-    put("6000000007", text[:8] + b"\x02" + text[9:])
+    put("6000000007", text[:8] + b"\x03" + text[9:])
     put("6000000008", text[:70] + bytes([text[70] ^ 1]) + text[71:])
     put("6000000009", text[:-20])
     put("600000000A", text[:200] + bytes([text[200] ^ 0x80]) + text[201:])

@@ -122,12 +122,12 @@ make_envelope(struct envelope *e)
 	struct address_list list = ADDRESS_LIST_INIT;
 
 	envelope_init(e);
+	e->notify_each = NOTIFY_FAILURE;
 	assert_int_equal(address_parse(&list, span_of("a@example.net, b@example.net"), 0, &err), 0);
 	for (size_t i = 0; i < list.count; i++)
 		assert_int_equal(envelope_add(e, &list.items[i], &err), 0);
 	address_list_release(&list);
 	e->sender = strdup("me@example.org");
-	e->notify = NOTIFY_FAILURE;
 	assert_non_null(e->sender);
 }
 
@@ -176,7 +176,9 @@ make_message(struct message *m, const struct store *store, const struct shape *s
 	assert_int_equal(spool_finish(&m->body, &err), 0);
 }
 
-static const struct store_facts facts = { .account = "work", .uid = 1000, .now_ms = 1600000000123 };
+static const struct store_facts facts = {
+	.account = "work", .submitter = { 1000, SUBMITTED_COMMAND }, .now_ms = 1600000000123
+};
 
 /* With the faults that are set. */
 static inline int
@@ -259,12 +261,12 @@ static inline void
 check_item(const struct item *item, uint64_t size)
 {
 	assert_string_equal(item->account, "work");
-	assert_int_equal(item->uid, 1000);
+	assert_int_equal(item->submitter.uid, 1000);
 	assert_int_equal(item->queued_ms, 1600000000123);
 	assert_string_equal(item->envelope.sender, "me@example.org");
 	assert_int_equal(item->envelope.count, 2);
 	assert_string_equal(item->envelope.recipients[1].address, "b@example.net");
-	assert_int_equal(item->envelope.notify, NOTIFY_FAILURE);
+	assert_int_equal(item->envelope.recipients[0].notify, NOTIFY_FAILURE);
 	assert_null(item->envelope.envid);
 	assert_true(item->message.body_nul);
 	assert_string_equal(item->message.header.data, "From: me@example.org\r\nSubject: x\r\n");

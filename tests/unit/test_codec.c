@@ -269,6 +269,37 @@ refuses_what_is_not_xtext(void **state)
 	assert_true(xtext_valid((struct span){ "+2B", 3 }));
 }
 
+static const struct {
+	struct span address;
+	const char *unitext, *xtext;
+} utf8_addresses[] = {
+	{ TEXT(""), "", "" },
+	{ TEXT("bob@example.org"), "bob@example.org", "bob@example.org" },
+	{ TEXT("j\xc3\xbcr@x"), "j\xc3\xbcr@x", "j\\x{FC}r@x" },
+	{ TEXT("\xe2\x82\xac@x"), "\xe2\x82\xac@x", "\\x{20AC}@x" },
+	{ TEXT("\xf0\x9f\x98\x80@x"), "\xf0\x9f\x98\x80@x", "\\x{1F600}@x" },
+	{ TEXT("a+b=c\\d e\x7f@x"), "a\\x{2B}b\\x{3D}c\\x{5C}d\\x{20}e\\x{7F}@x",
+	    "a\\x{2B}b\\x{3D}c\\x{5C}d\\x{20}e\\x{7F}@x" },
+	/* What is no UTF-8 cannot break out. */
+	{ TEXT("a\xff\x01"), "a\\x{FF}\\x{01}", "a\\x{FF}\\x{01}" },
+};
+
+static void
+writes_addresses_of_the_type_utf8(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(utf8_addresses) / sizeof(utf8_addresses[0]); i++) {
+		struct buf out = BUF_INIT(1000);
+
+		utf8_xtext_add(&out, utf8_addresses[i].address, false);
+		assert_string_equal(out.data, utf8_addresses[i].unitext);
+		buf_clear(&out);
+		utf8_xtext_add(&out, utf8_addresses[i].address, true);
+		assert_string_equal(out.data, utf8_addresses[i].xtext);
+		buf_release(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -280,6 +311,7 @@ main(void)
 		cmocka_unit_test(takes_every_octet_through_base64),
 		cmocka_unit_test(writes_xtext),
 		cmocka_unit_test(refuses_what_is_not_xtext),
+		cmocka_unit_test(writes_addresses_of_the_type_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,92 @@ tells_utf8(void **state)
 	envelope_release(&e);
 }
 
+/* NOTIFY of one who is named twice: N, S, F, D; "" is none. */
+static const struct {
+	const char *a, *b, *joined;
+} joins[] = {
+	{ "", "", "" },
+	{ "", "N", "" },
+	{ "N", "N", "N" },
+	{ "N", "S", "S" },
+	{ "N", "SFD", "SFD" },
+	{ "", "F", "F" },
+	{ "", "S", "SF" },
+	{ "", "D", "FD" },
+	{ "S", "D", "SD" },
+	{ "SF", "FD", "SFD" },
+	{ "F", "F", "F" },
+};
+
+static unsigned
+notify_of(const char *letters)
+{
+	return (strchr(letters, 'N') != NULL ? NOTIFY_NEVER : 0u) |
+	    (strchr(letters, 'S') != NULL ? NOTIFY_SUCCESS : 0u) |
+	    (strchr(letters, 'F') != NULL ? NOTIFY_FAILURE : 0u) |
+	    (strchr(letters, 'D') != NULL ? NOTIFY_DELAY : 0u);
+}
+
+static void
+joins_what_is_asked_twice(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(joins); i++) {
+		unsigned a = notify_of(joins[i].a), b = notify_of(joins[i].b);
+		struct envelope e;
+
+		assert_int_equal(notify_join(a, b), notify_of(joins[i].joined));
+		assert_int_equal(notify_join(b, a), notify_of(joins[i].joined));
+		envelope_init(&e);
+		e.notify_each = a;
+		add(&e, span_of("a@b"));
+		e.notify_each = b;
+		add(&e, span_of("c@d, a@B"));
+		assert_int_equal(e.count, 2);
+		assert_int_equal(e.recipients[0].notify, notify_of(joins[i].joined));
+		assert_int_equal(e.recipients[1].notify, b);
+		envelope_release(&e);
+	}
+}
+
+static void
+copies_what_a_recipient_has(void **state)
+{
+	char given[] = "root", type[] = "rfc822", original[] = "root@h", other[] = "x@y";
+	struct recipient like = { .original = given,
+		.notify = NOTIFY_DELAY,
+		.orcpt_type = type,
+		.orcpt = original,
+		.expanded = true };
+	struct address_list list = ADDRESS_LIST_INIT;
+	struct envelope e;
+
+	(void)state;
+	envelope_init(&e);
+	e.notify_each = NOTIFY_NEVER;
+	assert_int_equal(address_parse(&list, span_of("a@b"), 0, &err), 0);
+	assert_int_equal(envelope_add_like(&e, &list.items[0], &like, &err), 0);
+	/* The first one stays, whatever comes. */
+	like = (struct recipient){
+		.original = other, .notify = NOTIFY_SUCCESS, .orcpt_type = type, .orcpt = other
+	};
+	assert_int_equal(envelope_add_like(&e, &list.items[0], &like, &err), 0);
+	add(&e, span_of("a@b"));
+	assert_int_equal(e.count, 1);
+	assert_string_equal(e.recipients[0].original, "root");
+	assert_string_equal(e.recipients[0].orcpt_type, "rfc822");
+	assert_string_equal(e.recipients[0].orcpt, "root@h");
+	assert_int_equal(e.recipients[0].notify, NOTIFY_DELAY | NOTIFY_SUCCESS);
+	assert_true(e.recipients[0].expanded);
+	assert_int_equal(recipient_set_orcpt(&e.recipients[0], "utf-8", span_of("\xc3\xa4@h"),
+			     &err),
+	    0);
+	assert_string_equal(e.recipients[0].orcpt_type, "utf-8");
+	assert_string_equal(e.recipients[0].orcpt, "\xc3\xa4@h");
+	address_list_release(&list);
+	envelope_release(&e);
+}
+
 enum { MANY = 200000 };
 
 static void
@@ -170,6 +256,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(adds_each_once),
 		cmocka_unit_test(tells_utf8),
+		cmocka_unit_test(joins_what_is_asked_twice),
+		cmocka_unit_test(copies_what_a_recipient_has),
 		cmocka_unit_test(takes_many),
 		cmocka_unit_test(follows_changes_from_outside),
 		cmocka_unit_test(replaces_the_sender),

@@ -34,14 +34,19 @@ static const struct record good_head[] = {
 	    .time_ms = 1600000000123,
 	    .account = TEXT("work"),
 	    .uid = 1000,
+	    .by = SUBMITTED_TCP,
 	    .sender = TEXT("me@example.org"),
-	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
 	    .ret = RETURN_HEADERS,
 	    .envid = TEXT("x+2By"),
 	    .facts = FACT_BODY_8BIT | FACT_BODY_UTF8,
 	    .header_line_max = 70,
 	    .body_line_max = 998 },
-	{ .type = RECORD_RECIPIENT, .address = TEXT("a@example.net") },
+	{ .type = RECORD_RECIPIENT,
+	    .address = TEXT("a@example.net"),
+	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
+	    .orcpt_type = TEXT("rfc822"),
+	    .orcpt = TEXT("team@h"),
+	    .expanded = true },
 	{ .type = RECORD_RECIPIENT,
 	    .address = TEXT("\xc3\xa4@example.net"),
 	    .original = TEXT("root"),
@@ -80,10 +85,18 @@ check_example(const struct item *item)
 
 	assert_int_equal(item->queued_ms, 1600000000123);
 	assert_string_equal(item->account, "work");
-	assert_int_equal(item->uid, 1000);
+	assert_int_equal(item->submitter.uid, 1000);
+	assert_int_equal(item->submitter.by, SUBMITTED_TCP);
 	assert_string_equal(e->sender, "me@example.org");
 	assert_false(e->sender_needs_utf8);
-	assert_int_equal(e->notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+	assert_int_equal(e->recipients[0].notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+	assert_string_equal(e->recipients[0].orcpt_type, "rfc822");
+	assert_string_equal(e->recipients[0].orcpt, "team@h");
+	assert_true(e->recipients[0].expanded);
+	assert_int_equal(e->recipients[1].notify, 0);
+	assert_null(e->recipients[1].orcpt_type);
+	assert_null(e->recipients[1].orcpt);
+	assert_false(e->recipients[1].expanded);
 	assert_int_equal(e->ret, RETURN_HEADERS);
 	assert_string_equal(e->envid, "x+2By");
 	assert_int_equal(e->count, 3);
@@ -177,8 +190,27 @@ static const struct {
 	{ 5, { .type = RECORD_RECIPIENT, .address = TEXT("x") },
 	    "a record in its head is out of place" },
 	{ 5, { .type = RECORD_HEADER }, "a record in its head is out of place" },
-	{ 0, { .type = RECORD_ENVELOPE, .notify = 16 },
+	{ 0, { .type = RECORD_ENVELOPE, .by = 3 }, "its head tells of an unknown way to submit" },
+	{ 1, { .type = RECORD_RECIPIENT, .address = TEXT("a"), .notify = 16 },
 	    "what its head asks to be reported makes no sense" },
+	{ 1, { .type = RECORD_RECIPIENT, .address = TEXT("a"), .orcpt = TEXT("b") },
+	    "what its head asks to be reported makes no sense" },
+	{ 1, { .type = RECORD_RECIPIENT, .address = TEXT("a"), .orcpt_type = TEXT("b") },
+	    "what its head asks to be reported makes no sense" },
+	{ 1, { .type = RECORD_RECIPIENT, .address = TEXT("a"), .expanded = true },
+	    "what its head asks to be reported makes no sense" },
+	{ 1,
+	    { .type = RECORD_RECIPIENT,
+		.address = TEXT("a"),
+		.orcpt_type = TEXT("x"),
+		.orcpt = TEXT("a\nb") },
+	    "a name or an address in its head holds a control character" },
+	{ 1,
+	    { .type = RECORD_RECIPIENT,
+		.address = TEXT("a"),
+		.orcpt_type = TEXT("\x01"),
+		.orcpt = TEXT("b") },
+	    "a name or an address in its head holds a control character" },
 	{ 0, { .type = RECORD_ENVELOPE, .ret = 3 },
 	    "what its head asks to be reported makes no sense" },
 	{ 0, { .type = RECORD_ENVELOPE, .priority = 20 },

@@ -33,6 +33,9 @@ struct fate {
 	int code;
 	const char *enhanced, *what, *reply, *peer;
 	bool in_doubt, told;
+	unsigned notify; /* 0: as the row says */
+	const char *orcpt_type, *orcpt;
+	bool expanded;
 };
 
 struct row {
@@ -53,23 +56,26 @@ struct row {
 	{ \
 		"bob@example.net", NULL, ITEM_REFUSED, ERR_RECIPIENT_UNKNOWN, 550, "5.1.1", \
 		    "the server refused the recipient: <bob@example.net>", \
-		    "550 5.1.1 no such user", "mx.example.net:587", false, false \
+		    "550 5.1.1 no such user", "mx.example.net:587", false, false, 0, NULL, NULL, \
+		    false \
 	}
 #define WAITING \
 	{ \
 		"carol@example.net", NULL, ITEM_WAITING, ERR_CONNECT, 0, "", \
-		    "cannot connect: Connection refused", "", "mx.example.net:587", false, false \
+		    "cannot connect: Connection refused", "", "mx.example.net:587", false, false, \
+		    0, NULL, NULL, false \
 	}
 #define ACCEPTED \
 	{ \
-		"dave@example.net", NULL, ITEM_ACCEPTED, ERR_NONE, 0, "", "", "", "", false, false \
+		"dave@example.net", NULL, ITEM_ACCEPTED, ERR_NONE, 0, "", "", "", "", false, \
+		    false, 0, NULL, NULL, false \
 	}
 
 /* A fate of which only the error counts. */
 #define FAILED(kind, code, enhanced, reply) \
 	{ \
 		"bob@example.net", NULL, ITEM_REFUSED, kind, code, enhanced, "it failed", reply, \
-		    "mx.example.net:587", false, false \
+		    "mx.example.net:587", false, false, 0, NULL, NULL, false \
 	}
 
 static const struct row rows[] = {
@@ -239,6 +245,72 @@ static const struct row rows[] = {
 		"Action: relayed\r\nStatus: 2.1.9\r\n", "text/rfc822-headers",
 		"tried for 1 other recipient." },
 	    .lacks = { "No reason", "Its turn", "rfc822; carol", BODY } },
+	/* Each recipient has its own wishes. */
+	{ .name = "some-want-it",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "bob@x", .state = ITEM_REFUSED, .notify = NOTIFY_NEVER },
+		{ "carol@x", .state = ITEM_REFUSED },
+		{ "dave@x", .state = ITEM_REFUSED, .notify = NOTIFY_DELAY | NOTIFY_SUCCESS },
+		{ "eve@x", .state = ITEM_REFUSED, .notify = NOTIFY_FAILURE } },
+	    .has = { "the 2 addresses below", "Final-Recipient: rfc822; carol@x\r\n",
+		"Final-Recipient: rfc822; eve@x\r\n", "delivered to 2 other recipients" },
+	    .lacks = { "rfc822; bob", "rfc822; dave" } },
+	{ .name = "delayed-some",
+	    .notice = NOTICE_DELAYED,
+	    .to = { { "a@x", .notify = NOTIFY_DELAY }, { "b@x", .notify = NOTIFY_FAILURE },
+		{ "c@x", .notify = NOTIFY_DELAY | NOTIFY_FAILURE } },
+	    .has = { "the 2 addresses below" },
+	    .lacks = { "You will be told", "You asked not", "rfc822; b@x" } },
+	{ .name = "delayed-all-with-failures",
+	    .notice = NOTICE_DELAYED,
+	    .to = { { "b@x" }, { "c@x", .notify = NOTIFY_DELAY | NOTIFY_FAILURE } },
+	    .has = { "You will be told if" } },
+	{ .name = "orcpt",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "a@x", .original = "root", .state = ITEM_REFUSED, .orcpt_type = "rfc822",
+			.orcpt = "root@host.example" },
+		{ "b@x", .state = ITEM_REFUSED, .orcpt_type = "X400", .orcpt = "c=fr;a=b" },
+		{ "c@x", .state = ITEM_REFUSED, .orcpt_type = "UTF-8", .orcpt = "c@x" } },
+	    .has = { "  a@x (given as root)\r\n",
+		"Original-Recipient: rfc822; root@host.example\r\nFinal-Recipient: rfc822; a@x\r\n",
+		"Original-Recipient: X400; c=fr;a=b\r\nFinal-Recipient: rfc822; b@x\r\n",
+		"Original-Recipient: rfc822; c@x\r\nFinal-Recipient: rfc822; c@x\r\n" } },
+	{ .name = "orcpt-utf8",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "a@x", .state = ITEM_REFUSED, .orcpt_type = "utf-8",
+		.orcpt = "\xc3\xa4@x" } },
+	    .has = { "message/global-delivery-status",
+		"Original-Recipient: utf-8; \xc3\xa4@x\r\nFinal-Recipient: rfc822; a@x\r\n" } },
+	{ .name = "orcpt-hostile",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "a@x", .state = ITEM_REFUSED, .orcpt_type = "x\x01",
+		.orcpt = "y\r\nAction: delivered" } },
+	    .has = { "Original-Recipient: x\\x01; y\\x0D\\x0AAction: delivered\r\n" } },
+	{ .name = "expanded",
+	    .notice = NOTICE_RELAYED,
+	    .to = { { "a@x", .original = "team", .state = ITEM_ACCEPTED, .notify = NOTIFY_FAILURE,
+			.orcpt_type = "rfc822", .orcpt = "team@h", .expanded = true },
+		{ "b@x", .original = "team", .state = ITEM_ACCEPTED, .notify = NOTIFY_FAILURE,
+		    .orcpt_type = "rfc822", .orcpt = "team@h" } },
+	    .has = { "Original-Recipient: rfc822; team@h\r\nFinal-Recipient: rfc822; team@h\r\n"
+		     "Action: expanded\r\nStatus: 2.0.0\r\n",
+		"stands for several addresses", "1 other recipient" },
+	    .lacks = { "does not report", "rfc822; a@x", "rfc822; b@x", "relayed\r\n" } },
+	{ .name = "expanded-and-relayed",
+	    .notice = NOTICE_RELAYED,
+	    .to = { { "a@x", .original = "team", .state = ITEM_ACCEPTED, .notify = NOTIFY_NEVER,
+			.orcpt_type = "rfc822", .orcpt = "team@h", .expanded = true },
+		{ "b@x", .state = ITEM_ACCEPTED, .notify = NOTIFY_SUCCESS } },
+	    .has = { "Action: expanded\r\nStatus: 2.0.0\r\n", "stands for several addresses",
+		"does not report",
+		"Final-Recipient: rfc822; b@x\r\nAction: relayed\r\nStatus: 2.1.9\r\n" } },
+	/* A member that fails is told of by itself. */
+	{ .name = "expanded-failed",
+	    .notice = NOTICE_FAILED,
+	    .to = { { "a@x", .original = "team", .state = ITEM_REFUSED, .notify = NOTIFY_FAILURE,
+		.orcpt_type = "rfc822", .orcpt = "team@h", .expanded = true } },
+	    .has = { "Original-Recipient: rfc822; team@h\r\nFinal-Recipient: rfc822; a@x\r\n"
+		     "Action: failed\r\n" } },
 	{ .name = "expired",
 	    .notice = NOTICE_FAILED,
 	    .to = { FAILED(ERR_TEMPORARY, 451, "4.7.1", "451 4.7.1 later"),
@@ -248,9 +320,9 @@ static const struct row rows[] = {
 	{ .name = "in-doubt",
 	    .notice = NOTICE_FAILED,
 	    .to = { { "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "", "lost", "",
-			"a.example:25", true, false },
+			"a.example:25", true, false, 0, NULL, NULL, false },
 		{ "bob@example.net", NULL, ITEM_REFUSED, ERR_LOST, 0, "4.4.7", "lost", "",
-		    "b.example:25", true, false } },
+		    "b.example:25", true, false, 0, NULL, NULL, false } },
 	    .has = { "it may\r\n      have been delivered all the same",
 		"Status: 5.4.2\r\nRemote-MTA: dns; a.example\r\nLast-",
 		"Status: 5.4.7\r\nRemote-MTA: dns; b.example\r\nLast-" },
@@ -406,6 +478,7 @@ static const struct notice_facts facts = {
 static struct item item;
 static struct item_recipient states[5000];
 static struct recipient recipients[5000];
+static unsigned asked; /* of recipients that do not say it themselves */
 
 static char *
 not_const(const char *s)
@@ -427,7 +500,11 @@ add_recipient(const struct fate *fate)
 	struct err *e = &states[i].err;
 
 	recipients[i] = (struct recipient){ .address = not_const(fate->address),
-		.original = not_const(fate->original) };
+		.original = not_const(fate->original),
+		.notify = fate->notify != 0 ? fate->notify : asked,
+		.orcpt_type = not_const(fate->orcpt_type),
+		.orcpt = not_const(fate->orcpt),
+		.expanded = fate->expanded };
 	states[i] = (struct item_recipient){ .state = fate->state,
 		.tried_ms = now_ms - 60000,
 		.delay_told = fate->told,
@@ -474,7 +551,7 @@ begin(unsigned notify, enum dsn_return ret)
 	message_init(&item.message);
 	item.envelope.sender = not_const("alice@example.org");
 	item.envelope.recipients = recipients;
-	item.envelope.notify = notify;
+	asked = notify;
 	item.envelope.ret = ret;
 	item.recipients = states;
 	item.queued_ms = now_ms - 5 * day_ms;
@@ -487,6 +564,8 @@ end(void)
 	for (size_t i = 0; i < item.envelope.count; i++) {
 		free(recipients[i].address);
 		free(recipients[i].original);
+		free(recipients[i].orcpt_type);
+		free(recipients[i].orcpt);
 		err_release(&states[i].err);
 	}
 	free(item.envelope.sender);
@@ -634,7 +713,7 @@ make(enum notice notice, const struct notice_facts *with, struct buf *all, const
 	assert_string_equal(envelope.recipients[0].address, item.envelope.sender);
 	assert_int_equal(envelope.recipients[0].needs_utf8,
 	    span_has_8bit(span_of(item.envelope.sender)));
-	assert_int_equal(envelope.notify, NOTIFY_NEVER);
+	assert_int_equal(envelope.recipients[0].notify, NOTIFY_NEVER);
 	assert_null(envelope.envid);
 	envelope_release(&envelope);
 	message_release(&message);
@@ -665,19 +744,23 @@ tells_all(void **state)
 static const struct {
 	const char *sender;
 	unsigned notify;
-	bool failed, delayed, relayed;
+	bool failed, delayed, relayed, expanded;
 } wishes[] = {
-	{ "a@b", 0, true, false, false },
-	{ "a@b", NOTIFY_FAILURE, true, false, false },
-	{ "a@b", NOTIFY_DELAY, false, true, false },
-	{ "a@b", NOTIFY_SUCCESS, false, false, true },
-	{ "a@b", NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, true, true, true },
-	{ "a@b", NOTIFY_NEVER, false, false, false },
-	{ "a@b", NOTIFY_NEVER | NOTIFY_FAILURE | NOTIFY_DELAY | NOTIFY_SUCCESS, false, false,
+	{ "a@b", 0, true, false, false, false },
+	{ "a@b", NOTIFY_FAILURE, true, false, false, false },
+	{ "a@b", NOTIFY_DELAY, false, true, false, false },
+	{ "a@b", NOTIFY_SUCCESS, false, false, true, false },
+	{ "a@b", NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, true, true, true, false },
+	{ "a@b", NOTIFY_NEVER, false, false, false, false },
+	{ "a@b", NOTIFY_NEVER | NOTIFY_FAILURE | NOTIFY_DELAY | NOTIFY_SUCCESS, false, false, false,
 	    false },
-	{ "", 0, false, false, false },
-	{ "", NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, false, false, false },
-	{ NULL, NOTIFY_FAILURE, false, false, false },
+	{ "", 0, false, false, false, false },
+	{ "", NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, false, false, false, false },
+	{ NULL, NOTIFY_FAILURE, false, false, false, false },
+	{ "a@b", NOTIFY_NEVER, false, false, true, true },
+	{ "a@b", NOTIFY_FAILURE, true, false, true, true },
+	{ "a@b", 0, true, false, true, true },
+	{ "", NOTIFY_NEVER, false, false, false, true },
 };
 
 static void
@@ -686,12 +769,13 @@ is_made_where_wanted(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(wishes); i++) {
 		begin(wishes[i].notify, RETURN_DEFAULT);
+		add_recipient(&(struct fate){ "a@b", .expanded = wishes[i].expanded });
 		free(item.envelope.sender);
 		item.envelope.sender = not_const(wishes[i].sender);
-		if (notice_is_wanted(&item, NOTICE_FAILED) != wishes[i].failed ||
-		    notice_is_wanted(&item, NOTICE_DELAYED) != wishes[i].delayed ||
-		    notice_is_wanted(&item, NOTICE_RELAYED) != wishes[i].relayed ||
-		    notice_is_wanted(&item, NOTICE_NONE))
+		if (notice_is_wanted(&item.envelope, 0, NOTICE_FAILED) != wishes[i].failed ||
+		    notice_is_wanted(&item.envelope, 0, NOTICE_DELAYED) != wishes[i].delayed ||
+		    notice_is_wanted(&item.envelope, 0, NOTICE_RELAYED) != wishes[i].relayed ||
+		    notice_is_wanted(&item.envelope, 0, NOTICE_NONE))
 			fail_msg("row %zu", i);
 		end();
 	}
@@ -992,7 +1076,8 @@ bounds_foreign_words(void **state)
 		item.envelope.envid = not_const(text.data);
 		set_message("Subject: x\r\n", BODY, strlen(BODY));
 		add_recipient(&(struct fate){ text.data, text.data, ITEM_REFUSED, ERR_REFUSED, 550,
-		    "", text.data, text.data, text.data, true, false });
+		    "", text.data, text.data, text.data, true, false, 0, "rfc822", text.data,
+		    false });
 		add_recipient(&(struct fate){ "\xc3\xbc@x", .state = ITEM_REFUSED });
 		make(NOTICE_FAILED, &facts, &all, "bounded");
 		assert_true(all.len < 48 * 1024);

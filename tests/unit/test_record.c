@@ -192,8 +192,10 @@ static const struct record full = {
 	.hold_for = 16,
 	.priority = 17,
 	.hold_until = 18,
+	.by = 19,
 	.in_doubt = true,
 	.needs_utf8 = true,
+	.expanded = true,
 	.taken = true,
 	.require_tls = true,
 	.deliver_by_return = true,
@@ -203,6 +205,8 @@ static const struct record full = {
 	.envid = TEXT("envid"),
 	.address = TEXT("address"),
 	.original = TEXT("original"),
+	.orcpt_type = TEXT("orcpt type"),
+	.orcpt = TEXT("orcpt"),
 	.server = TEXT("server"),
 	.tls = TEXT("tls"),
 	.auth = TEXT("auth"),
@@ -235,6 +239,9 @@ assert_record(const struct record *a, const struct record *b)
 	assert_true(a->deliver_by == b->deliver_by && a->hold_for == b->hold_for &&
 	    a->priority == b->priority);
 	assert_int_equal(a->hold_until, b->hold_until);
+	assert_true(a->by == b->by && a->expanded == b->expanded);
+	assert_span(a->orcpt_type, b->orcpt_type);
+	assert_span(a->orcpt, b->orcpt);
 	assert_true(a->require_tls == b->require_tls &&
 	    a->deliver_by_return == b->deliver_by_return);
 	assert_true(a->in_doubt == b->in_doubt && a->needs_utf8 == b->needs_utf8 &&

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -257,6 +258,142 @@ routes_recipients(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/*
+ * What is to be reported: a recipient is "NOTIFY address", "NOTIFY address type;orcpt" with an
+ * ORCPT of its own.  NOTIFY: N, S, F, D; "-": not given.
+ */
+static const char reports_aliases[] = "one: dave@example.net\n"
+				      "chain: one\n"
+				      "two: dave@example.net, eve@example.net\n"
+				      "same: dave@example.net, dave@Example.NET\n"
+				      "local: carl, eve@example.net\n"
+				      "j\xc3\xbcrgen: dave@example.net\n";
+
+static const struct {
+	const char *given[NAMES_MAX];
+	const char *routed; /* … with "!" behind the one that stands for the alias's success */
+} reports[] = {
+	/* Without a wish there is nothing to be named. */
+	{ { "- one" }, "- dave@example.net" },
+	{ { "- two" }, "- dave@example.net|- eve@example.net" },
+	{ { "F bob@example.net", "- root" }, "F bob@example.net|- admin@example.org" },
+	/* One address: RFC 3461 section 5.2.7.2. */
+	{ { "S one" }, "S dave@example.net rfc822;one@nas.example.net" },
+	{ { "SFD chain" }, "SFD dave@example.net rfc822;chain@nas.example.net" },
+	{ { "N one" }, "N dave@example.net rfc822;one@nas.example.net" },
+	{ { "FD one@localhost" }, "FD dave@example.net rfc822;one@localhost" },
+	{ { "S same" }, "S dave@example.net rfc822;same@nas.example.net" },
+	{ { "S root" }, "S admin@example.org rfc822;root@nas.example.net" },
+	{ { "F j\xc3\xbcrgen" }, "F dave@example.net utf-8;j\xc3\xbcrgen@nas.example.net" },
+	/* Several: section 5.2.7.3 (c). */
+	{ { "F two" },
+	    "F dave@example.net rfc822;two@nas.example.net|"
+	    "F eve@example.net rfc822;two@nas.example.net" },
+	{ { "N two" },
+	    "N dave@example.net rfc822;two@nas.example.net|"
+	    "N eve@example.net rfc822;two@nas.example.net" },
+	{ { "SFD two" },
+	    "FD dave@example.net rfc822;two@nas.example.net!|"
+	    "FD eve@example.net rfc822;two@nas.example.net" },
+	{ { "S two" },
+	    "N dave@example.net rfc822;two@nas.example.net!|"
+	    "N eve@example.net rfc822;two@nas.example.net" },
+	{ { "S local" },
+	    "N admin@example.org rfc822;local@nas.example.net!|"
+	    "N eve@example.net rfc822;local@nas.example.net" },
+	/* An ORCPT that is there already stays. */
+	{ { "F one rfc822;list@x" }, "F dave@example.net rfc822;list@x" },
+	{ { "- one x400;c=fr" }, "- dave@example.net x400;c=fr" },
+	{ { "S two rfc822;list@x" },
+	    "N dave@example.net rfc822;list@x!|N eve@example.net rfc822;list@x" },
+	{ { "F bob@example.net rfc822;list@x", "F one" },
+	    "F bob@example.net rfc822;list@x|F dave@example.net rfc822;one@nas.example.net" },
+	/* Named twice: what either asked for, and the name that came first. */
+	{ { "D dave@example.net", "F one" }, "FD dave@example.net" },
+	{ { "F one", "D dave@example.net" }, "FD dave@example.net rfc822;one@nas.example.net" },
+	{ { "N dave@example.net", "SF two" },
+	    "F dave@example.net|F eve@example.net rfc822;two@nas.example.net!" },
+	{ { "- dave@example.net", "N one" }, "- dave@example.net" },
+	{ { "N one", "- dave@example.net" }, "- dave@example.net rfc822;one@nas.example.net" },
+};
+
+static void
+add_asked(struct fixture *f, const char *given)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
+	struct span rest = span_of(given), notify = span_cut(&rest, ' '),
+		    address = span_cut(&rest, ' ');
+	struct recipient like = { 0 };
+
+	for (size_t i = 0; i < notify.len; i++)
+		like.notify |= notify.data[i] == 'N' ? NOTIFY_NEVER :
+		    notify.data[i] == 'S'            ? NOTIFY_SUCCESS :
+		    notify.data[i] == 'F'            ? NOTIFY_FAILURE :
+		    notify.data[i] == 'D'            ? NOTIFY_DELAY :
+						       0u;
+	if (rest.len > 0) {
+		char *type = span_dup(span_cut(&rest, ';'));
+
+		assert_int_equal(recipient_set_orcpt(&like, type, rest, &f->err), 0);
+		free(type);
+	}
+	assert_int_equal(address_parse(&list, address, ADDRESS_ONE, &f->err), 0);
+	assert_int_equal(envelope_add_like(&f->envelope, &list.items[0], &like, &f->err), 0);
+	free(like.orcpt_type);
+	free(like.orcpt);
+	address_list_release(&list);
+}
+
+static void
+show_reports(struct buf *out, const struct envelope *envelope)
+{
+	for (size_t i = 0; i < envelope->count; i++) {
+		const struct recipient *r = &envelope->recipients[i];
+
+		buf_addf(out, "%s%s%s%s%s%s %s", i > 0 ? "|" : "", r->notify == 0 ? "-" : "",
+		    (r->notify & NOTIFY_NEVER) != 0 ? "N" : "",
+		    (r->notify & NOTIFY_SUCCESS) != 0 ? "S" : "",
+		    (r->notify & NOTIFY_FAILURE) != 0 ? "F" : "",
+		    (r->notify & NOTIFY_DELAY) != 0 ? "D" : "", r->address);
+		if (r->orcpt != NULL)
+			buf_addf(out, " %s;%s", r->orcpt_type, r->orcpt);
+		buf_adds(out, r->expanded ? "!" : "");
+	}
+}
+
+static void
+hands_on_what_is_to_be_reported(void **state)
+{
+	char path[] = "/tmp/test_route-XXXXXX";
+	int fd = mkstemp(path), failures = 0;
+	struct buf settings = BUF_INIT(1000);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, reports_aliases, strlen(reports_aliases)),
+	    strlen(reports_aliases));
+	close(fd);
+	buf_addf(&settings, TO "aliases %s\n", path);
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
+		struct buf got = BUF_INIT(SIZE_MAX);
+		struct fixture f;
+
+		set_up(&f, NAS, settings.data);
+		for (size_t k = 0; k < NAMES_MAX && reports[i].given[k] != NULL; k++)
+			add_asked(&f, reports[i].given[k]);
+		if (route_recipients(&f.envelope, f.account, &f.err) < 0)
+			buf_add(&got, f.err.what.data, f.err.what.len);
+		else
+			show_reports(&got, &f.envelope);
+		failures += differs(i, reports[i].given[0], reports[i].routed, got.data);
+		buf_release(&got);
+		tear_down(&f);
+	}
+	unlink(path);
+	buf_release(&settings);
+	assert_int_equal(failures, 0);
+}
+
 static void
 says_where_local_names_cannot_go(void **state)
 {
@@ -389,6 +526,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routes_recipients),
+		cmocka_unit_test(hands_on_what_is_to_be_reported),
 		cmocka_unit_test(says_where_local_names_cannot_go),
 		cmocka_unit_test(settles_the_sender),
 		cmocka_unit_test(makes_an_address_of_every_login),

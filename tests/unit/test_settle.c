@@ -31,14 +31,15 @@ make_item(struct item *item, size_t recipients, const char *sender, unsigned not
 {
 	item_init(item);
 	item->envelope.sender = strdup(sender);
-	item->envelope.notify = notify;
 	item->envelope.recipients = calloc(recipients, sizeof(*item->envelope.recipients));
 	item->envelope.count = item->envelope.cap = recipients;
 	item->recipients = calloc(recipients, sizeof(*item->recipients));
 	assert_true(item->envelope.sender != NULL && item->envelope.recipients != NULL &&
 	    item->recipients != NULL);
-	for (size_t i = 0; i < recipients; i++)
+	for (size_t i = 0; i < recipients; i++) {
+		item->envelope.recipients[i].notify = notify;
 		err_init(&item->recipients[i].err);
+	}
 	item->queued_ms = now_ms - age_ms;
 }
 
