@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "delivery/age.h"
 #include "delivery/backoff.h"
 #include "delivery/settle.h"
 
@@ -71,6 +72,9 @@ due_when(const struct item *item, const struct config *config, const struct due_
 		return DUE_OTHER;
 	if (item->held || (item->failed && rules->selection.id_count == 0))
 		return DUE_IDLE;
+	/* Whoever takes the message sets it anew (lane.c). */
+	if (age_has_wrong_time(item, now_ms))
+		return DUE_NOW;
 	if (item->not_before_ms > now_ms) {
 		*at_ms = item->not_before_ms;
 		return DUE_TIMED;

@@ -9,6 +9,7 @@
 #include "base/pack.h"
 #include "base/pair.h"
 #include "base/wait.h"
+#include "delivery/age.h"
 #include "delivery/breaker.h"
 #include "delivery/settle.h"
 #include "delivery/work.h"
@@ -255,6 +256,21 @@ try_item(struct lane *lane, struct item *item)
 	err_release(&err);
 }
 
+/* The clock was years ahead when the message got its time, and is not now. */
+static int
+mend_time(struct item *item, struct err *err)
+{
+	struct buf records = BUF_INIT(RECORD_MAX);
+	int result = 0;
+
+	if (!item->held && age_has_wrong_time(item, clock_wall_ms())) {
+		age_mend_time(item, clock_wall_ms(), &records);
+		result = store_append(item, &records, err);
+	}
+	buf_release(&records);
+	return result;
+}
+
 /* Locks the message and looks once more: until now another may have worked on it. */
 static void
 take(struct lane *lane, const char *id)
@@ -273,6 +289,10 @@ take(struct lane *lane, const char *id)
 	item_init(&item);
 	switch (store_take(terms->store, id, &item, &err)) {
 	case STORE_OK:
+		if (mend_time(&item, &err) < 0) {
+			tell_trouble(lane, id, &err);
+			break;
+		}
 		due = due_when(&item, terms->config, &terms->rules, clock_wall_ms(), &at_ms);
 		if (due == DUE_NOW)
 			try_item(lane, &item);

@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include "base/unique.h"
+#include "delivery/age.h"
 #include "delivery/backoff.h"
 #include "delivery/notice.h"
 #include "store/failure.h"
 
 enum {
 	DELAY_AFTER_MS = 4 * 3600 * 1000, /* when a delay is worth a notice */
+	STEPS = 5,
+	STEP_MIN_MS = 600 * 1000,         /* the least time that a step may count for */
 	REASONS_MAX = STORE_TAIL_MAX / 2, /* octets of a tail that tell reasons; the rest is for
 					     what must be recorded */
 	REASONS_SHARE = 64, /* how much of what is left for them an attempt may take */
@@ -44,11 +47,29 @@ struct settling {
 	uint32_t first, count;
 };
 
+/*
+ * A step of the clock, or a night's sleep, counts for a fifth of the time that a message has, so
+ * that nothing is given up before it was tried that often.
+ */
+static int64_t
+age_of(const struct item *item, const struct account *account, int64_t now_ms)
+{
+	return age_ms(item, now_ms, account->expire_s * 1000 / STEPS + STEP_MIN_MS);
+}
+
 /* `times`: expire, or a multiple of it. */
 static bool
 is_expired(const struct item *item, const struct account *account, int64_t now_ms, int64_t times)
 {
-	return now_ms - item_begin_ms(item) > account->expire_s * 1000 * times;
+	return age_of(item, account, now_ms) > account->expire_s * 1000 * times;
+}
+
+int64_t
+settle_expire_ms(const struct item *item, const struct account *account, int64_t now_ms)
+{
+	int64_t left_ms = account->expire_s * 1000 - age_of(item, account, now_ms);
+
+	return left_ms > 0 ? now_ms + left_ms : now_ms;
 }
 
 static struct subject
@@ -560,7 +581,8 @@ settle_due_notice(const struct item *item, int64_t now_ms)
 		return NOTICE_FAILED;
 	if (concerns_any(item, NOTICE_RELAYED))
 		return NOTICE_RELAYED;
-	if (now_ms - item_begin_ms(item) > DELAY_AFTER_MS && concerns_any(item, NOTICE_DELAYED))
+	if (concerns_any(item, NOTICE_DELAYED) &&
+	    age_ms(item, now_ms, DELAY_AFTER_MS) > DELAY_AFTER_MS)
 		return NOTICE_DELAYED;
 	return NOTICE_NONE;
 }

@@ -32,9 +32,9 @@ settlement_is_sent(const struct settlement *s)
  *
  * A final failure refuses a recipient: the sender is told where he wants to be, and where he cannot
  * be (the null sender) the message needs a person.  What fails for longer than the account's
- * `expire` is refused likewise; but where login, TLS or the configuration were in the way, it needs
- * a person, for those are no news for the sender.  What the server cannot hold until its time
- * (ERR_HOLD) waits until then, as if it had been queued for it: nothing was tried.
+ * `expire` (age_ms()) is refused likewise; but where login, TLS or the configuration were in the
+ * way, it needs a person, for those are no news for the sender.  What the server cannot hold until
+ * its time (ERR_HOLD) waits until then, as if it had been queued for it: nothing was tried.
  */
 void settle_attempt(const struct item *item, const struct delivery *d,
     const struct account *account, int64_t now_ms, struct buf *records,
@@ -70,6 +70,12 @@ void settle_notice(const struct item *item, const struct delivery *d, const stru
  */
 void settle_untried(const struct item *item, const struct account *account, const struct err *why,
     int64_t now_ms, struct buf *records, struct settlement *settlement);
+
+/*
+ * Until when the message is tried, if the clock and the machine go on without a break: what a
+ * notice of delay tells.
+ */
+int64_t settle_expire_ms(const struct item *item, const struct account *account, int64_t now_ms);
 
 /* The notice that the sender is to get next; NOTICE_NONE: none. */
 enum notice settle_due_notice(const struct item *item, int64_t now_ms);

@@ -75,7 +75,7 @@ make_notice(struct work *work, struct err *err)
 	struct notice_facts facts = {
 		.from = account_address(account),
 		.now_ms = clock_wall_ms(),
-		.expire_ms = item_begin_ms(&work->item) + account->expire_s * 1000,
+		.expire_ms = settle_expire_ms(&work->item, account, clock_wall_ms()),
 		.place = { .dir = temp_dir() },
 	};
 	struct err nowhere;

@@ -601,6 +601,7 @@ apply_at(struct item *item, const struct record *record, struct err *err)
 	if (record->next_ms < 0)
 		return nonsense(err, "a record in its tail has a time that is none");
 	item->not_before_ms = item->begin_ms = record->next_ms;
+	item->timed_ms = record->time_ms;
 	return 0;
 }
 

@@ -54,6 +54,7 @@ struct item {
 	int64_t next_ms;       /* not to be tried before; 0: at any time */
 	int64_t not_before_ms; /* the same by the sender's wish, which no flush overrides; 0: none
 				*/
+	int64_t timed_ms;      /* when that was wished, by the clock of then */
 	int64_t begin_ms;      /* when its waiting ended that was wanted, or will; 0: none was.
 				  item_begin_ms() */
 	bool held;

@@ -541,6 +541,54 @@ def test_clock_set_back(host, patient):
 
 
 @needs_clock
+@pytest.mark.parametrize("queued", ["-10d", "-2000d", "+0"], ids=["behind", "far-behind", "asleep"])
+def test_clock_that_was_behind(host, patient, queued):
+    """Ten days by the clock, or of sleep, are no reason to give up at once: it was hardly tried."""
+    host.replies["RCPT"] = refuse("bob", LATER)
+    patient.queued(BOB, env=fake(queued))
+    later = ["+10d", "+10d1m", "+10d2m"] if queued == "+0" else ["+0", "+1m", "+2m"]
+    for offset in later:
+        patient.run("-qf", env=fake(offset))
+        assert len(patient.waiting()) == 1
+    assert notices(host) == []
+    host.replies.clear()
+    patient.run("-qf", env=fake("+11d"))
+    assert patient.waiting() == []
+    assert [list(arrival.recipients) for arrival in host.arrivals] == [[BOB]]
+
+
+@needs_clock
+def test_clock_ahead_for_an_hour(host, patient):
+    """Ten years pass and are taken back, and the message is tried on."""
+    host.replies["RCPT"] = refuse("bob", LATER)
+    patient.queued(BOB)
+    for offset in ("+1m", "+2h", "+3650d", "+3650d1h", "+3h", "+4h"):
+        patient.run("-qf", env=fake(offset))
+        assert len(patient.waiting()) == 1, offset
+    assert notices(host) == []
+
+
+@needs_clock
+def test_clock_ahead_when_a_time_was_given(host, patient):
+    """--in 1h holds for an hour, though the clock was twelve years ahead when it was said."""
+    def send(*args, env):
+        return patient.run("send", "--in", "1h", "-s", "x", "--body", "y", *args, name="sendoff", env=env)
+
+    assert send(BOB, env=fake("+4400d")).status == 0
+    (name,) = patient.waiting()
+    patient.end()
+    began = time.time()
+    patient.run("-qf")
+    assert host.arrivals == [] and patient.waiting() == [name]
+    next_s = patient.listing()[name]["next_attempt"]
+    assert began + 3590 <= next_s <= time.time() + 3610
+    patient.run("-qf", env=fake("+59m"))
+    assert host.arrivals == []
+    patient.run("-qf", env=fake("+61m"))
+    assert [list(arrival.recipients) for arrival in host.arrivals] == [[BOB]]
+
+
+@needs_clock
 def test_clock_set_back_and_a_breaker(host, patient):
     host.replies["GREETING"] = "421 4.3.2 closing"
     assert patient.send(BOB, env=fake("+30d")).status == 0

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "delivery/backoff.h"
 #include "delivery/settle.h"
 #include "script.h"
 #include "store/failure.h"
@@ -25,6 +26,16 @@ enum { RECIPIENTS = 4, HOUR_MS = 3600 * 1000, EXPIRE_S = 10 * 3600 };
 static const int64_t now_ms = 1800000000000;
 static struct account account = { .expire_s = EXPIRE_S, .retry_min_s = 60, .retry_max_s = 3600 };
 /* Messages and deliveries that are made up. */
+
+/* It was tried every hour. */
+static void
+add_history(struct item *item, int64_t from_ms)
+{
+	struct record record = { .type = RECORD_ATTEMPT, .attempt = 1 };
+
+	for (record.time_ms = from_ms; record.time_ms < now_ms; record.time_ms += HOUR_MS)
+		record_write(&item->tail, &record);
+}
 
 static void
 make_item(struct item *item, size_t recipients, const char *sender, unsigned notify, int64_t age_ms)
@@ -41,6 +52,7 @@ make_item(struct item *item, size_t recipients, const char *sender, unsigned not
 		err_init(&item->recipients[i].err);
 	}
 	item->queued_ms = now_ms - age_ms;
+	add_history(item, item->queued_ms);
 }
 
 static void
@@ -385,10 +397,102 @@ test_kept(void **state)
 	}
 }
 
+/*
+ * A message that is never delivered, by clocks and machines that are not what they should be.  All
+ * times are in hours since it was queued, and `expire` is 10 hours.
+ */
+enum { HOURS = 3600 * 1000, DAYS = 24 * HOURS };
+
+static const struct {
+	const char *name;
+	int64_t ahead_ms[3]; /* the clock: at first, from `change` on, from `change_back` on */
+	double change, change_back;
+	double sleep, wake;    /* the machine is off in between; 0, 0: never */
+	double least, most;    /* when the message is given up */
+	unsigned attempts_min; /* by then */
+} lives[] = {
+	{ "a good clock", { 0 }, 0, 0, 0, 0, 10, 11.5, 14 },
+	{ "behind when queued", { (int64_t)-10 * DAYS }, 0.01, 0, 0, 0, 7.5, 11.5, 12 },
+	{ "far behind when queued", { (int64_t)-20000 * DAYS }, 0.01, 0, 0, 0, 7.5, 11.5, 12 },
+	{ "far ahead when queued", { (int64_t)4000 * DAYS }, 0.01, 0, 0, 0, 10, 11.5, 14 },
+	{ "ahead for an hour", { 0, (int64_t)4000 * DAYS, 0 }, 3, 4, 0, 0, 7.5, 11.5, 12 },
+	{ "ahead for an hour, late", { 0, (int64_t)4000 * DAYS, 0 }, 7, 8, 0, 0, 8.5, 11.5, 12 },
+	{ "back for an hour", { 0, (int64_t)-4000 * DAYS, 0 }, 3, 4, 0, 0, 7.5, 13, 12 },
+	{ "ahead for good", { 0, (int64_t)4000 * DAYS, (int64_t)4000 * DAYS }, 3, 4, 0, 0, 7.5,
+	    11.5, 12 },
+	{ "back for good", { 0, (int64_t)-10 * DAYS, (int64_t)-10 * DAYS }, 3, 4, 0, 0, 10, 13,
+	    14 },
+	{ "asleep for a week, not tried before", { 0 }, 0, 0, 0.001, 168, 175.5, 179, 12 },
+	{ "asleep for a week, tried once", { 0 }, 0, 0, 0.01, 168, 175.5, 179, 12 },
+	{ "asleep for a week, after an hour", { 0 }, 0, 0, 1, 168, 174.9, 179, 12 },
+	{ "asleep for a week, at the end", { 0 }, 0, 0, 9, 168, 168.5, 171, 13 },
+	{ "asleep for an hour", { 0 }, 0, 0, 5, 6, 10, 11.5, 13 },
+};
+
+/* The clock's time, at that time since the message was queued. */
+static int64_t
+wall_ms(size_t row, int64_t ms)
+{
+	double hours = (double)ms / HOURS;
+	int at = lives[row].change == 0 || hours < lives[row].change      ? 0 :
+	    lives[row].change_back == 0 || hours < lives[row].change_back ? 1 :
+									    2;
+
+	return now_ms + ms + lives[row].ahead_ms[at];
+}
+
+/* True where the message was given up. */
+static bool
+try_once(struct item *item, int64_t at_ms)
+{
+	struct buf records = BUF_INIT(STORE_TAIL_MAX);
+	struct settlement settlement;
+	struct delivery d;
+
+	make_delivery(&d, &item->envelope, "t");
+	settle_attempt(item, &d, &account, at_ms, &records, &settlement);
+	assert_int_equal(item_apply(item, (struct span){ records.data, records.len }, &err),
+	    ITEM_OK);
+	buf_add(&item->tail, records.data, records.len);
+	delivery_release(&d);
+	buf_release(&records);
+	return settlement.refused > 0;
+}
+
+static void
+test_clocks(void **state)
+{
+	enum { MINUTE = 60 * 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lives); i++) {
+		struct item item;
+		double hours = 0;
+		bool over = false;
+		int64_t ms;
+
+		make_item(&item, 1, ALICE, 0, 0);
+		item.queued_ms = wall_ms(i, 0);
+		for (ms = 0; !over && hours < 500; ms += MINUTE / 3) {
+			hours = (double)ms / HOURS;
+			if (hours > lives[i].sleep && hours < lives[i].wake)
+				continue;
+			if (backoff_is_due(item.next_ms, wall_ms(i, ms), account.retry_max_s))
+				over = try_once(&item, wall_ms(i, ms + 1000));
+		}
+		if (!over || hours < lives[i].least || hours > lives[i].most ||
+		    item.attempts < lives[i].attempts_min)
+			fail_msg("%s: %s after %.2f hours and %u attempts", lives[i].name,
+			    over ? "given up" : "alive", hours, item.attempts);
+		item_release(&item);
+	}
+}
+
 /* Its wait was wanted: it is as old as it could have been sent. */
 static void
 test_age(void **state)
 {
+	const struct record release = { .type = RECORD_RELEASE, .time_ms = now_ms - HOUR_MS };
 	struct buf records = BUF_INIT(STORE_TAIL_MAX);
 	struct settlement settlement;
 	struct delivery d;
@@ -397,12 +501,9 @@ test_age(void **state)
 	(void)state;
 	make_item(&item, 1, ALICE, 0, (int64_t)1000 * HOUR_MS);
 	make_delivery(&d, &item.envelope, "t");
-	item.begin_ms = now_ms - HOUR_MS;
-	settle_attempt(&item, &d, &account, now_ms, &records, &settlement);
-	assert_int_equal(settlement.waiting, 1);
-	/* The clock was set back before the message came. */
-	item.begin_ms = 0;
-	item.queued_ms = now_ms + (int64_t)1000 * HOUR_MS;
+	assert_int_equal(settle_expire_ms(&item, &account, now_ms), now_ms);
+	record_write(&item.tail, &release);
+	assert_int_equal(settle_expire_ms(&item, &account, now_ms), now_ms + 9 * HOUR_MS);
 	settle_attempt(&item, &d, &account, now_ms, &records, &settlement);
 	assert_int_equal(settlement.waiting, 1);
 	delivery_release(&d);
@@ -471,6 +572,7 @@ test_untried(void **state)
 	check_counts(&settlement, &item);
 	buf_clear(&records);
 	item.queued_ms -= (int64_t)11 * HOUR_MS;
+	add_history(&item, item.queued_ms);
 	item.next_ms = 0;
 	settle_untried(&item, &account, &why, now_ms, &records, &settlement);
 	assert_int_equal(item_apply(&item, (struct span){ records.data, records.len }, &err), 0);
@@ -714,6 +816,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attempts),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_untried),
