@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/item.h"
+#include "store/item_part.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -7,13 +7,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "format/date.h"
 #include "store/failure.h"
 
-enum {
-	FIRST_RECIPIENTS = 4,
-	NOTE_MAX = 2000, /* octets of item.note */
-};
+enum { NOTE_MAX = 2000 }; /* octets of item.note */
 
 void
 item_init(struct item *item)
@@ -74,24 +70,22 @@ span_in(const struct buf *b)
 	return (struct span){ b->data, b->len };
 }
 
-static int
-nonsense(struct err *err, const char *what)
+int
+item_nonsense(struct err *err, const char *what)
 {
 	return err_set(err, ERR_MESSAGE, "%s", what);
 }
 
-/* Of what returns -1 with an error. */
-static enum item_result
-result_of(int rc, const struct err *err)
+enum item_result
+item_result_of(int rc, const struct err *err)
 {
 	if (rc == 0)
 		return ITEM_OK;
 	return err->kind == ERR_MESSAGE ? ITEM_DAMAGED : ITEM_FAILED;
 }
 
-/* What the reading of records came to; `where`: "head" or "tail". */
-static enum item_result
-end_of_records(enum record_result result, const char *where, struct err *err)
+enum item_result
+item_end_of_records(enum record_result result, const char *where, struct err *err)
 {
 	switch (result) {
 	case RECORD_LATER:
@@ -108,257 +102,6 @@ end_of_records(enum record_result result, const char *where, struct err *err)
 	default:
 		return ITEM_OK;
 	}
-}
-
-/* The head, written. */
-
-enum {
-	PRIORITY_ZERO = 10
-}; /* a record's number for the priority 0; 0 means that none is asked for */
-
-static void
-write_requests(const struct requests *requests, struct record *record)
-{
-	record->require_tls = requests->require_tls;
-	record->deliver_by = (uint64_t)requests->deliver_by_s;
-	record->deliver_by_return = requests->deliver_by_return;
-	record->hold_for = (uint64_t)requests->hold_for_s;
-	record->hold_until = (uint64_t)requests->hold_until_s;
-	record->priority = requests->has_priority ? (uint64_t)(requests->priority + PRIORITY_ZERO) :
-						    0;
-}
-
-static void
-write_envelope(const struct item *item, struct buf *out)
-{
-	const struct envelope *e = &item->envelope;
-	const struct message *m = &item->message;
-	struct record record = {
-		.type = RECORD_ENVELOPE,
-		.time_ms = item->queued_ms,
-		.uid = item->submitter.uid,
-		.by = item->submitter.by,
-	};
-
-	record.account = span_of(item->account != NULL ? item->account : "");
-	record.sender = span_of(e->sender != NULL ? e->sender : "");
-	record.ret = e->ret;
-	record.envid = span_of(e->envid != NULL ? e->envid : "");
-	record.facts = (m->header_8bit ? FACT_HEADER_8BIT : 0u) |
-	    (m->body_8bit ? FACT_BODY_8BIT : 0u) | (m->body_utf8 ? FACT_BODY_UTF8 : 0u) |
-	    (m->body_nul ? FACT_BODY_NUL : 0u) | (e->envid == NULL ? FACT_NULL_ENVID : 0u) |
-	    (e->sender_needs_utf8 ? FACT_SENDER_UTF8 : 0u);
-	record.header_line_max = m->header_line_max;
-	record.body_line_max = m->body_line_max;
-	write_requests(&e->requests, &record);
-	record_write(out, &record);
-}
-
-static void
-write_recipient(const struct recipient *recipient, struct buf *out)
-{
-	struct record record = {
-		.type = RECORD_RECIPIENT,
-		.needs_utf8 = recipient->needs_utf8,
-		.notify = recipient->notify,
-		.expanded = recipient->expanded,
-	};
-
-	record.address = span_of(recipient->address);
-	record.original = span_of(recipient->original != NULL ? recipient->original : "");
-	record.orcpt_type = span_of(recipient->orcpt != NULL ? recipient->orcpt_type : "");
-	record.orcpt = span_of(recipient->orcpt != NULL ? recipient->orcpt : "");
-	record_write(out, &record);
-}
-
-int
-item_write_head(const struct item *item, struct buf *out, struct err *err)
-{
-	struct record header = { .type = RECORD_HEADER, .text = span_in(&item->message.header) };
-
-	write_envelope(item, out);
-	for (size_t i = 0; i < item->envelope.count && buf_ok(out); i++)
-		write_recipient(&item->envelope.recipients[i], out);
-	record_write(out, &header);
-	if (buf_ok(out))
-		return 0;
-	if (out->max - out->len > (size_t)RECORD_MAX)
-		return err_memory(err);
-	return err_set(err, ERR_CANT_CREATE, "the message has too many recipients to be queued");
-}
-
-/* The head, read. */
-
-static int
-copy_text(char **to, struct span from, struct err *err)
-{
-	if (span_has_control(from))
-		return nonsense(err, "a name or an address in its head holds a control character");
-	free(*to);
-	*to = span_dup(from);
-	return *to != NULL ? 0 : err_memory(err);
-}
-
-static int
-read_requests(const struct record *record, struct requests *requests, struct err *err)
-{
-	if (record->deliver_by > INT64_MAX || record->hold_for > INT64_MAX ||
-	    record->hold_until > (uint64_t)DATE_UTC_MAX || record->priority > PRIORITY_ZERO + 9)
-		return nonsense(err, "what its head asks of servers makes no sense");
-	requests->require_tls = record->require_tls;
-	requests->deliver_by_s = (long long)record->deliver_by;
-	requests->deliver_by_return = record->deliver_by_return;
-	requests->hold_for_s = (long long)record->hold_for;
-	requests->hold_until_s = (long long)record->hold_until;
-	requests->has_priority = record->priority > 0;
-	requests->priority = requests->has_priority ? (int)record->priority - PRIORITY_ZERO : 0;
-	return 0;
-}
-
-static int
-read_envelope(struct item *item, const struct record *record, struct err *err)
-{
-	struct envelope *e = &item->envelope;
-	struct message *m = &item->message;
-
-	if (record->ret > RETURN_HEADERS)
-		return nonsense(err, "what its head asks to be reported makes no sense");
-	if (record->by > SUBMITTED_TCP)
-		return nonsense(err, "its head tells of an unknown way to submit");
-	item->queued_ms = record->time_ms;
-	item->submitter = (struct submitter){ record->uid, (enum submitted_by)record->by };
-	e->ret = (enum dsn_return)record->ret;
-	e->sender_needs_utf8 = (record->facts & FACT_SENDER_UTF8) != 0;
-	m->header_8bit = (record->facts & FACT_HEADER_8BIT) != 0;
-	m->body_8bit = (record->facts & FACT_BODY_8BIT) != 0;
-	m->body_utf8 = (record->facts & FACT_BODY_UTF8) != 0;
-	m->body_nul = (record->facts & FACT_BODY_NUL) != 0;
-	m->header_line_max = record->header_line_max;
-	m->body_line_max = record->body_line_max;
-	if (read_requests(record, &e->requests, err) != 0)
-		return -1;
-	if (copy_text(&item->account, record->account, err) != 0 ||
-	    copy_text(&e->sender, record->sender, err) != 0)
-		return -1;
-	return (record->facts & FACT_NULL_ENVID) != 0 ? 0 :
-							copy_text(&e->envid, record->envid, err);
-}
-
-static int
-read_recipient(struct item *item, const struct record *record, struct err *err)
-{
-	struct envelope *e = &item->envelope;
-	struct recipient *recipient;
-
-	if (e->count == e->cap) {
-		size_t cap = e->cap > 0 ? e->cap * 2 : FIRST_RECIPIENTS;
-
-		recipient = reallocarray(e->recipients, cap, sizeof(*recipient));
-		if (recipient == NULL)
-			return err_memory(err);
-		e->recipients = recipient;
-		e->cap = cap;
-	}
-	recipient = &e->recipients[e->count++];
-	*recipient = (struct recipient){ .needs_utf8 = record->needs_utf8,
-		.notify = (unsigned)record->notify,
-		.expanded = record->expanded };
-	if (record->address.len == 0)
-		return nonsense(err, "a recipient in its head has no address");
-	if (record->notify > (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY) ||
-	    (record->orcpt.len > 0) != (record->orcpt_type.len > 0) ||
-	    (record->expanded && record->orcpt.len == 0))
-		return nonsense(err, "what its head asks to be reported makes no sense");
-	if (copy_text(&recipient->address, record->address, err) != 0 ||
-	    (record->original.len > 0 &&
-		copy_text(&recipient->original, record->original, err) != 0))
-		return -1;
-	if (record->orcpt.len == 0)
-		return 0;
-	return copy_text(&recipient->orcpt_type, record->orcpt_type, err) != 0 ?
-	    -1 :
-	    copy_text(&recipient->orcpt, record->orcpt, err);
-}
-
-/* Every line ends with CRLF; no CR or LF elsewhere, no NUL. */
-static bool
-is_wire_form(struct span text)
-{
-	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)
-		return false;
-	while (text.len > 0) {
-		const char *lf = memchr(text.data, '\n', text.len),
-			   *cr = memchr(text.data, '\r', text.len);
-
-		if (lf == NULL || cr == NULL || cr + 1 != lf)
-			return false;
-		text.len -= (size_t)(lf + 1 - text.data);
-		text.data = lf + 1;
-	}
-	return true;
-}
-
-static int
-read_header(struct item *item, const struct record *record, bool with_header, struct err *err)
-{
-	struct message *m = &item->message;
-
-	if (record->text.len > MESSAGE_HEADER_MAX || (with_header && !is_wire_form(record->text)))
-		return nonsense(err, "its header block makes no sense");
-	item->size = record->text.len + strlen("\r\n") + m->body.size;
-	if (with_header)
-		buf_add(&m->header, record->text.data, record->text.len);
-	return buf_ok(&m->header) ? 0 : err_memory(err);
-}
-
-/* The head's records in their order: `last` is the one before. */
-static int
-read_head_record(struct item *item, unsigned last, const struct record *record, bool with_header,
-    struct err *err)
-{
-	if (record->type == RECORD_ENVELOPE && last == 0)
-		return read_envelope(item, record, err);
-	if (record->type == RECORD_RECIPIENT &&
-	    (last == RECORD_ENVELOPE || last == RECORD_RECIPIENT))
-		return read_recipient(item, record, err);
-	if (record->type == RECORD_HEADER && last == RECORD_RECIPIENT)
-		return read_header(item, record, with_header, err);
-	return nonsense(err, "a record in its head is out of place");
-}
-
-static int
-make_recipients(struct item *item, struct err *err)
-{
-	item->recipients = calloc(item->envelope.count, sizeof(*item->recipients));
-	if (item->recipients == NULL)
-		return err_memory(err);
-	for (size_t i = 0; i < item->envelope.count; i++)
-		err_init(&item->recipients[i].err);
-	return 0;
-}
-
-enum item_result
-item_read_head(struct item *item, struct span head, bool with_header, struct err *err)
-{
-	enum record_result result;
-	struct record record;
-	unsigned last = 0;
-	int rc;
-
-	for (result = record_read(&head, &record); result == RECORD_OK;
-	     result = record_read(&head, &record)) {
-		if (record.type == RECORD_OPTIONAL)
-			continue;
-		rc = read_head_record(item, last, &record, with_header, err);
-		if (rc != 0)
-			return result_of(rc, err);
-		last = record.type;
-	}
-	if (result != RECORD_END)
-		return end_of_records(result, "head", err);
-	rc = last == RECORD_HEADER ? make_recipients(item, err) :
-				     nonsense(err, "its head is not complete");
-	return result_of(rc, err);
 }
 
 /* The tail: what each record means. */
@@ -428,7 +171,7 @@ static int
 apply_sending(struct item *item, const struct record *record, struct err *err)
 {
 	if (record->notice > NOTICE_RELAYED)
-		return nonsense(err, "a record in its tail tells of an unknown notice");
+		return item_nonsense(err, "a record in its tail tells of an unknown notice");
 	item->sent_ms = record->time_ms;
 	if (record->notice != NOTICE_NONE) {
 		item->notice_sending = (enum notice)record->notice;
@@ -453,7 +196,7 @@ apply_outcome_to(struct item_recipient *r, const struct record *record, const st
 	bool doubt = r->err.in_doubt;
 
 	if ((r->state == ITEM_ACCEPTED || r->state == ITEM_SETTLED) && state != r->state)
-		return nonsense(err, "a record in its tail changes what is settled");
+		return item_nonsense(err, "a record in its tail changes what is settled");
 	r->state = state;
 	r->sending = false;
 	r->tried_ms = record->time_ms;
@@ -469,51 +212,41 @@ apply_outcome_to(struct item_recipient *r, const struct record *record, const st
 	return 0;
 }
 
-/* The next range of recipients, none beyond the envelope's: 1, 0 where none is left, -1. */
+/* None of them beyond the envelope's. */
 static int
-next_range(const struct item *item, struct span *ranges, uint32_t *first, uint32_t *count,
-    struct err *err)
+check_ranges(const struct item *item, struct span ranges, struct err *err)
 {
-	if (ranges->len == 0)
-		return 0;
-	if (record_next_range(ranges, first, count) &&
-	    (uint64_t)*first + *count <= item->envelope.count)
-		return 1;
-	return nonsense(err, "a record in its tail tells of recipients that it does not have");
-}
-
-/* What it says of those in the ranges. */
-static int
-apply_outcome_to_all(struct item *item, const struct record *record, const struct err *failure,
-    struct err *err)
-{
-	struct span ranges = record->recipients;
 	uint32_t first, count;
-	int rc;
+	bool good = true;
 
-	for (rc = next_range(item, &ranges, &first, &count, err); rc > 0;
-	     rc = next_range(item, &ranges, &first, &count, err))
-		for (uint32_t i = first; i < first + count; i++)
-			if (apply_outcome_to(&item->recipients[i], record, failure, err) != 0)
-				return -1;
-	return rc;
+	while (good && record_next_range(&ranges, &first, &count))
+		good = (uint64_t)first + count <= item->envelope.count;
+	if (good && ranges.len == 0)
+		return 0;
+	return item_nonsense(err, "a record in its tail tells of recipients that it does not have");
 }
 
 static int
 apply_outcome(struct item *item, const struct record *record, struct err *err)
 {
+	struct span ranges = record->recipients;
+	uint32_t first, count;
 	struct err failure;
-	int rc;
+	int rc = 0;
 
 	if (record->state > ITEM_SETTLED)
-		return nonsense(err, "a record in its tail tells of an unknown outcome");
+		return item_nonsense(err, "a record in its tail tells of an unknown outcome");
+	if (check_ranges(item, ranges, err) != 0)
+		return -1;
 	err_init(&failure);
 	if (record->kind.len > 0)
 		failure_read(record, &failure);
 	make_printable(&failure.what);
 	make_printable(&failure.reply);
 	make_printable(&failure.peer);
-	rc = apply_outcome_to_all(item, record, &failure, err);
+	while (rc == 0 && record_next_range(&ranges, &first, &count))
+		for (uint32_t i = first; i < first + count && rc == 0; i++)
+			rc = apply_outcome_to(&item->recipients[i], record, &failure, err);
 	if (rc == 0 && failure.kind != ERR_NONE)
 		note_failure(item, &failure);
 	err_release(&failure);
@@ -524,9 +257,9 @@ static int
 apply_attempt(struct item *item, const struct record *record, struct err *err)
 {
 	if (record->attempt > UINT_MAX)
-		return nonsense(err, "a record in its tail has a number that is too large");
+		return item_nonsense(err, "a record in its tail has a number that is too large");
 	if (record->notice > NOTICE_RELAYED)
-		return nonsense(err, "a record in its tail tells of an unknown notice");
+		return item_nonsense(err, "a record in its tail tells of an unknown notice");
 	item->attempts = (unsigned)record->attempt;
 	item->tried_ms = record->time_ms;
 	item->notice_tried = (enum notice)record->notice;
@@ -555,31 +288,22 @@ apply_notice(struct item *item, const struct record *record, struct err *err)
 {
 	struct span ranges = record->recipients;
 	uint32_t first, count;
-	int rc;
 
 	if (record->notice == NOTICE_NONE || record->notice > NOTICE_RELAYED)
-		return nonsense(err, "a record in its tail tells of an unknown notice");
-	for (rc = next_range(item, &ranges, &first, &count, err); rc > 0;
-	     rc = next_range(item, &ranges, &first, &count, err))
+		return item_nonsense(err, "a record in its tail tells of an unknown notice");
+	if (check_ranges(item, ranges, err) != 0)
+		return -1;
+	while (record_next_range(&ranges, &first, &count))
 		for (uint32_t i = first; i < first + count; i++)
 			tell_one(&item->recipients[i], (enum notice)record->notice);
 	if (item->notice_sending == (enum notice)record->notice)
 		item->notice_sending = NOTICE_NONE;
 	if (item->notice_in_doubt == (enum notice)record->notice)
 		item->notice_in_doubt = NOTICE_NONE;
-	return rc;
-}
-
-static int
-apply_failed(struct item *item, const struct record *record)
-{
-	item->failed = true;
-	buf_clear(&item->note);
-	add_to_note(&item->note, record->text);
 	return 0;
 }
 
-static int
+static void
 apply_retry(struct item *item)
 {
 	/*
@@ -592,28 +316,6 @@ apply_retry(struct item *item)
 	item->failed = false;
 	item->next_ms = 0;
 	note_last_failure(item);
-	return 0;
-}
-
-static int
-apply_at(struct item *item, const struct record *record, struct err *err)
-{
-	if (record->next_ms < 0)
-		return nonsense(err, "a record in its tail has a time that is none");
-	item->not_before_ms = item->begin_ms = record->next_ms;
-	item->timed_ms = record->time_ms;
-	return 0;
-}
-
-static int
-apply_release(struct item *item, const struct record *record)
-{
-	item->held = false;
-	item->not_before_ms = 0;
-	item->begin_ms = record->time_ms;
-	/* Nor is a server to hold it any more. */
-	item->envelope.requests.hold_until_s = 0;
-	return 0;
 }
 
 static int
@@ -632,20 +334,33 @@ apply(struct item *item, const struct record *record, struct err *err)
 	case RECORD_NOTICE:
 		return apply_notice(item, record, err);
 	case RECORD_AT:
-		return apply_at(item, record, err);
+		if (record->next_ms < 0)
+			return item_nonsense(err, "a record in its tail has a time that is none");
+		item->not_before_ms = item->begin_ms = record->next_ms;
+		item->timed_ms = record->time_ms;
+		return 0;
 	case RECORD_HOLD:
 		item->held = true;
 		return 0;
 	case RECORD_RELEASE:
-		return apply_release(item, record);
+		item->held = false;
+		item->not_before_ms = 0;
+		item->begin_ms = record->time_ms;
+		/* Nor is a server to hold it any more. */
+		item->envelope.requests.hold_until_s = 0;
+		return 0;
 	case RECORD_FAILED:
-		return apply_failed(item, record);
+		item->failed = true;
+		buf_clear(&item->note);
+		add_to_note(&item->note, record->text);
+		return 0;
 	case RECORD_RETRY:
-		return apply_retry(item);
+		apply_retry(item);
+		return 0;
 	case RECORD_OPTIONAL:
 		return 0;
 	default:
-		return nonsense(err, "a record in its tail is out of place");
+		return item_nonsense(err, "a record in its tail is out of place");
 	}
 }
 
@@ -701,10 +416,10 @@ item_apply(struct item *item, struct span records, struct err *err)
 	for (result = record_read(&records, &record); result == RECORD_OK;
 	     result = record_read(&records, &record))
 		if (apply(item, &record, err) != 0)
-			return result_of(-1, err);
+			return item_result_of(-1, err);
 	if (result == RECORD_END)
 		sum_up_doubt(item);
-	return end_of_records(result, "tail", err);
+	return item_end_of_records(result, "tail", err);
 }
 
 /* Where in the tail the reading is. */
@@ -763,18 +478,18 @@ item_read_tail(struct item *item, struct span tail, struct err *err)
 		if (record.type == RECORD_BATCH && record.taken)
 			doubt(item);
 		else if (record.type != RECORD_BATCH && apply(item, &record, err) != 0)
-			return result_of(-1, err);
+			return item_result_of(-1, err);
 	}
 	item->torn = result == RECORD_TORN;
 	if (result != RECORD_END && !item->torn)
-		return end_of_records(result, "tail", err);
+		return item_end_of_records(result, "tail", err);
 	if (item->torn && has_batch(tail, tail.len - reading.rest.len + 1))
-		return result_of(nonsense(err,
-				     "a record in its tail is damaged, and others follow it"),
+		return item_result_of(item_nonsense(err,
+					  "a record in its tail is damaged, and others follow it"),
 		    err);
 	if (!item->active)
 		doubt(item);
 	sum_up_doubt(item);
 	buf_add(&item->tail, tail.data, tail.len - reading.rest.len);
-	return result_of(buf_ok(&item->tail) ? 0 : err_memory(err), err);
+	return item_result_of(buf_ok(&item->tail) ? 0 : err_memory(err), err);
 }

@@ -65,8 +65,8 @@ static const struct {
 	{ "outcomes count as well", 1000,
 	    { { RECORD_OUTCOME, 1100, 0 }, { RECORD_OUTCOME, 1200, 0 } }, 1300, 300, 0 },
 	{ "what people do counts for nothing", 1000,
-	    { { RECORD_HOLD, 1100, 0 }, { RECORD_RETRY, 1200, 0 }, { RECORD_FAILED, 1300, 0 } }, 1400,
-	    0, 0 },
+	    { { RECORD_HOLD, 1100, 0 }, { RECORD_RETRY, 1200, 0 }, { RECORD_FAILED, 1300, 0 } },
+	    1400, 0, 0 },
 	/* A wait that was wanted. */
 	{ "for a time", 1000, { { RECORD_AT, 1000, 5000 } }, 4000, 0, 0 },
 	{ "for a time that is over", 1000, { { RECORD_AT, 1000, 5000 } }, 5050, 50, 0 },
