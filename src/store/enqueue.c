@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * store_add().  A message gets its name when all of it is on the disk and locked, and is queued
- * when the name is, too: two syncs.  What STATES calls E1, E2 … happens here.
+ * when the name is, too: two syncs, and a third where the file system needs it.  What STATES calls
+ * E1, E2 … happens here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include "base/checksum.h"
 #include "store/file.h"
+#include "store/folder.h"
 #include "store/store.h"
 
 enum {
@@ -314,12 +316,17 @@ give_name(struct adding *a)
 	return fail(a, "take a message");
 }
 
-/* The name is durable, or taken back. */
+/*
+ * The name is durable, or taken back.  The file comes behind its folder: should the power fail in
+ * between, a name goes away whose file says that it has none, and not a file without a name comes
+ * to lost+found.
+ */
 static int
 sync_name(struct adding *a)
 {
 	if (a->tmp_name[0] == '\0' && file_sync(a->store->dir) == 0 &&
-	    (a->tmp < 0 || file_sync(a->tmp) == 0))
+	    (a->tmp < 0 || file_sync(a->tmp) == 0) &&
+	    (!folder_forgets_files(a->store->dir) || file_sync(a->item->fd) == 0))
 		return 0;
 	fail(a, "be made durable");
 	unlinkat(a->store->dir, a->item->id, 0);

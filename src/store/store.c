@@ -12,90 +12,22 @@
 
 #include "base/checksum.h"
 #include "store/file.h"
+#include "store/folder.h"
 
 /* The directory. */
-
-/* Makes the folder and those above it; each is synced into the one above. */
-static int
-make_folder(const char *path, mode_t mode)
-{
-	struct span parent = { path, strlen(path) };
-	char *above;
-	int rc = mkdir(path, mode);
-
-	if (rc != 0 && errno == EEXIST)
-		return 0;
-	while (parent.len > 1 && parent.data[parent.len - 1] == '/')
-		parent.len--;
-	while (parent.len > 0 && parent.data[parent.len - 1] != '/')
-		parent.len--;
-	while (parent.len > 1 && parent.data[parent.len - 1] == '/')
-		parent.len--;
-	above = span_dup(parent.len > 0 ? parent : span_of("."));
-	if (above == NULL)
-		return -1;
-	if (rc != 0 && errno == ENOENT && parent.len > 1 &&
-	    make_folder(above, geteuid() == 0 ? 0755 : 0700) == 0)
-		rc = mkdir(path, mode);
-	if (rc != 0 && errno == EEXIST)
-		rc = 0;
-	else if (rc == 0)
-		rc = file_sync_folder(above);
-	free(above);
-	return rc;
-}
-
-static int
-check_folder(const char *path, int fd, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return file_fail(path, "be looked at", err);
-	if (st.st_uid != geteuid())
-		return err_set(err, ERR_PERMISSION,
-		    "the queue %s belongs to the user with the number %u, and this is %u", path,
-		    (unsigned)st.st_uid, (unsigned)geteuid());
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return err_set(err, ERR_CONFIG, "others can write to the queue %s", path);
-	return 0;
-}
-
-static int
-fail_to_open(const char *path, struct err *err)
-{
-	if (errno == ENOTDIR)
-		return err_sys(err, ERR_CONFIG, "the queue %s is no folder", path);
-	if (errno == EACCES)
-		return err_sys(err, ERR_PERMISSION, "the queue %s cannot be opened", path);
-	return file_fail(path, "be opened", err);
-}
 
 int
 store_open(struct store *store, const char *path, bool make, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	store->dir = -1;
-	store->path = NULL;
-	if (fd < 0 && errno == ENOENT && make) {
-		if (make_folder(path, 0700) != 0)
-			return file_fail(path, "be made", err);
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (fd < 0)
-		return fail_to_open(path, err);
-	if (check_folder(path, fd, err) != 0) {
-		close(fd);
+	*store = (struct store)STORE_INIT;
+	store->dir = folder_open(path, make, err);
+	if (store->dir < 0)
 		return -1;
-	}
 	store->path = strdup(path);
-	if (store->path == NULL) {
-		close(fd);
-		return err_memory(err);
-	}
-	store->dir = fd;
-	return 0;
+	if (store->path != NULL)
+		return 0;
+	store_close(store);
+	return err_memory(err);
 }
 
 void

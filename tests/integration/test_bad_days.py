@@ -38,6 +38,13 @@ DAYS = [
     Day("a file", 'echo x >"$queue"', CONFIG, "is no folder"),
     Day("another's", 'mkdir -m 700 "$queue" && chown 12345 "$queue"', PERMISSION, "belongs to"),
     Day("group-writable", 'mkdir "$queue" && chmod 770 "$queue"', CONFIG, "others can write"),
+    Day(
+        "another's link",
+        'above=${queue%/*} && chmod 1777 "$above" && mkdir -m 700 "$above/own" && ln -s own "$queue" &&'
+        ' chown -h 12345 "$queue"',
+        PERMISSION,
+        "which the user with the number 12345 can change",
+    ),
     Day("read-only", 'mkdir -m 700 "$queue" && mount -t tmpfs -o ro,mode=700 none "$queue"', CANTCREAT, "Read-only"),
     Day("full", f'mkdir -m 700 "$queue" && {FULL}', TEMPFAIL, "No space left on device"),
     Day(

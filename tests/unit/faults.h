@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +33,7 @@ static const char *fail_name, *die_after;
 static void (*before_lock)(void);
 static size_t piece_max = SIZE_MAX;
 static int interrupts;
+static bool forgets_files; /* the file system needs a file synced once more behind its name */
 
 enum { DEAD = 42 };
 
@@ -43,6 +46,7 @@ reset_calls(void)
 	interrupts = 0;
 	piece_max = SIZE_MAX;
 	before_lock = NULL;
+	forgets_files = false;
 }
 
 /* False where the call is to fail. */
@@ -133,10 +137,22 @@ pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 	return end_call("pwritev", syscall(SYS_pwritev, fd, iov, count, offset, 0));
 }
 
+static int last_synced; /* the descriptor */
+
 int
 fsync(int fd)
 {
+	last_synced = fd;
 	return begin_call("fsync") ? end_call("fsync", syscall(SYS_fsync, fd)) : -1;
+}
+
+/* Not counted.  The same file system wherever the test runs. */
+int
+fstatfs(int fd, struct statfs *fs)
+{
+	(void)fd;
+	*fs = (struct statfs){ .f_type = forgets_files ? MSDOS_SUPER_MAGIC : XFS_SUPER_MAGIC };
+	return 0;
 }
 
 int

@@ -222,6 +222,43 @@ e8(void)
 	reset_calls();
 }
 
+/* The file system needs the file synced once more: `failing` is the number of that call, 0: none.
+ */
+static void
+add_forgetful(size_t failing)
+{
+	struct item item;
+
+	reset_calls();
+	forgets_files = true;
+	fail_at = failing;
+	fail_errno = EIO;
+	assert_int_equal(add_now(&walked, &shapes[2], true, &item), failing > 0 ? -1 : 0);
+	assert_int_equal(count_calls("fsync"), 3);
+	assert_string_equal(log_text[6], "fsync");
+	item_release(&item);
+}
+
+static void
+e10(void)
+{
+	add_forgetful(0);
+	forget_name();
+}
+
+static void
+e11(void)
+{
+	add_forgetful(0);
+}
+
+static void
+e12(void)
+{
+	add_forgetful(7);
+	assert_string_equal(log_text[calls - 1], "unlinkat");
+}
+
 static void
 t1(void)
 {
@@ -280,6 +317,13 @@ t6(void)
 	t5();
 	snprintf(other, sizeof(other), "%s/tmp/%s", queue, walked_id);
 	assert_int_equal(unlink(other), 0);
+}
+
+static void
+t11(void)
+{
+	queue_one(&walked, walked_id);
+	cut(0);
 }
 
 static void
@@ -676,6 +720,9 @@ static const struct row {
 	{ "E7", NULL, e7, NULL },
 	{ "E8", NULL, e8, NULL },
 	{ "E9", NULL, e7, NULL },
+	{ "E10", NULL, e10, NULL },
+	{ "E11", NULL, e11, NULL },
+	{ "E12", NULL, e12, NULL },
 	{ "T1", NULL, t1, NULL },
 	{ "T2", NULL, t2, NULL },
 	{ "T3", NULL, t3, NULL },
@@ -683,6 +730,7 @@ static const struct row {
 	{ "T5", NULL, t5, NULL },
 	{ "T6", NULL, t6, NULL },
 	{ "T7", NULL, t7, NULL },
+	{ "T11", NULL, t11, "is too short for a queued message" },
 	{ "T8", NULL, t8, NULL },
 	{ "T9", NULL, t9, NULL },
 	{ "T10", NULL, t10, NULL },
@@ -737,6 +785,7 @@ static const struct row {
 	{ "R1", "", remove_it, NULL },
 	{ "R2", "", remove_and_bring_back, NULL },
 	{ "R3", "", remove_and_sync, NULL },
+	{ "R4", "", remove_and_sync, NULL },
 	{ "X1", "", x1, "is damaged: the checksum of its block is wrong" },
 	{ "X2", "", x2, "is in the format (3) of a later version of sendoff" },
 	{ "X3", "", x3, "is damaged: the checksum of its head is wrong" },

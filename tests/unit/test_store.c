@@ -106,6 +106,140 @@ folders_that_will_not_do_are_refused(void **state)
 	check_refusal("/proc/nothing/queue", true, ERR_CANT_CREATE, "cannot be made: No such file");
 }
 
+/* A symbolic link on the way to the queue. */
+struct link_row {
+	uid_t user;   /* who has the queue */
+	uid_t folder; /* whose folder the link lies in */
+	mode_t mode;  /* of that */
+	uid_t link;   /* whose it is */
+	bool refused;
+};
+
+enum { ROOT, USER = 12345, STRANGER = 23456 };
+
+static const struct link_row link_rows[] = {
+	{ ROOT, ROOT, 0755, ROOT, false },
+	{ ROOT, ROOT, 01777, ROOT, false },
+	/* He has it in name alone: nobody but root can change what lies there. */
+	{ ROOT, ROOT, 0755, STRANGER, false },
+	{ ROOT, ROOT, 01777, STRANGER, true },
+	{ ROOT, ROOT, 0775, STRANGER, true },
+	{ ROOT, STRANGER, 0755, STRANGER, true },
+	{ ROOT, STRANGER, 0755, ROOT, false },
+	{ USER, ROOT, 0755, ROOT, false },
+	{ USER, ROOT, 0755, USER, false },
+	{ USER, ROOT, 0755, STRANGER, false },
+	{ USER, ROOT, 01777, ROOT, false },
+	{ USER, ROOT, 01777, USER, false },
+	{ USER, ROOT, 01777, STRANGER, true },
+	{ USER, USER, 0755, ROOT, false },
+	{ USER, USER, 0755, STRANGER, false },
+	{ USER, USER, 0777, STRANGER, true },
+	{ USER, STRANGER, 0755, STRANGER, true },
+	{ USER, STRANGER, 0755, USER, false },
+};
+
+/* What the link says, and the way over it; %s: its folder, and what it leads to. */
+static const struct {
+	const char *link, *way;
+} link_shapes[] = {
+	{ "%s/there/queue", "%s/f/link" },
+	{ "%s/there/queue", "%s//f/./link/" },
+	{ "%s/there", "%s/f/link/queue" },
+	{ "../there/queue", "%s/f/link" },
+	{ "../f/../there//queue/", "%s/f/link" },
+	{ "%s/there", "%s/f/link/one/two" },
+	{ "%s/there/queue", "%s/first" },
+	{ "%s/there/queue", "%s/f/../first" },
+};
+
+static void
+try_link(const struct link_row *row, size_t shape, const char *place)
+{
+	char folder[150], link[170], first[170], target[150], way[150];
+	struct store store;
+	int rc;
+
+	snprintf(folder, sizeof(folder), "%s/f", place);
+	snprintf(link, sizeof(link), "%s/f/link", place);
+	snprintf(first, sizeof(first), "%s/first", place);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(target, sizeof(target), link_shapes[shape].link, place);
+	snprintf(way, sizeof(way), link_shapes[shape].way, place);
+#pragma GCC diagnostic pop
+	unlink(link);
+	assert_int_equal(symlink(target, link), 0);
+	assert_int_equal(lchown(link, row->link, 0), 0);
+	if (access(first, F_OK) != 0)
+		assert_int_equal(symlink("f/link", first), 0);
+	assert_int_equal(chown(folder, row->folder, 0), 0);
+	assert_int_equal(chmod(folder, row->mode), 0);
+	err_clear(&err);
+	assert_int_equal(seteuid(row->user), 0);
+	rc = store_open(&store, way, true, &err);
+	store_close(&store);
+	assert_int_equal(seteuid(0), 0);
+	if (rc != (row->refused ? -1 : 0))
+		fail_msg("row %zu, shape %zu: %d: %s", (size_t)(row - link_rows), shape, rc,
+		    err.what.data);
+	if (!row->refused)
+		return;
+	assert_int_equal(err.kind, ERR_PERMISSION);
+	assert_non_null(strstr(err.what.data, way));
+	assert_non_null(strstr(err.what.data, "/link, which the user with the number 23456"));
+	assert_non_null(strstr(err_hint_text(&err), "chown -h"));
+}
+
+/* Nobody but root and the queue's user may be able to lead it elsewhere. */
+static void
+links_on_the_way_are_looked_at(void **state)
+{
+	char place[100], path[120], command[200];
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("not root: links of other users cannot be made\n");
+		skip();
+	}
+	assert_int_equal(chmod(root, 0755), 0);
+	for (size_t i = 0; i < COUNT(link_rows) * COUNT(link_shapes); i++) {
+		const struct link_row *row = &link_rows[i / COUNT(link_shapes)];
+
+		snprintf(place, sizeof(place), "%s/links", root);
+		assert_int_equal(mkdir(place, 0755), 0);
+		snprintf(path, sizeof(path), "%s/there", place);
+		assert_int_equal(mkdir(path, 0755), 0);
+		assert_int_equal(chown(path, row->user, 0), 0);
+		snprintf(path, sizeof(path), "%s/there/queue", place);
+		assert_int_equal(mkdir(path, 0700), 0);
+		assert_int_equal(chown(path, row->user, 0), 0);
+		snprintf(path, sizeof(path), "%s/f", place);
+		assert_int_equal(mkdir(path, 0755), 0);
+		try_link(row, i % COUNT(link_shapes), place);
+		snprintf(command, sizeof(command), "rm -rf %s", place);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+static void
+links_that_lead_nowhere(void **state)
+{
+	char path[200], below[220];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/loop", root);
+	assert_int_equal(symlink("loop", path), 0);
+	check_refusal(path, true, ERR_CANT_CREATE, "Too many levels of symbolic links");
+	snprintf(below, sizeof(below), "%s/queue", path);
+	check_refusal(below, true, ERR_CANT_CREATE, "Too many levels of symbolic links");
+	snprintf(path, sizeof(path), "%s/nowhere", root);
+	assert_int_equal(symlink("missing", path), 0);
+	check_refusal(path, false, ERR_CANT_CREATE, "No such file");
+	snprintf(below, sizeof(below), "%s/queue", path);
+	check_refusal(below, false, ERR_CANT_CREATE, "No such file");
+}
+
 /* Adding and taking. */
 
 static void
@@ -171,6 +305,52 @@ adding_costs_two_syncs(void **state)
 		assert_int_equal(store_remove(&store, &item, &err), 0);
 		item_release(&item);
 	}
+	store_close(&store);
+}
+
+/* Where its folder does not keep what the file says of itself: once more, behind the name. */
+static void
+some_file_systems_need_a_third(void **state)
+{
+	struct store store;
+	char name[256];
+
+	(void)state;
+	open_store(&store);
+	for (size_t i = 0; i < COUNT(shapes); i++) {
+		for (enum way way = WAY_UNNAMED; way <= WAY_TMP; way++) {
+			struct item item;
+			size_t syncs = way == WAY_TMP ? 4 : 3;
+
+			reset_calls();
+			forgets_files = true;
+			if (way == WAY_TMP) {
+				fail_name = "openat tmpfile";
+				name_errno = EOPNOTSUPP;
+			}
+			assert_int_equal(add_now(&store, &shapes[i], way == WAY_UNNAMED, &item), 0);
+			assert_int_equal(count_calls("fsync"), syncs);
+			assert_string_equal(log_text[calls - syncs],
+			    way == WAY_TMP ? "renameat2" : "linkat");
+			assert_int_equal(last_synced, item.fd);
+			assert_int_equal(store_remove(&store, &item, &err), 0);
+			item_release(&item);
+		}
+	}
+	reset_calls();
+	forgets_files = true;
+	fail_at = 7;
+	fail_errno = EIO;
+	{
+		struct item item;
+
+		assert_int_equal(add_now(&store, &shapes[2], true, &item), -1);
+	}
+	assert_int_equal(err.kind, ERR_TEMPORARY);
+	assert_non_null(strstr(err.what.data, "cannot be made durable"));
+	assert_string_equal(log_text[6], "fsync");
+	assert_int_equal(count_names(queue, name), 0);
+	reset_calls();
 	store_close(&store);
 }
 
@@ -989,7 +1169,10 @@ main(void)
 		TEST(folders_are_made),
 		TEST(folders_that_will_not_do_are_refused),
 		TEST(what_is_taken_is_what_was_added),
+		TEST(links_on_the_way_are_looked_at),
+		TEST(links_that_lead_nowhere),
 		TEST(adding_costs_two_syncs),
+		TEST(some_file_systems_need_a_third),
 		TEST(a_message_stays_its_caller_s),
 		TEST(a_first_tail_is_taken_along),
 		TEST(taken_ids_are_passed_over),
