@@ -177,7 +177,7 @@ file_is_locked(int fd)
 }
 
 int
-file_drop_second_name(int dir, const char *id, struct stat *st)
+file_settle_second_name(int dir, const char *id, bool drop, struct stat *st)
 {
 	int tmp = openat(dir, STORE_TMP, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
 	struct stat other;
@@ -186,7 +186,8 @@ file_drop_second_name(int dir, const char *id, struct stat *st)
 		return errno == ENOENT ? 0 : -1;
 	if (fstatat(tmp, id, &other, AT_SYMLINK_NOFOLLOW) == 0 && other.st_ino == st->st_ino &&
 	    other.st_dev == st->st_dev) {
-		rc = unlinkat(tmp, id, 0) == 0 ? file_sync(tmp) : -1;
+		if (drop)
+			rc = unlinkat(tmp, id, 0) == 0 ? file_sync(tmp) : -1;
 		st->st_nlink--;
 	}
 	close(tmp);

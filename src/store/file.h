@@ -39,9 +39,10 @@ bool file_is_locked(int fd);
 
 /*
  * A message that was on its way through tmp/ when the machine stopped may have both its names,
- * there and in the queue: removes the first, and corrects *st.  Other names are left alone.
+ * there and in the queue: corrects *st so that it has one; `drop`: removes the first.  Other names
+ * are left alone.
  */
-int file_drop_second_name(int dir, const char *id, struct stat *st);
+int file_settle_second_name(int dir, const char *id, bool drop, struct stat *st);
 
 /*
  * Removes the files of this user in dir/folder that are meant, were last changed before before_ms

@@ -201,6 +201,15 @@ open_file(struct opened *o, int flags)
 	return failed(o, "opened");
 }
 
+/* A crash can leave it two names: the other is for who takes it to remove. */
+static enum store_result
+settle_names(struct opened *o, bool drop)
+{
+	if (o->st.st_nlink != 2 || file_settle_second_name(o->store->dir, o->id, drop, &o->st) == 0)
+		return STORE_OK;
+	return failed(o, drop ? "mended" : "looked at");
+}
+
 /* What may be read at all. */
 static enum store_result
 check_file(const struct opened *o)
@@ -364,16 +373,10 @@ cut_torn(struct opened *o)
 static enum store_result
 take_open(struct opened *o)
 {
-	enum store_result result = STORE_OK;
+	enum store_result result = lock_file(o);
 
-	if (!S_ISREG(o->st.st_mode))
-		result = damaged(o, "is no regular file");
 	if (result == STORE_OK)
-		result = lock_file(o);
-	if (result == STORE_OK && o->st.st_nlink == 2)
-		result = file_drop_second_name(o->store->dir, o->id, &o->st) == 0 ?
-		    STORE_OK :
-		    failed(o, "mended");
+		result = settle_names(o, true);
 	if (result == STORE_OK)
 		result = check_file(o);
 	if (result == STORE_OK)
@@ -431,6 +434,8 @@ store_look(struct store *store, const char *id, bool with_header, struct item *i
 	};
 	enum store_result result = open_file(&o, O_RDONLY);
 
+	if (result == STORE_OK)
+		result = settle_names(&o, false);
 	if (result == STORE_OK)
 		result = check_file(&o);
 	if (result == STORE_OK) {

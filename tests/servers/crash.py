@@ -104,7 +104,7 @@ class Run:
 class Sandbox:
     """A home of its own with a configuration and a queue, and a server of its own."""
 
-    def __init__(self, chunking=False, settings="", window=1):
+    def __init__(self, chunking=False, settings="", window=1, taker=None):
         self.window = window
         self.folder = Path(tempfile.mkdtemp(prefix="sendoff-crash-", dir=_fast_folder()))
         # Neither is there at first: the program makes them.
@@ -112,7 +112,7 @@ class Sandbox:
         self.queue = self.state / "above" / "queue"
         self.runner_lock = self.queue / "run" / "lock"
         self.log_file = self.folder / "log"
-        self.taker = Taker(chunking=chunking)
+        self.taker = taker or Taker(chunking=chunking)
         lines = (
             f"server smtp://127.0.0.1:{self.taker.port}", "tls none", f"from {ALICE}", f"queue_dir {self.queue}",
             "syslog off", f"log_file {self.log_file}", f"window {window}", settings,
