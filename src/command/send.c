@@ -214,20 +214,20 @@ commit(void *arg, struct err *err)
 static int
 repeat(const struct send *send, struct err *err)
 {
-	const struct key *key = &send->once.key;
+	const struct reservation *before = &send->once.reservation;
 	struct buf when = BUF_INIT(64);
-	int result = print_receipt(send, &key->receipt, err);
+	int result = print_receipt(send, &before->receipt, err);
 
-	view_time(key->begun_ms, &when);
-	if (key->status != 0) {
-		err_set(err, err_kind_for(key->status),
+	view_time(before->begun_ms, &when);
+	if (before->status != 0) {
+		err_set(err, err_kind_for(before->status),
 		    "the key \"%s\" was used at %s, and not everybody got the message: "
 		    "nothing is tried again",
 		    send->options.key, when.data);
 		result = err_hint(err, "the receipt tells why; to try it again, give another key");
 	} else if (isatty(STDERR_FILENO) && !send->options.quiet) {
 		fprintf(stderr, "sent already, at %s, with this key: %s\n", when.data,
-		    key->message_id.data);
+		    before->message_id.data);
 	}
 	buf_release(&when);
 	return result;

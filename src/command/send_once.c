@@ -25,7 +25,7 @@ add_envelope(struct digest *d, const struct job *job)
 	add_text(d, e->sender);
 	for (size_t i = 0; i < e->count; i++)
 		add_text(d, e->recipients[i].address);
-	buf_addf(&text, "%u %d %lld %d %d %d %d", e->notify_each, e->requests.require_tls,
+	buf_addf(&text, "%u %d %lld %d %d %d %d", e->notify, e->requests.require_tls,
 	    e->requests.deliver_by_s, e->requests.deliver_by_return, e->requests.has_priority,
 	    e->requests.priority, job->hold);
 	add_text(d, text.data);
@@ -89,11 +89,11 @@ refuse_doubt(const struct once *once, const char *key, struct err *err)
 {
 	struct buf when = BUF_INIT(64);
 
-	view_time(once->key.begun_ms, &when);
+	view_time(once->reservation.begun_ms, &when);
 	err_set(err, ERR_TEMPORARY,
 	    "the key \"%s\" is in doubt: it was used at %s for the message %s, and what became of it is "
 	    "not known",
-	    key, when.data, once->key.message_id.data);
+	    key, when.data, once->reservation.message_id.data);
 	err->in_doubt = true;
 	err_hint(err,
 	    "look for it in the log and with: sendoff queue list; to send it again, though it may arrive twice, "
@@ -103,21 +103,21 @@ refuse_doubt(const struct once *once, const char *key, struct err *err)
 }
 
 static int
-use(struct once *once, enum key_result result, const char *key, struct err *err)
+use(struct once *once, enum reservation_result result, const char *key, struct err *err)
 {
 	switch (result) {
-	case KEY_FREE:
+	case RESERVATION_FREE:
 		once->taken = true;
 		return 0;
-	case KEY_DONE:
+	case RESERVATION_DONE:
 		return 1;
-	case KEY_BUSY:
+	case RESERVATION_BUSY:
 		return err_set(err, ERR_TEMPORARY,
 		    "the key \"%s\" is in use: another process is sending with it", key);
-	case KEY_OTHER:
+	case RESERVATION_OTHER:
 		return err_set(err, ERR_USAGE,
 		    "the key \"%s\" was used for another message less than a day ago", key);
-	case KEY_DOUBT:
+	case RESERVATION_DOUBT:
 		return refuse_doubt(once, key, err);
 	default:
 		return -1;
@@ -128,7 +128,7 @@ int
 once_take(struct once *once, struct job *job, const struct send_options *options, struct err *err)
 {
 	struct buf id = BUF_INIT(1000);
-	enum key_result found;
+	enum reservation_result found;
 	int result;
 
 	if (job->config.queue_dir == NULL)
@@ -138,8 +138,8 @@ once_take(struct once *once, struct job *job, const struct send_options *options
 		return -1;
 	message_id(&job->message, &id);
 	once->met = true;
-	found = key_take(&once->key, &job->store, once->name, once->content, id.data,
-	    clock_wall_ms(), err);
+	found = reservation_take(&once->reservation, &job->store, once->name, once->content,
+	    id.data, clock_wall_ms(), err);
 	result = use(once, found, options->key, err);
 	buf_release(&id);
 	return result;
@@ -148,7 +148,7 @@ once_take(struct once *once, struct job *job, const struct send_options *options
 int
 once_sending(struct once *once, struct err *err)
 {
-	return once->taken ? key_sending(&once->key, clock_wall_ms(), err) : 0;
+	return once->taken ? reservation_sending(&once->reservation, clock_wall_ms(), err) : 0;
 }
 
 static bool
@@ -173,8 +173,9 @@ once_told(struct once *once, const struct submission *s, int status, const struc
 	once->taken = false;
 	err_init(&err);
 	if (!kept && !doubt)
-		key_forget(&once->key);
-	else if (!doubt && key_done(&once->key, status, receipt, clock_wall_ms(), &err) < 0)
+		reservation_forget(&once->reservation);
+	else if (!doubt &&
+	    reservation_done(&once->reservation, status, receipt, clock_wall_ms(), &err) < 0)
 		report_log_error(&err);
 	err_release(&err);
 }
@@ -183,7 +184,7 @@ void
 once_release(struct once *once)
 {
 	if (once->taken)
-		key_forget(&once->key);
+		reservation_forget(&once->reservation);
 	if (once->met)
-		key_release(&once->key);
+		reservation_release(&once->reservation);
 }

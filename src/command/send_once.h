@@ -12,15 +12,15 @@
 #include "command/job.h"
 #include "command/send_option.h"
 #include "net/digest.h"
-#include "store/key.h"
+#include "store/reservation.h"
 
 struct once {
-	struct key key;
+	struct reservation reservation;
 	char name[DIGEST_HEX_LEN + 1]; /* of the key's file */
 	char seed[17];                 /* for compose.h */
 	char content[DIGEST_HEX_LEN + 1];
-	bool met;   /* key is to be released */
-	bool taken; /* it is ours */
+	bool met;    /* reservation is to be released */
+	bool taken;  /* it is ours */
 };
 
 /*
@@ -37,10 +37,10 @@ int once_name(struct once *once, const char *key, struct err *err);
 int once_digest(struct once *once, const struct job *job, struct err *err);
 
 /*
- * Takes the key.  1: it was sent before: the receipt of then is in once->key, the exit status in
- * its status.
- * Errors: ERR_TEMPORARY (the key is in use, or nobody can know whether it was sent), ERR_USAGE (it
- * stands for another content), ERR_CONFIG (there is no folder for keys), those of key_take().
+ * Takes the key.  1: it was sent before: the receipt of then is in once->reservation, the exit
+ * status in its status. Errors: ERR_TEMPORARY (the key is in use, or nobody can know whether it was
+ * sent), ERR_USAGE (it stands for another content), ERR_CONFIG (there is no folder for keys), those
+ * of reservation_take().
  */
 int once_take(struct once *once, struct job *job, const struct send_options *options,
     struct err *err);

@@ -222,8 +222,7 @@ remove_old(int folder, const char *name, int64_t before_ms)
 }
 
 void
-file_remove_old(int dir, const char *folder, bool (*is_meant)(const char *name), size_t names_max,
-    int64_t before_ms)
+file_remove_old(int dir, const char *folder, bool (*is_meant)(const char *name), int64_t before_ms)
 {
 	int fd = openat(dir, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
@@ -234,12 +233,9 @@ file_remove_old(int dir, const char *folder, bool (*is_meant)(const char *name),
 			close(fd);
 		return;
 	}
-	entry = readdir(entries);
-	for (size_t i = 0; entry != NULL && i < names_max; i++) {
+	for (entry = readdir(entries); entry != NULL; entry = readdir(entries))
 		if (is_meant(entry->d_name))
 			remove_old(fd, entry->d_name, before_ms);
-		entry = readdir(entries);
-	}
 	closedir(entries);
 }
 

@@ -47,10 +47,10 @@ int file_settle_second_name(int dir, const char *id, bool drop, struct stat *st)
 /*
  * Removes the files of this user in dir/folder that are meant, were last changed before before_ms
  * since 1970, have no other name and are locked by nobody, this process among them.  What cannot be
- * looked at or removed stays.  At most names_max names are looked at.
+ * looked at or removed stays.
  */
 void file_remove_old(int dir, const char *folder, bool (*is_meant)(const char *name),
-    size_t names_max, int64_t before_ms);
+    int64_t before_ms);
 
 /* The checksum of a body, read in pieces.  Errors: those of spool_read(), ERR_SYSTEM. */
 int file_sum(const struct spool *body, uint32_t *sum, struct err *err);

@@ -13,6 +13,7 @@
 #include "base/checksum.h"
 #include "store/file.h"
 #include "store/folder.h"
+#include "store/reservation.h"
 
 /* The directory. */
 
@@ -84,7 +85,7 @@ static bool
 is_ours(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, STORE_RUN) == 0 ||
-	    strcmp(name, STORE_TMP) == 0;
+	    strcmp(name, STORE_KEYS) == 0 || strcmp(name, STORE_TMP) == 0;
 }
 
 bool
@@ -141,8 +142,9 @@ is_new(const char *name)
 void
 store_sweep(struct store *store, int64_t now_ms)
 {
-	file_remove_old(store->dir, STORE_TMP, queue_id_is, SIZE_MAX, now_ms - STORE_LEFT_MS);
-	file_remove_old(store->dir, STORE_RUN, is_new, SIZE_MAX, now_ms - STORE_LEFT_MS);
+	file_remove_old(store->dir, STORE_TMP, queue_id_is, now_ms - STORE_LEFT_MS);
+	file_remove_old(store->dir, STORE_RUN, is_new, now_ms - STORE_LEFT_MS);
+	reservation_sweep(store, now_ms);
 }
 
 /* Reading a message. */

@@ -4,7 +4,8 @@
  * can be in, what leads there, and what is done about it.
  *
  * 	ID	a message
- * 	run/	what runs keep: locks and breakers
+ * 	run/	what runs keep: locks and breakers; nothing is lost with it
+ * 	keys/	reservations, by which idempotency keys are kept: reservation.h
  * 	tmp/	files on their way, only where the file system has no O_TMPFILE
  *
  * Anything else is foreign: it is reported by store_next() and store_take(), and never opened,
@@ -27,6 +28,7 @@
 #include "store/item.h"
 
 #define STORE_RUN "run"
+#define STORE_KEYS "keys"
 #define STORE_TMP "tmp"
 #define STORE_RUN_NEW \
 	"new-" /* begins the names of files in run/ that are about to get their own \
@@ -148,7 +150,8 @@ bool store_has_any(struct store *store);
 
 /*
  * Removes what killed processes have left on its way, once it is STORE_LEFT_MS old: files in tmp/,
- * and in run/.  A message is none of it.  What cannot be removed stays.
+ * and in run/; and reservations whose time is over.  A message is none of it.  What cannot be
+ * removed stays.
  */
 void store_sweep(struct store *store, int64_t now_ms);
 

@@ -74,8 +74,8 @@ class Sender(Place):
 
     def keys(self):
         """The files of idempotency keys."""
-        folder = self.queue / "run" / "keys"
-        return sorted(folder.iterdir()) if folder.exists() else []
+        folder = self.queue / "keys"
+        return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.exists() else []
 
 
 @pytest.fixture
@@ -857,6 +857,12 @@ def test_old_keys_are_removed(send):
         send.well("--idempotency-key", key, BOB)
     for path in send.keys():
         make_older(path, DAY_S + 60)
+    # All are looked at once an hour.
+    send.well("--idempotency-key", "not yet", BOB)
+    assert len(send.keys()) == 3
+    for path in send.keys():
+        make_older(path, DAY_S + 60)
+    os.utime(send.queue / "keys" / ".swept", (time.time() - 3601,) * 2)
     send.well("--idempotency-key", "three", BOB)
     assert len(send.keys()) == 1
 

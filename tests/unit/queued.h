@@ -66,7 +66,7 @@ size_of(const char *id)
 	return (uint64_t)st.st_size;
 }
 
-/* Names in the folder, but for run and tmp. */
+/* Names in the folder, but for run, keys and tmp. */
 static inline size_t
 count_names(const char *folder, char name[static 256])
 {
@@ -79,7 +79,7 @@ count_names(const char *folder, char name[static 256])
 		return 0;
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
 		if (entry->d_name[0] == '.' || strcmp(entry->d_name, STORE_RUN) == 0 ||
-		    strcmp(entry->d_name, STORE_TMP) == 0)
+		    strcmp(entry->d_name, STORE_KEYS) == 0 || strcmp(entry->d_name, STORE_TMP) == 0)
 			continue;
 		count++;
 		snprintf(name, 256, "%s", entry->d_name);

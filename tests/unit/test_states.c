@@ -16,6 +16,7 @@
 #include "base/checksum.h"
 #include "delivery/breaker.h"
 #include "queued.h"
+#include "store/reservation.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -443,6 +444,101 @@ b3(void)
 	assert_false(sweeps("run", STORE_LEFT_MS + 1));
 }
 
+static enum reservation_result
+reserve(struct reservation *r, int64_t ms)
+{
+	return reservation_take(r, &walked, "abcd", "0123", "<1@example.org>", ms, &err);
+}
+
+/* 0: reserves; 1: also says that it is sending; 2: also what came of it. */
+static void
+call_with_key(unsigned steps)
+{
+	struct buf receipt = BUF_INIT(100);
+	struct reservation r;
+
+	assert_int_equal(reserve(&r, 1000), RESERVATION_FREE);
+	if (steps > 0)
+		assert_int_equal(reservation_sending(&r, 1000, &err), 0);
+	if (steps > 1)
+		assert_int_equal(reservation_done(&r, 0, &receipt, 1000, &err), 0);
+	reservation_release(&r);
+}
+
+static void
+check_key(enum reservation_result wanted)
+{
+	struct reservation r;
+
+	assert_int_equal(reserve(&r, 2000), wanted);
+	reservation_release(&r);
+}
+
+static void
+die_reserving(void *arg)
+{
+	struct reservation r;
+
+	reset_calls();
+	die_after = arg;
+	reserve(&r, 1000);
+	_exit(1);
+}
+
+static void
+k1(void)
+{
+	static char call[] = "mkdirat";
+
+	die_in_child(die_reserving, call);
+	assert_true(exists(STORE_KEYS));
+	check_key(RESERVATION_FREE);
+}
+
+static void
+k2(void)
+{
+	static char call[] = "pwritev";
+
+	die_in_child(die_reserving, call);
+	assert_true(exists(STORE_KEYS "/abcd"));
+	check_key(RESERVATION_FREE);
+}
+
+static void
+k3(void)
+{
+	call_with_key(0);
+	check_key(RESERVATION_FREE);
+}
+
+static void
+k4(void)
+{
+	call_with_key(1);
+	check_key(RESERVATION_DOUBT);
+}
+
+static void
+k5(void)
+{
+	call_with_key(2);
+	check_key(RESERVATION_DONE);
+}
+
+static void
+k6(void)
+{
+	struct reservation r;
+
+	assert_int_equal(reserve(&r, 1000), RESERVATION_FREE);
+	assert_int_equal(reservation_sending(&r, 1000, &err), 0);
+	reservation_forget(&r);
+	reservation_release(&r);
+	assert_false(exists(STORE_KEYS "/abcd"));
+	check_key(RESERVATION_FREE);
+}
+
 static void
 d1(void)
 {
@@ -737,6 +833,12 @@ static const struct row {
 	{ "B1", NULL, b1, NULL },
 	{ "B2", NULL, b2, NULL },
 	{ "B3", NULL, b3, NULL },
+	{ "K1", NULL, k1, NULL },
+	{ "K2", NULL, k2, NULL },
+	{ "K3", NULL, k3, NULL },
+	{ "K4", NULL, k4, NULL },
+	{ "K5", NULL, k5, NULL },
+	{ "K6", NULL, k6, NULL },
 	{ "D1", NULL, d1, NULL },
 	{ "A1", "[ a0 w1 A n", NULL, NULL },
 	{ "A2", "[ a0 w1 A n", a2, NULL },
