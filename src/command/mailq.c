@@ -21,7 +21,7 @@ struct mailq {
 	struct store *store;
 	uint64_t octets;
 	unsigned long messages;
-	unsigned long unusable;
+	unsigned long unusable, later;
 	struct buf reason, last; /* of a recipient, and of the one before it */
 	struct buf shown;
 };
@@ -133,6 +133,8 @@ step(void *arg, const char *id)
 	result = store_look(mailq->store, id, false, &item, &err);
 	if (result == STORE_OK)
 		print_message(mailq, &item);
+	else if (result == STORE_LATER)
+		mailq->later++;
 	else if (result != STORE_GONE)
 		mailq->unusable++;
 	item_release(&item);
@@ -159,7 +161,11 @@ print_end(const struct mailq *mailq)
 		fprintf(mailq->out, "\n-- %llu Kbytes in %lu Request%s.\n",
 		    (unsigned long long)(mailq->octets / 1024), mailq->messages,
 		    mailq->messages == 1 ? "" : "s");
-	/* Not on standard output: it is no line that Postfix has. */
+	/* Not on standard output: they are no lines that Postfix has. */
+	if (mailq->later > 0)
+		fprintf(stderr,
+		    "sendoff: %lu message%s in %s by a later version of sendoff: sendoff queue list\n",
+		    mailq->later, mailq->later == 1 ? "" : "s", mailq->store->path);
 	if (mailq->unusable > 0)
 		fprintf(stderr,
 		    "sendoff: %lu file%s in %s that cannot be used: sendoff queue list\n",

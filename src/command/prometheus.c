@@ -16,7 +16,7 @@ enum { NAME_MAX_LEN = 8192 };
 struct numbers {
 	struct queue_call *call;
 	unsigned long messages[VIEW_STATES];
-	unsigned long in_doubt, files;
+	unsigned long in_doubt, files, later;
 	uint64_t octets;
 	int64_t oldest_ms; /* since 1970; 0: there is no message */
 };
@@ -37,6 +37,8 @@ step(void *arg, const char *id)
 		n->octets += item.size;
 		if (n->oldest_ms == 0 || item.queued_ms < n->oldest_ms)
 			n->oldest_ms = item.queued_ms;
+	} else if (result == STORE_LATER) {
+		n->later++;
 	} else if (result != STORE_GONE) {
 		n->files++;
 	}
@@ -103,6 +105,8 @@ print_queue(FILE *out, const struct numbers *n)
 	    age_ms > 0 ? (uint64_t)age_ms / 1000 : 0);
 	print_number(out, "sendoff_queue_in_doubt",
 	    "Messages that may have been delivered, and are tried again.", n->in_doubt);
+	print_number(out, "sendoff_queue_later_messages",
+	    "Messages that a later version of sendoff wrote.", n->later);
 	print_number(out, "sendoff_queue_unusable_files",
 	    "Files in the queue that are foreign or damaged.", n->files);
 }

@@ -14,6 +14,7 @@ struct list {
 	struct queue_call *call;
 	struct unusable unusable;
 	unsigned long messages, files; /* files: those that cannot be used */
+	unsigned long later;           /* messages that a later version wrote */
 	uint64_t octets;
 	struct buf text;
 };
@@ -174,7 +175,7 @@ print_json_unusable(struct list *list, const struct unusable_file *file)
 	struct json json = { list->call->out, false };
 
 	json_begin(&json, NULL, '{');
-	json_text(&json, "queue_name", "unusable");
+	json_text(&json, "queue_name", file->later ? "later" : "unusable");
 	json_text(&json, "queue_id", file->name);
 	json_number(&json, "arrival_time", file->changed_ms / 1000);
 	json_number(&json, "message_size", (int64_t)file->size);
@@ -282,7 +283,7 @@ print_row_unusable(struct list *list, const struct unusable_file *file)
 	print_heading(list);
 	width = view_print_text(out, file->name);
 	fprintf(out, "%*s", width < QUEUE_ID_LEN ? (int)(QUEUE_ID_LEN - width) : 0, "");
-	print_columns(list, file->changed_ms, file->size, "unusable");
+	print_columns(list, file->changed_ms, file->size, file->later ? "later" : "unusable");
 	fputs("     -  ", out);
 	view_print_text(out, file->why);
 	fputc('\n', out);
@@ -294,13 +295,17 @@ print_sum(struct list *list)
 	FILE *out = list->call->out;
 
 	if (list->messages == 0) {
-		fputs(list->files > 0 ? "\nno message waits" : "the queue is empty", out);
+		fputs(list->files + list->later > 0 ? "\nno message waits" : "the queue is empty",
+		    out);
 	} else {
 		buf_clear(&list->text);
 		view_size(list->octets, &list->text);
 		fprintf(out, "\n%lu message%s, %s octets", list->messages,
 		    list->messages == 1 ? "" : "s", list->text.data);
 	}
+	if (list->later > 0)
+		fprintf(out, "; %lu message%s by a later version of sendoff", list->later,
+		    list->later == 1 ? "" : "s");
 	if (list->files > 0)
 		fprintf(out, "; %lu file%s in %s cannot be used", list->files,
 		    list->files == 1 ? "" : "s", list->call->store.path);
@@ -343,7 +348,10 @@ show_unusable(void *arg, const struct unusable_file *file)
 	struct list *list = arg;
 
 	is_json(list) ? print_json_unusable(list, file) : print_row_unusable(list, file);
-	list->files++;
+	if (file->later)
+		list->later++;
+	else
+		list->files++;
 }
 
 static int

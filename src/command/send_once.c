@@ -25,7 +25,7 @@ add_envelope(struct digest *d, const struct job *job)
 	add_text(d, e->sender);
 	for (size_t i = 0; i < e->count; i++)
 		add_text(d, e->recipients[i].address);
-	buf_addf(&text, "%u %d %lld %d %d %d %d", e->notify, e->requests.require_tls,
+	buf_addf(&text, "%u %d %lld %d %d %d %d", e->notify_each, e->requests.require_tls,
 	    e->requests.deliver_by_s, e->requests.deliver_by_return, e->requests.has_priority,
 	    e->requests.priority, job->hold);
 	add_text(d, text.data);

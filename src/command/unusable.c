@@ -58,9 +58,9 @@ kind_of_file(mode_t mode)
  * device.
  */
 static void
-show_file(const struct showing *showing, const char *name, const char *why)
+show_file(const struct showing *showing, const char *name, const char *why, bool later)
 {
-	struct unusable_file file = { .name = name, .why = why };
+	struct unusable_file file = { .name = name, .why = why, .later = later };
 	struct stat status;
 
 	if (fstatat(showing->store->dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -77,13 +77,13 @@ show_file(const struct showing *showing, const char *name, const char *why)
 static bool
 show_foreign(void *arg, const char *name)
 {
-	show_file(arg, name, NULL);
+	show_file(arg, name, NULL, false);
 	return true;
 }
 
 /* Asked again, for the reason was not kept. */
 static void
-show_damaged(const struct showing *showing, const char *id)
+show_message(const struct showing *showing, const char *id)
 {
 	enum store_result result;
 	struct item item;
@@ -91,8 +91,8 @@ show_damaged(const struct showing *showing, const char *id)
 
 	err_init(&err);
 	result = store_look(showing->store, id, false, &item, &err);
-	if (result == STORE_DAMAGED || result == STORE_FAILED)
-		show_file(showing, id, err.what.data);
+	if (result == STORE_DAMAGED || result == STORE_FAILED || result == STORE_LATER)
+		show_file(showing, id, err.what.data, result == STORE_LATER);
 	item_release(&item);
 	err_release(&err);
 }
@@ -106,7 +106,7 @@ unusable_show(const struct unusable *u, struct store *store,
 
 	for (size_t at = 0; at < u->ids.len; at += QUEUE_ID_LEN) {
 		memcpy(id, u->ids.data + at, QUEUE_ID_LEN);
-		show_damaged(&showing, id);
+		show_message(&showing, id);
 	}
 	return walk_foreign(store, show_foreign, &showing, err);
 }

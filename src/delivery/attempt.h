@@ -26,7 +26,10 @@ struct attempt {
 /* Called in the process that did it, which mostly is a worker. */
 struct attempt_watch {
 	void (*attempt)(void *arg, const struct attempt *attempt); /* NULL: nobody listens */
-	/* A message that cannot be used (damaged, foreign, unreadable), or other trouble. */
+	/*
+	 * A message that cannot be used (damaged, foreign, unreadable), or other trouble; or a
+	 * message that a later version wrote, which is none (ERR_UNAVAILABLE).
+	 */
 	void (*trouble)(void *arg, const char *name, const struct err *err);
 	void *arg;
 	const struct stream_watch *stream; /* the SMTP dialogue, or NULL */

@@ -283,11 +283,13 @@ take(struct lane *lane, const char *id)
 	int64_t at_ms = INT64_MAX;
 	struct item item;
 	struct err err;
+	enum store_result result;
 	enum due due;
 
 	err_init(&err);
 	item_init(&item);
-	switch (store_take(terms->store, id, &item, &err)) {
+	result = store_take(terms->store, id, &item, &err);
+	switch (result) {
 	case STORE_OK:
 		if (mend_time(&item, &err) < 0) {
 			tell_trouble(lane, id, &err);
@@ -311,7 +313,7 @@ take(struct lane *lane, const char *id)
 			break;
 		}
 		attempt_trouble(&terms->watch, id, &err);
-		report_end(lane, id, LANE_UNUSABLE, INT64_MAX);
+		report_end(lane, id, result == STORE_LATER ? LANE_GONE : LANE_UNUSABLE, INT64_MAX);
 		break;
 	}
 	item_release(&item);

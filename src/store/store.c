@@ -262,8 +262,11 @@ read_block(struct opened *o, const char *first)
 		    "is in a format (%" PRIu32 ") that no release of sendoff has written",
 		    block->version);
 	case BLOCK_LATER:
-		return damaged(o, "is in the format (%" PRIu32 ") of a later version of sendoff",
-		    block->version);
+		err_set(o->err, ERR_UNAVAILABLE,
+		    "the file %s/%s was written by a later version of sendoff (format %" PRIu32
+		    "; this one reads up to %d): nothing is done with it",
+		    o->store->path, o->id, block->version, FORMAT_VERSION);
+		return STORE_LATER;
 	case BLOCK_DAMAGED:
 		return damaged(o, "is damaged: the checksum of its block is wrong");
 	default:
@@ -282,6 +285,7 @@ static enum store_result
 read_records(struct opened *o, struct span head, struct span tail)
 {
 	struct item *item = o->item;
+	enum item_result result;
 
 	if (checksum(0, head.data, head.len) != o->block.head_sum)
 		return damaged(o, "is damaged: the checksum of its head is wrong");
@@ -289,11 +293,18 @@ read_records(struct opened *o, struct span head, struct span tail)
 	item->message.body.size = o->block.body_len;
 	store_spool(o->store, &item->message.body.place);
 	item->message.body.fd = item->fd;
-	if (item_read_head(item, head, o->with_header, o->err) == ITEM_OK &&
-	    item_read_tail(item, tail, o->err) == ITEM_OK)
+	result = item_read_head(item, head, o->with_header, o->err);
+	if (result == ITEM_OK)
+		result = item_read_tail(item, tail, o->err);
+	if (result == ITEM_OK)
 		return STORE_OK;
-	if (o->err->kind != ERR_MESSAGE)
+	if (result == ITEM_FAILED)
 		return STORE_FAILED;
+	if (result == ITEM_LATER) {
+		o->err->kind = ERR_UNAVAILABLE;
+		err_wrap(o->err, "nothing is done with the file %s/%s", o->store->path, o->id);
+		return STORE_LATER;
+	}
 	err_wrap(o->err, "the file %s/%s is damaged", o->store->path, o->id);
 	return STORE_DAMAGED;
 }

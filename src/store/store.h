@@ -84,6 +84,8 @@ enum store_result {
 	STORE_OK,
 	STORE_GONE,    /* no such message (any more) */
 	STORE_BUSY,    /* another process works on it */
+	STORE_LATER,   /* a later version of sendoff wrote it, which err says (ERR_UNAVAILABLE); it
+			  stays as it is, and nothing is wrong with it */
 	STORE_DAMAGED, /* err says what is wrong with the file; it stays as it is */
 	STORE_FAILED,  /* err says why it cannot be opened now */
 };

@@ -255,6 +255,8 @@ look(struct run *run, const char *id)
 			enlist(run, &item);
 		else
 			leave(run, ends[due], at_ms);
+	} else if (result == STORE_LATER) {
+		attempt_trouble(&terms->watch, id, &err);
 	} else if (result != STORE_GONE) {
 		tell_unusable(run, id, &err);
 	}

@@ -18,7 +18,8 @@ from servers.client import PASSED_ON, Result, binary, write_private
 from servers.crash import locked
 from servers.sink import Sink
 
-OK, USAGE, DATAERR, NOINPUT, NOUSER, TEMPFAIL, PROTOCOL, CONFIG = 0, 64, 65, 66, 67, 75, 76, 78
+OK, USAGE, DATAERR, NOINPUT, NOUSER, UNAVAILABLE = 0, 64, 65, 66, 67, 69
+TEMPFAIL, PROTOCOL, CONFIG = 75, 76, 78
 
 ALICE, BOB, EVE, LATER, UNKNOWN = (
     "alice@example.org", "bob@example.net", "eve@example.net", "later@example.net", "unknown@example.net")
@@ -824,7 +825,7 @@ def spoil(queue):
     put("6000000004", b"")
     put("6000000005", text[:63])
     put("6000000006", b"x" * len(text))
-    put("6000000007", text[:8] + b"\x03" + text[9:])
+    put("6000000007", text[:8] + b"\x01" + text[9:])
     put("6000000008", text[:70] + bytes([text[70] ^ 1]) + text[71:])
     put("6000000009", text[:-20])
     put("600000000A", text[:200] + bytes([text[200] ^ 0x80]) + text[201:])
@@ -882,6 +883,34 @@ def test_foreign_and_damaged_files_are_listed_and_left(queue):
             status, _ = queue.fails(command, name)
             assert status != OK
     assert snapshot(queue.folder) == before
+
+
+def test_messages_of_a_later_version_are_left_alone(queue):
+    """They are told of as such, wherever messages are; nothing is wrong, and they hold nobody up."""
+    first = queue.add(BOB)
+    text = (queue.folder / first).read_bytes()
+    later = "6000000001"
+    (queue.folder / later).write_bytes(text[:8] + b"\x03" + text[9:])
+    (queue.folder / later).chmod(0o600)
+    sentence = "was written by a later version of sendoff (format 3; this one reads up to 2): nothing is done with it"
+    before = (queue.folder / later).read_bytes()
+    entries = {entry["queue_id"]: entry for entry in queue.entries()}
+    assert entries[later]["queue_name"] == "later" and sentence in entries[later]["note"]
+    assert sentence in queue("list") and "1 message by a later version of sendoff\n" in queue("list")
+    assert "cannot be used" not in queue("list")
+    values = metrics(queue)
+    assert values["sendoff_queue_later_messages", ()] == 1 and values["sendoff_queue_unusable_files", ()] == 0
+    mailq = queue.run("mailq")
+    assert mailq.status == OK and check_mailq(mailq.stdout) == 1
+    assert mailq.stderr == f"sendoff: 1 message in {queue.folder} by a later version of sendoff: sendoff queue list\n"
+    for command in ("show", "hold", "release", "remove", "retry", "flush"):
+        status, said = queue.fails(command, later)
+        assert status == UNAVAILABLE and sentence in said
+    assert queue.run("sendmail", "-qf").status == OK
+    assert queue.names() == [later]
+    assert sentence in queue("list") and "no message waits; 1 message by a later version" in queue("list")
+    queue.run("sendoff", "queue", "remove", "ALL")
+    assert (queue.folder / later).read_bytes() == before
 
 
 def test_nothing_is_removed_with_all_but_messages(queue):

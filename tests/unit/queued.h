@@ -280,7 +280,8 @@ check_item(const struct item *item, uint64_t size)
 static inline void
 take_and_describe(struct store *store, const char *id, struct buf *out)
 {
-	static const char *const results[] = { "ok: ", "gone", "busy", "damaged", "failed" };
+	static const char *const results[] = { "ok: ", "gone", "busy", "later", "damaged",
+		"failed" };
 	struct item item;
 	enum store_result result = store_take(store, id, &item, &err);
 
