@@ -113,8 +113,10 @@ void
 job_spool(const struct job *job, struct spool_place *place)
 {
 	*place = (struct spool_place){ .dir = temp_dir() };
-	if (job->store.dir >= 0)
+	if (job->store.dir >= 0) {
 		store_spool(&job->store, place);
+		place->other = temp_dir();
+	}
 }
 
 /* The login name of the caller, and the full name that the password database has for it. */

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "base/span.h"
+
+enum { MOVE_MAX = 1 << 20 }; /* octets that are asked to be copied at once */
 
 void
 spool_init(struct spool *s, const struct spool_place *place)
@@ -96,18 +99,56 @@ write_all(int fd, struct span data)
 	return 0;
 }
 
-/* Moves what is in memory to the file, which is made where there is none. */
+/* Appends what is in memory to the file, which is made where there is none. */
+static int
+append(struct spool *s)
+{
+	if (s->fd < 0)
+		s->fd = make_file(s);
+	return s->fd < 0 ? -1 : write_all(s->fd, (struct span){ s->memory.data, s->memory.len });
+}
+
+/* Goes on with a file in the other folder, that has the first `len` octets of this one. */
+static int
+move(struct spool *s, uint64_t len)
+{
+	off_t at = (off_t)s->place.room;
+	int from = s->fd, reason = 0;
+
+	s->place.dir = s->place.other;
+	s->place.other = NULL;
+	s->place.linkable = false;
+	s->fd = make_file(s);
+	if (s->fd < 0)
+		reason = errno;
+	while (reason == 0 && len > 0) {
+		ssize_t n = sendfile(s->fd, from, &at, len < MOVE_MAX ? (size_t)len : MOVE_MAX);
+
+		if (n > 0)
+			len -= (uint64_t)n;
+		else if (n == 0)
+			reason = EIO;
+		else if (errno != EINTR)
+			reason = errno;
+	}
+	if (from >= 0)
+		close(from);
+	errno = reason;
+	return reason == 0 ? 0 : -1;
+}
+
 static int
 flush(struct spool *s, struct err *err)
 {
-	struct span data = { s->memory.data, s->memory.len };
+	uint64_t stored = s->size - s->memory.len;
+	int rc = append(s);
 
-	if (s->fd < 0)
-		s->fd = make_file(s);
+	if (rc != 0 && s->place.other != NULL && move(s, stored) == 0)
+		rc = append(s);
 	if (s->fd < 0)
 		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s",
 		    s->place.dir);
-	if (write_all(s->fd, data) != 0)
+	if (rc != 0)
 		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s",
 		    s->place.dir);
 	buf_clear(&s->memory);

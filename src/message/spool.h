@@ -26,6 +26,8 @@ struct spool_place {
 			    ask */
 	uint64_t room;   /* octets at the file's beginning that are left for the caller to write */
 	bool linkable;   /* the file can be given a name later (linkat(2)) */
+	const char *other; /* another folder, borrowed, for where the first has no room, or cannot
+			      be written; NULL: none */
 };
 
 struct spool {
@@ -39,7 +41,8 @@ void spool_init(struct spool *s, const struct spool_place *place);
 void spool_release(struct spool *s);
 
 /*
- * Appends.  The file (0600, closed on exec) is made when SPOOL_MEMORY_MAX is exceeded.
+ * Appends.  The file (0600, closed on exec) is made when SPOOL_MEMORY_MAX is exceeded.  It is made
+ * in the other folder, and what is in the first copied, where that fails; then it is not linkable.
  * Errors: ERR_CANT_CREATE (no file can be made, disk full; names the folder), ERR_SYSTEM (memory).
  */
 int spool_write(struct spool *s, const void *data, size_t len, struct err *err);

@@ -3,12 +3,13 @@
 
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from servers.client import write_private
-from servers.place import Place, has_namespaces, own_home
+from servers.messages import large_body, wire_form
+from servers.place import MESSAGE, Place, has_namespaces, own_home
 from test_when import BOB, LATER, begin, host
 
 __all__ = ["host"]  # a fixture
@@ -68,6 +69,9 @@ DAYS = [
     ),
 ]
 
+# There is room for the beginning of a large message.
+FILLING_UP = Day("filling up", 'mkdir -m 700 "$queue" && mount -t tmpfs -o mode=700,size=1m none "$queue"', TEMPFAIL, "")
+
 # A folder stands in for /root, so that dead.letter can be looked at; the queue is looked at where it was mounted.
 TRY = """\
 queue=$1
@@ -90,12 +94,12 @@ def attempt(host, tmp_path):
     with Place(tmp_path, host.config) as place:
         place.queue = above / "queue"
 
-        def run(day, *args, config=""):
+        def run(day, *args, config="", message=MESSAGE):
             place.configure(f"{host.config}{config}")
             left = tmp_path / "left"
             script = ("unshare", "--mount", "sh", "-c", f"exec 3>{left}\n{TRY}", "sh")
             wrapper = (*script, str(place.queue), str(home), day.script, *day.wrapper)
-            result = place.send(*args, wrapper=wrapper)
+            result = place.send(*args, wrapper=wrapper, input_bytes=message)
             place.settle()
             assert left.read_text() == "", f"files are left in the queue: {left.read_text()}"
             letter = home / "dead.letter"
@@ -111,6 +115,27 @@ def test_it_goes_out(host, attempt, day):
     assert result.status == 0 and result.is_silent, str(result)
     assert len(host.arrivals) == 1
     assert letter is None
+
+
+@pytest.mark.parametrize("octets", [200 * 1024, 3 * 1024 * 1024])
+@pytest.mark.parametrize("day", [*DAYS, FILLING_UP], ids=str)
+def test_a_large_one_goes_out(host, attempt, day, octets):
+    """What exceeds memory waits in a file near the queue; where it finds no room there, in TMPDIR."""
+    message = MESSAGE + large_body(octets)
+    result, letter = attempt(day, BOB, message=message)
+    assert result.status == 0 and result.is_silent, str(result)
+    (arrival,) = host.arrivals
+    assert wire_form(arrival.content).endswith(wire_form(message).partition(b"\r\n\r\n")[2])
+    assert letter is None
+
+
+def test_a_large_one_finds_no_room_anywhere(host, attempt):
+    """Its caller is told, before anybody has got it."""
+    (day,) = (day for day in DAYS if day.name == "full")
+    day = replace(day, script=f"{day.script} && export TMPDIR=/mnt && mount -t tmpfs -o size=64k none /mnt")
+    result, _ = attempt(day, BOB, message=MESSAGE + large_body(3 * 1024 * 1024))
+    assert result.status == CANTCREAT and "cannot store the message in /mnt: No space left" in result.stderr, str(result)
+    assert host.connections == 0
 
 
 @pytest.mark.parametrize("day", DAYS, ids=str)
