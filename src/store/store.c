@@ -85,7 +85,9 @@ static bool
 is_ours(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, STORE_RUN) == 0 ||
-	    strcmp(name, STORE_KEYS) == 0 || strcmp(name, STORE_TMP) == 0;
+	    strcmp(name, STORE_KEYS) == 0 || strcmp(name, STORE_TMP) == 0 ||
+	    /* With NFS, a file that was removed and is still open: its last user removes it. */
+	    strncmp(name, ".nfs", 4) == 0;
 }
 
 bool

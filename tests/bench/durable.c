@@ -3,7 +3,9 @@
  * The least that a program must do to queue a message durably: what comes on standard input is in
  * DIRECTORY, under its name, whatever happens to the machine afterwards.
  *
- *   durable DIRECTORY NAME < MESSAGE
+ *   durable DIRECTORY NAME [again] < MESSAGE
+ *
+ * again: the file is synced once more behind its name, as file systems without a journal need it.
  *
  * Linked statically: no time goes to the dynamic linker.
  */
@@ -38,8 +40,8 @@ main(int argc, char **argv)
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 	int dir, fd;
 
-	if (argc != 3) {
-		fputs("usage: durable DIRECTORY NAME\n", stderr);
+	if (argc < 3) {
+		fputs("usage: durable DIRECTORY NAME [again]\n", stderr);
 		return 2;
 	}
 	dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -53,5 +55,7 @@ main(int argc, char **argv)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, path, dir, argv[2], AT_SYMLINK_FOLLOW) < 0)
 		return fail(argv[2]);
-	return fsync(dir) < 0 ? fail("fsync of the directory") : 0;
+	if (fsync(dir) < 0)
+		return fail("fsync of the directory");
+	return argc > 3 && fsync(fd) < 0 ? fail("fsync") : 0;
 }

@@ -1006,6 +1006,8 @@ scanning_tells_ours_from_foreign(void **state)
 			close(open(path_of(foreign[i]), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	assert_int_equal(mkdir(path_of("run"), 0700), 0);
 	assert_int_equal(mkdir(path_of("tmp"), 0700), 0);
+	assert_int_equal(mkdir(path_of("keys"), 0700), 0);
+	close(open(path_of(".nfs000000000000f00d"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	assert_false(store_has_any(&store));
 	for (int i = 0; i < 3; i++)
 		queue_one(&store, id);
