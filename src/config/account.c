@@ -17,7 +17,6 @@ enum {
 	RETRY_MIN_S = 60,
 	RETRY_MAX_S = 3600,
 	CONNECTIONS = 2,
-	WINDOW = 1,
 };
 
 void
@@ -32,7 +31,6 @@ account_init(struct account *account)
 		.retry_min_s = RETRY_MIN_S,
 		.retry_max_s = RETRY_MAX_S,
 		.connections = CONNECTIONS,
-		.window = WINDOW,
 		.syslog = true,
 	};
 	buf_init_secret(&account->secret, SECRET_SETTING_MAX);

@@ -126,7 +126,6 @@ struct account {
 	int64_t expire_s;                 /* how long mail is tried again: 5 days */
 	int64_t retry_min_s, retry_max_s; /* between two attempts: 1 minute, growing to 1 hour */
 	unsigned connections;             /* at once to a server for a long queue, 1 to 20: 2 */
-	unsigned window;                  /* messages on the way without an answer, 1 to 8: 1 */
 	unsigned rate;                    /* messages a minute, 0: no limit */
 	char *log_file;                   /* or NULL */
 	bool syslog;                      /* true */

@@ -172,9 +172,6 @@ static const struct key keys[] = {
 	    "the name of an account" },
 	{ { "connections", "NUMBER", "how many connections a long queue has to a server at once" },
 	    FIELD_CONNECTIONS, KEY_UNSETS, set_connections, 0, NULL, "a number from 1 to 20" },
-	{ { "window", "NUMBER",
-	      "how many messages are on the way in a connection without an answer" },
-	    FIELD_WINDOW, KEY_UNSETS, set_window, 0, NULL, "a number from 1 to 8" },
 	{ { "rate", "NUMBER/min|off", "how many messages may go out a minute" }, FIELD_RATE,
 	    KEY_UNSETS, set_rate, 0, NULL, "a number of messages such as 30/min, or off" },
 

@@ -60,6 +60,9 @@ static const struct other_key keys[] = {
 	{ "tls_min_dh_prime_bits", is_unset, "another limit would hold; use tls_priorities" },
 	{ "undisclosed_recipients", is_off, "To and Cc would be shown" },
 
+	/* ours once */
+	{ "window", is_unset, "a long queue would take more time: set connections instead" },
+
 	/* of later versions */
 	{ "allow_sender", is_unset, "other senders would be allowed" },
 	{ "log_format", is_unset, "the log would look different" },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Keys that this version knows but does not act on: msmtp's, and ours of later versions.  Where
- * mail stays the same or becomes safer without it, a key is ignored; else it is refused.
+ * Keys that this version knows but does not act on: msmtp's, and ours of earlier and later
+ * versions.  Where mail stays the same or becomes safer without it, a key is ignored; else it is
+ * refused.
  */
 #ifndef SENDOFF_CONFIG_OTHER_KEYS_H
 #define SENDOFF_CONFIG_OTHER_KEYS_H

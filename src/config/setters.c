@@ -22,7 +22,6 @@ enum {
 	EXPIRE_MIN_MS = 60000,
 	RETRY_MAX_S = 7 * 86400,
 	CONNECTIONS_MAX = 20,
-	WINDOW_MAX = 8,
 	RATE_MAX = 1000000, /* messages a minute */
 };
 
@@ -621,14 +620,6 @@ set_connections(struct draft *draft, const struct key *key, const struct value *
 	unsigned *at = &draft->account.connections;
 
 	return value_count(value->text, CONNECTIONS_MAX, at) ? 0 : expected(key, value->text, err);
-}
-
-int
-set_window(struct draft *draft, const struct key *key, const struct value *value, struct err *err)
-{
-	return value_count(value->text, WINDOW_MAX, &draft->account.window) ?
-	    0 :
-	    expected(key, value->text, err);
 }
 
 /* "30/min", "30" or "off". */

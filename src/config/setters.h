@@ -20,8 +20,7 @@ setter set_password, set_password_file, set_password_command, set_token_command,
 setter set_from, set_tls, set_tls_min, set_trust_file, set_fingerprint;
 setter set_proxy, set_proxy_host, set_deliver_by, set_priority, set_hold;
 setter set_aliases, set_rewrite_from;
-setter set_queue_dir, set_delivery, set_wait, set_expire, set_retry, set_connections, set_window,
-    set_rate;
+setter set_queue_dir, set_delivery, set_wait, set_expire, set_retry, set_connections, set_rate;
 setter set_log_file, set_syslog;
 
 #endif

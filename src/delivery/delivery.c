@@ -227,7 +227,7 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 			if (result < 0)
 				link_broke(link, err);
 		}
-		if (result < 0 || d->tx.answers_due > 0)
+		if (result < 0)
 			return result;
 		link->sent++;
 	} while (transaction_count(&d->tx, OUTCOME_PENDING) > 0 &&
@@ -243,25 +243,7 @@ deliver(struct delivery *d, struct link *link, const struct around *around, stru
 {
 	int result = send_turns(d, link, around, err);
 
-	if (d->tx.answers_due == 0)
-		settle(d);
-	return result;
-}
-
-int
-delivery_await(struct delivery *d, struct link *link, struct err *err)
-{
-	int result = 0;
-
-	if (d->tx.answers_due > 0 && link->open) {
-		result = smtp_await(&link->smtp, &d->tx, err);
-		if (result < 0)
-			link_broke(link, err);
-		else
-			link->sent++;
-	}
-	if (delivery_undecided(d) == 0)
-		settle(d);
+	settle(d);
 	return result;
 }
 

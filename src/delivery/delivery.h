@@ -64,16 +64,10 @@ int delivery_adapt(struct delivery *d, const struct link *link, struct err *err)
 /*
  * Delivers over the link, which is opened where it is not; but a message that is late, and is to
  * come back then, is refused without a word to any server.  `around` as for smtp_send(); afterwards
- * every recipient has an outcome unless the message was sent ahead (delivery_await()).  -1: the
- * link's session broke, or could not be opened; the error is in the outcomes too.
+ * every recipient has an outcome.  -1: the link's session broke, or could not be opened; the error
+ * is in the outcomes too.
  */
 int deliver(struct delivery *d, struct link *link, const struct around *around, struct err *err);
-
-/*
- * Waits for the answer to a message that was sent ahead.  As deliver(); but some may be undecided
- * still (they were too many at once), and want another turn.
- */
-int delivery_await(struct delivery *d, struct link *link, struct err *err);
 
 /* How many recipients have no outcome yet. */
 size_t delivery_undecided(const struct delivery *d);

@@ -98,7 +98,6 @@ smtp_queue_mail(struct smtp *s, struct transaction *tx)
 	smtp_command(s, VERB_MAIL, tx, EVERY_RECIPIENT, "%s", line.data);
 	buf_release(&line);
 	s->mails++;
-	s->standing = tx;
 }
 
 static void

@@ -235,7 +235,6 @@ smtp_init(struct smtp *s, const struct account *account, const struct server *se
 	s->stream.watch = watch;
 	ehlo_init(&s->offers);
 	reply_init(&s->reply);
-	err_init(&s->why);
 }
 
 int
@@ -276,19 +275,11 @@ say_goodbye(struct smtp *s)
 void
 smtp_close(struct smtp *s)
 {
-	struct err err;
-
 	if (!s->broken && s->stream.fd >= 0 && (s->quit || s->due == 0))
 		say_goodbye(s);
-	err_init(&err);
-	s->announced = NULL;
-	err_set(&err, ERR_LOST, "the session was closed before the server answered");
-	smtp_abandon(s, &err);
-	err_release(&err);
 	stream_release(&s->stream);
 	ehlo_release(&s->offers);
 	reply_release(&s->reply);
-	err_release(&s->why);
 	free(s->fifo);
 	s->fifo = NULL;
 }

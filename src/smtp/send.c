@@ -8,10 +8,9 @@
  *   neither                   one command at a time, and nothing ahead of a reply
  *
  * Where another message follows, its envelope stands in the place of QUIT, so that each costs one
- * round trip; or, where messages are sent ahead, MAIL RCPT… BDAT content RSET MAIL RCPT… BDAT
- * content and so on, without a wait. RSET is what makes the latter safe: where MAIL fails because
- * the message before was refused and its envelope still stands, the server would add the RCPT that
- * follow to that one, and give both the content.
+ * round trip.  Its content does not: where MAIL fails because the message before was refused and
+ * its envelope still stands, the server adds the RCPT that follow to that one, and would give both
+ * the content.
  *
  * LMTP always waits for the replies to RCPT, for they tell how many will answer the content.
  */
@@ -123,12 +122,11 @@ queue_envelope(struct smtp *s, struct transaction *tx, struct err *err)
  * goes before the next.
  */
 static void
-queue_reset(struct smtp *s, struct transaction *tx)
+queue_reset(struct smtp *s)
 {
-	if (s->standing == NULL)
-		return;
-	smtp_command(s, VERB_RSET, tx, EVERY_RECIPIENT, "RSET");
-	s->standing = NULL;
+	if (s->mail_stands)
+		smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
+	s->mail_stands = false;
 }
 
 /* What was announced over a session that was closed before its turn. */
@@ -240,7 +238,7 @@ send_in_one(struct smtp *s, struct transaction *tx, const struct around *around,
 {
 	struct content content;
 
-	queue_reset(s, tx);
+	queue_reset(s);
 	if (queue_envelope(s, tx, err) < 0)
 		return -1;
 	content_begin(&content, s, tx);
@@ -248,8 +246,7 @@ send_in_one(struct smtp *s, struct transaction *tx, const struct around *around,
 	if (content_queue_all(&content, err) < 0 || content_end(&content, err) < 0 ||
 	    queue_follower(s, tx, around, err) < 0)
 		return -1;
-	return around->ahead ? smtp_exchange(s, 0, s->due, err) :
-			       smtp_exchange_to_answer(s, tx, err);
+	return smtp_exchange_to_answer(s, tx, err);
 }
 
 /* MAIL, RCPT and perhaps DATA are answered: now the content, if anybody is to get it. */
@@ -266,7 +263,7 @@ send_rest(struct smtp *s, struct transaction *tx, const struct around *around, s
 static int
 send_pipelined(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
 {
-	queue_reset(s, tx);
+	queue_reset(s);
 	if (queue_envelope(s, tx, err) < 0)
 		return -1;
 	if (!smtp_chunks(s))
@@ -281,7 +278,7 @@ send_in_steps(struct smtp *s, struct transaction *tx, const struct around *aroun
 {
 	struct share share = share_begin(s);
 
-	queue_reset(s, tx);
+	queue_reset(s);
 	if (smtp_exchange(s, 0, 0, err) < 0)
 		return -1;
 	smtp_queue_mail(s, tx);
@@ -393,7 +390,7 @@ end_turn(struct smtp *s, struct transaction *tx, struct err *err)
 {
 	if (!smtp_may_send(s) || s->due > 0 || transaction_count(tx, OUTCOME_PENDING) == 0)
 		return 0;
-	s->standing = NULL;
+	s->mail_stands = false;
 	smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
 	return smtp_ask(s, VERB_RSET, err);
 }
@@ -408,33 +405,23 @@ fail_turn(const struct smtp *s, struct transaction *tx, const struct err *err)
 	transaction_break(tx, err,
 	    tx->answers_due > 0 && s->stream.sent_total >= tx->ends_at && s->closer != tx);
 	tx->answers_due = 0;
-	tx->lost = true;
 }
 
 void
-smtp_abandon(struct smtp *s, const struct err *err)
+smtp_abandon(struct smtp *s)
 {
 	s->broken = true;
 	s->in_content = false;
-	err_copy(&s->why, err);
 	if (s->announced != NULL)
 		transaction_take_back(s->announced);
 	s->announced = NULL;
-	for (size_t i = 0; i < s->due; i++) {
-		struct transaction *tx = s->fifo[s->first + i].tx;
-
-		if (tx != NULL && tx->answers_due > 0)
-			fail_turn(s, tx, err);
-	}
 	s->due = 0;
 }
 
-/* The end of a turn, or of a wait. */
+/* The end of a turn. */
 static int
 conclude(struct smtp *s, struct transaction *tx, int result, struct err *err)
 {
-	struct err why;
-
 	/*
 	 * LMTP: one recipient was answered before the end of the content, and the others never will
 	 * be.
@@ -446,22 +433,13 @@ conclude(struct smtp *s, struct transaction *tx, int result, struct err *err)
 	if (result == 0)
 		result = end_turn(s, tx, err);
 	if (result < 0) {
-		smtp_abandon(s, err);
+		smtp_abandon(s);
 		fail_turn(s, tx, err);
 		err->in_doubt = transaction_in_doubt(tx);
 	} else if (s->broken) {
-		err_init(&why);
-		err_set(&why, ERR_PROTOCOL, "the session could not go on");
-		smtp_abandon(s, &why);
-		err_release(&why);
+		smtp_abandon(s);
 	}
 	return result;
-}
-
-bool
-smtp_may_send_ahead(const struct smtp *s, const struct transaction *tx)
-{
-	return smtp_may_send(s) && s->announced == NULL && is_small(s, tx);
 }
 
 int
@@ -471,19 +449,4 @@ smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, s
 	forget_other_session(s, tx);
 	s->deadline = deadline_in(s->account->timeout_ms);
 	return conclude(s, tx, take_turn(s, tx, around, err), err);
-}
-
-int
-smtp_await(struct smtp *s, struct transaction *tx, struct err *err)
-{
-	err_clear(err);
-	if (tx->lost) {
-		err_copy(err, &s->why);
-		err->in_doubt = transaction_in_doubt(tx);
-		return -1;
-	}
-	if (tx->answers_due == 0)
-		return 0;
-	s->deadline = deadline_in(s->account->timeout_ms);
-	return conclude(s, tx, smtp_exchange_to_answer(s, tx, err), err);
 }

@@ -64,13 +64,9 @@ struct smtp {
 	uint64_t mails;         /* transactions begun (LIMITS' MAILMAX) */
 	struct transaction *announced; /* whose envelope went out ahead of its turn; borrowed until
 					  then.  NULL: none */
-	/*
-	 * Whose MAIL may still stand at the server, so that RSET comes before the next.  NULL:
-	 * none.  Only compared.
-	 */
-	const struct transaction *standing;
+	bool mail_stands; /* MAIL was answered, and no content taken since: RSET comes before the
+			     next */
 	const struct transaction *closer; /* whose command was answered with 421.  Only compared */
-	struct err why;                   /* what broke the session */
 	const char *mechanism;            /* of the login; NULL: none */
 };
 
@@ -97,13 +93,6 @@ struct around {
 	 * taken back.
 	 */
 	struct transaction *next;
-	/*
-	 * Do not wait for the answer where the server has PIPELINING and CHUNKING and the message
-	 * is small: smtp_send() returns with tx->answers_due > 0 (unless the answer came
-	 * meanwhile), and smtp_await() is to be called.  `next` must be NULL.  Where the message
-	 * before it has no answer yet, RSET goes between the two.
-	 */
-	bool ahead;
 };
 
 /*
@@ -115,30 +104,18 @@ struct around {
  * server that leaves us (421, or without a word) before it answered an announced envelope has seen
  * nothing of the message, and said nothing about it.
  *
- * On -1 the session broke (tx->lost); recipients without an outcome have got the error, with
- * in_doubt set where the server may have taken the message: in this transaction, and in each that
- * was sent ahead and has no answer.  The recipients of an announced `next` are pending again:
- * nothing of it went out but its envelope.
+ * On -1 the session broke; recipients without an outcome have got the error, with in_doubt set
+ * where the server may have taken the message.  The recipients of an announced `next` are pending
+ * again: nothing of it went out but its envelope.
  */
 int smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err);
-
-/*
- * Waits until a message that was sent ahead is answered; those sent before it are answered by then,
- * too.  As smtp_send().  On a session that broke meanwhile: -1 with what broke it, and the outcomes
- * are there already.
- */
-int smtp_await(struct smtp *s, struct transaction *tx, struct err *err);
-
-/* True where smtp_send() would send this message ahead. */
-bool smtp_may_send_ahead(const struct smtp *s, const struct transaction *tx);
 
 /* True where the session can take another turn; always for a message that is announced. */
 bool smtp_may_send(const struct smtp *s);
 
 /*
  * Says QUIT if that is possible and due, waits shortly for the answer, and closes.  Releases
- * everything.  Messages that were sent ahead and have no answer fail, in doubt where all of them
- * went out.
+ * everything.
  */
 void smtp_close(struct smtp *s);
 

@@ -37,7 +37,7 @@ transaction_begin_turn(struct transaction *tx)
 {
 	tx->named = tx->answers_due = 0;
 	tx->utf8 = tx->mail_refused = tx->data_ready = tx->announced = tx->nested =
-	    tx->content_unsent = tx->lost = false;
+	    tx->content_unsent = false;
 	tx->ends_at = UINT64_MAX;
 }
 

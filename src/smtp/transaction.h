@@ -58,7 +58,6 @@ struct transaction {
 	uint64_t ends_at;   /* octets of the session's output up to the content's last one; else
 			       UINT64_MAX */
 	bool content_unsent; /* part of the content is not even queued */
-	bool lost;           /* the session broke before the turn's end */
 };
 
 /* Errors: ERR_SYSTEM (memory). */

@@ -145,6 +145,7 @@ handle_mail(struct smtp *s, const struct expected *e)
 {
 	struct err err;
 
+	s->mail_stands = true;
 	if (reply_class(&s->reply) == 2)
 		return;
 	e->tx->mail_refused = true;
@@ -238,8 +239,7 @@ handle_content(struct smtp *s, const struct expected *e)
 	if (reply_class(&s->reply) == 2 && !early) {
 		buf_clear(&tx->acceptance);
 		add_reply(&s->reply, &tx->acceptance);
-		if (s->standing == tx)
-			s->standing = NULL;
+		s->mail_stands = false;
 		if (e->recipient == EVERY_RECIPIENT)
 			transaction_accept(tx);
 		else
@@ -354,9 +354,7 @@ take_reply(struct smtp *s, struct err *err)
 		s->closer = e.tx;
 		return server_closes(s, e.verb, err);
 	}
-	/* What follows RSET counts on it. */
-	return e.verb == VERB_RSET && reply_class(&s->reply) != 2 ? smtp_refused(s, e.verb, err) :
-								    0;
+	return 0;
 }
 
 /*

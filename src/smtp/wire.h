@@ -40,10 +40,10 @@ int smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err);
 int smtp_exchange_to_answer(struct smtp *s, const struct transaction *tx, struct err *err);
 
 /*
- * The session is over: what was sent and has no answer fails with err, in doubt or not; an
- * announced envelope was in vain.  No transaction is touched any more afterwards.
+ * The session is over: an announced envelope was in vain.  No transaction is touched any more
+ * afterwards.
  */
-void smtp_abandon(struct smtp *s, const struct err *err);
+void smtp_abandon(struct smtp *s);
 
 /*
  * Sends what is queued and awaits the one reply that is due, to that verb: an error unless it says

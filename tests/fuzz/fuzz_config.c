@@ -38,8 +38,7 @@ check_account(const struct config *config, const struct account *account)
 	check(account->expire_s >= 60 && account->retry_min_s >= 1 &&
 	    account->retry_max_s >= account->retry_min_s);
 	check(account->wait_ms == -1 || account->wait_ms >= 1000);
-	check(account->connections >= 1 && account->connections <= 20 && account->window >= 1 &&
-	    account->window <= 8);
+	check(account->connections >= 1 && account->connections <= 20);
 	check_fallbacks(config, account);
 	err_init(&err);
 	if (config_account(config, account->name, NULL, &found, &err) == 0)

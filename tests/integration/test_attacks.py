@@ -257,9 +257,9 @@ def test_server_that_drops_every_message(host, patient):
     assert len(host.arrivals) == 5
 
 
-def test_rate_holds_for_messages_ahead(tmp_path):
-    """A window of messages waits for as many places."""
-    settings = "rate 120\nwindow 4\n"
+def test_rate_holds_where_envelopes_go_ahead(tmp_path):
+    """Each message waits for a place."""
+    settings = "rate 120\n"
     with Host(("PIPELINING", "CHUNKING", "DSN")) as host, Place(tmp_path, host.config + settings) as place:
         for _ in range(4):
             place.queued()

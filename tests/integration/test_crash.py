@@ -45,8 +45,8 @@ SCENARIOS = [
 WAYS = {
     # Content comes in a flight of its own.
     "data": lambda: Sandbox(),
-    # It comes with the envelope, and before the message ahead of it is answered.
-    "ahead": lambda: Sandbox(chunking=True, window=3),
+    # It comes with the envelope.
+    "bdat": lambda: Sandbox(chunking=True),
 }
 
 

@@ -147,35 +147,6 @@ def test_more_connections(host, place):
     assert [line["result"] for line in place.log()[200:]] == ["sent"] * 200
 
 
-def test_window(host, place):
-    """Up to four contents are on the way before the first is answered, where the server has CHUNKING."""
-    host.features = ("PIPELINING", "CHUNKING")
-    place.configure(f"{host.config}window 4\n")
-    for number in range(10):
-        place.queued(input_bytes=subject(number))
-    seen = []
-    with host.pausing(seen):
-        assert place.run("-qf").is_silent
-    assert max(seen) == 4
-    assert host.subjects == [str(number) for number in range(10)]
-    assert host.connections == 1
-    assert place.waiting() == []
-
-
-def test_window_and_a_lost_connection(host, patient):
-    """Those that were on the way are in doubt, no more."""
-    host.features = ("PIPELINING", "CHUNKING")
-    patient.configure(f"{host.config}window 4\nretry 1h\n")
-    for number in range(10):
-        patient.queued(input_bytes=subject(number))
-    host.replies["CONTENT"] = lambda arrival: GONE if arrival.subject == "3" else OK
-    patient.run("-qf")
-    entries = patient.listing().values()
-    doubts = [entry for entry in entries if entry["in_doubt"]]
-    assert 1 <= len(doubts) <= 4
-    assert len(doubts) >= 10 - len(host.arrivals) - len([e for e in entries if not e["in_doubt"]])
-
-
 def test_limits(host, place):
     """LIMITS MAILMAX=3 (RFC 9422): three messages, and another connection."""
     host.features = (*host.features, "LIMITS MAILMAX=3")

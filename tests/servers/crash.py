@@ -104,8 +104,7 @@ class Run:
 class Sandbox:
     """A home of its own with a configuration and a queue, and a server of its own."""
 
-    def __init__(self, chunking=False, settings="", window=1, taker=None):
-        self.window = window
+    def __init__(self, chunking=False, settings="", taker=None):
         self.folder = Path(tempfile.mkdtemp(prefix="sendoff-crash-", dir=_fast_folder()))
         # Neither is there at first: the program makes them.
         self.state = self.folder / "state"
@@ -115,7 +114,7 @@ class Sandbox:
         self.taker = taker or Taker(chunking=chunking)
         lines = (
             f"server smtp://127.0.0.1:{self.taker.port}", "tls none", f"from {ALICE}", f"queue_dir {self.queue}",
-            "syslog off", f"log_file {self.log_file}", f"window {window}", settings,
+            "syslog off", f"log_file {self.log_file}", settings,
         )  # fmt: skip
         write_private(self.folder / "config", "".join(f"{line}\n" for line in lines if line))
 
@@ -399,14 +398,14 @@ def _check_notice(message, mails):
     return about[0]
 
 
-def judge(scenario, status, complaint, findings, window):
+def judge(scenario, status, complaint, findings):
     """Fails where something is lost, torn, delivered twice without a word, or delivered although it was refused.
 
     A status of 0: the message arrives.  Another: nobody has it, or the complaint says who.  A kill: all or nothing.
     """
     found, before = counts(findings.taken, scenario.mails), counts(findings.taken_before, scenario.mails)
     doubts = findings.doubts(scenario.mails)
-    check_doubts(doubts, window)
+    check_doubts(doubts)
     for mail in scenario.mails:
         ours = mail in scenario.queued or status == 0
         if not ours and "-odq" in scenario.args and len({found[mail.message_id, to] > 0 for to in mail.recipients}) > 1:
@@ -430,10 +429,10 @@ def judge(scenario, status, complaint, findings, window):
         raise Broken(f"the server took what it refuses: {refused}")
 
 
-def check_doubts(doubts, window):
-    """Only so many messages at a time are on their way without an answer."""
-    if len(doubts) > window:
-        raise Broken(f"more messages than {window} are in doubt: {doubts}")
+def check_doubts(doubts):
+    """One message at a time is on its way without an answer."""
+    if len(doubts) > 1:
+        raise Broken(f"more than one message is in doubt: {doubts}")
 
 
 @dataclass(frozen=True)
@@ -471,7 +470,7 @@ class Trial:
             self._faults, self.run, self.calls = scenario.traced(sandbox)
             self._state = sandbox.state
             recover(sandbox, findings := Findings())
-            judge(scenario, self.run.status, self.run.stderr, findings, sandbox.window)
+            judge(scenario, self.run.status, self.run.stderr, findings)
 
     def kill_everywhere(self):
         """Kills before and after each call that changes the queue, or moves octets to or from the server."""
@@ -570,13 +569,13 @@ class Trial:
         try:
             if point.fault == "signal=STOP":
                 run, hit = self._race(sandbox, point, log, findings)
-                judge(self.scenario, run.status, run.stderr, findings, sandbox.window)
+                judge(self.scenario, run.status, run.stderr, findings)
                 return point, None, findings, hit
             run = self.scenario.run(sandbox, wrapper=point.wrapper(log, self._faults))
             hit = run.status == -signal.SIGKILL if "KILL" in point.fault else was_injected(log, point.call.name)
             check_run(run)
             recover(sandbox, findings, run.status < 0 and self.scenario.lacks_unnamed)
-            judge(self.scenario, run.status, run.stderr, findings, sandbox.window)
+            judge(self.scenario, run.status, run.stderr, findings)
         except Broken as broken:
             return point, explain(self.scenario.name, point, broken, run, findings, sandbox), findings, hit
         return point, None, findings, hit

@@ -73,7 +73,6 @@ class Outage:
         self.scenario = scenario
         self._pool = pool
         with pool.sandbox() as sandbox:
-            self._window = sandbox.window
             scenario.set_up(sandbox)
             sandbox.taker.clear()
             certain = disk.Disk(sandbox.state)
@@ -132,7 +131,7 @@ class Outage:
         answered = counts([self.taken[i] for i in moment.answered], mails)
         doubts = findings.doubts(mails)
         # SENDING that is durable while the content is not out yet is a doubt that costs nothing.
-        check_doubts({name for name in doubts if any(key[0] == name for key in out)}, self._window)
+        check_doubts({name for name in doubts if any(key[0] == name for key in out)})
         if moment.has_ended and doubts:
             raise Broken(f"the run has ended, and still there is doubt: {doubts}")
         for mail in mails:

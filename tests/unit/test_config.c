@@ -130,8 +130,6 @@ add_queue(struct buf *out, const struct account *a)
 		    (long long)a->retry_max_s);
 	if (a->connections != 2)
 		buf_addf(out, " connections=%u", a->connections);
-	if (a->window != 1)
-		buf_addf(out, " window=%u", a->window);
 	if (a->rate != 0)
 		buf_addf(out, " rate=%u", a->rate);
 }
@@ -892,7 +890,7 @@ static struct row rows[] = {
 	/* the queue's times */
 	{ "queue's defaults",
 	    OURS
-	    "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nwindow 1\nrate off\ndelivery now\n",
+	    "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nrate off\ndelivery now\n",
 	    OURS_IS },
 	{ "wait", OURS "wait 2m\n", OURS_IS " wait=120000" },
 	{ "wait, least", OURS "wait 1\n", OURS_IS " wait=1000" },
@@ -948,7 +946,7 @@ static struct row rows[] = {
 	    AT(2) "bad value \"1...3\" for \"retry\": expected " A_RETRY },
 
 	/* the queue's pace */
-	{ "connections", OURS "connections 20\nwindow 8\n", OURS_IS " connections=20 window=8" },
+	{ "connections", OURS "connections 20\n", OURS_IS " connections=20" },
 	{ "connections, least", OURS "connections 1\n", OURS_IS " connections=1" },
 	{ "connections, more", OURS "connections 21\n",
 	    AT(2) "bad value \"21\" for \"connections\": expected a number from 1 to 20" },
@@ -958,12 +956,6 @@ static struct row rows[] = {
 	    AT(2) "bad value \"off\" for \"connections\": expected a number from 1 to 20" },
 	{ "connections, overflow", OURS "connections 4294967297\n",
 	    AT(2) "bad value \"4294967297\" for \"connections\": expected a number from 1 to 20" },
-	{ "window, more", OURS "window 9\n",
-	    AT(2) "bad value \"9\" for \"window\": expected a number from 1 to 8" },
-	{ "window 0", OURS "window 0\n",
-	    AT(2) "bad value \"0\" for \"window\": expected a number from 1 to 8" },
-	{ "window a word", OURS "window 2x\n",
-	    AT(2) "bad value \"2x\" for \"window\": expected a number from 1 to 8" },
 	{ "rate", OURS "rate 30/min\n", OURS_IS " rate=30" },
 	{ "rate, a number", OURS "rate 1\n", OURS_IS " rate=1" },
 	{ "rate, most", OURS "rate 1000000/min\n", OURS_IS " rate=1000000" },
@@ -1157,6 +1149,9 @@ static struct row rows[] = {
 	    AT(2) "this version cannot do \"dsn_notify\", and without it the reports asked for would not come" },
 	{ "eval", MSMTPS "eval echo user me\n",
 	    AT(2) "this version cannot do \"eval\", and without it the line it makes would be missing" },
+	{ "key of an earlier version", OURS "window 8\n",
+	    AT(2) "this version cannot do \"window\", and without it a long queue would take more time: set "
+		  "connections instead" },
 	{ "key of a later version", OURS "password_env MAIL_PASSWORD\n",
 	    AT(2) "this version cannot do \"password_env\", and without it there would be no password" },
 

@@ -274,7 +274,7 @@ note_end(void *arg, struct err *why)
 
 /*
  * A case.  The plan, words between spaces: 1 sends message 1; 1>2 with 2 as the next one, 1. as the
- * last one, 1* ahead; 1? awaits it.  The results: "0" or "-" for each word, then "+" or "-" for
+ * last one.  The results: "0" or "-" for each word, then "+" or "-" for
  * smtp_may_send(), then once the session is closed, for each message of the plan and each
  * recipient: a accepted, f failed, d failed in doubt, p pending, s settled, t tried.
  */
@@ -687,137 +687,6 @@ static const struct session_case loss_cases[] = {
 	    .result = "00+ 1a 2a" },
 };
 
-static const struct session_case ahead_cases[] = {
-	{ .title = "three ahead",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*11 Q =221",
-	    .result = "000000+ 1a 2a 3a",
-	    .ends = "111" },
-	{ .title = "the last tells of all",
-	    .offers = ALL,
-	    .plan = "1* 2* 2? 1?",
-	    .script = "M1 B1 R M2 B2 =250*7 Q =221",
-	    .result = "0000+ 1a 2a" },
-	{ .title = "a window of two",
-	    .offers = ALL,
-	    .plan = "1* 2* 1? 3* 2? 3?",
-	    .script = "M1 B1 R M2 B2 =250*3 R M3 B3 =250*8 Q =221",
-	    .result = "000000+ 1a 2a 3a" },
-	{ .title = "answered before the next goes",
-	    .offers = ALL,
-	    .plan = "1* 1? 2* 2?",
-	    .script = "M1 B1 =250*3 M2 B2 =250*3 Q =221",
-	    .result = "0000+ 1a 2a" },
-	{ .title = "another behind it in the usual way",
-	    .offers = ALL,
-	    .plan = "1* 2 1?",
-	    .script = "M1 B1 R M2 B2 =250*7 Q =221",
-	    .result = "000+ 1a 2a" },
-	{ .title = "a large one behind it",
-	    .offers = ALL,
-	    .plan = "1* 6>2 1? 2",
-	    .script = "M1 B1 R M6 =250*6 B6 M2 =250*3 B2 =250 Q =221",
-	    .result = "0000+ 1a 6a 2a" },
-	{ .title = "too large to go ahead",
-	    .offers = ALL,
-	    .plan = "6* 6?",
-	    .script = "M6 =250*2 B6 =250 Q =221",
-	    .result = "00+ 6a" },
-	{ .title = "no CHUNKING, nothing ahead",
-	    .offers = PIPE,
-	    .plan = "1* 1?",
-	    .script = "M1 D =250*2,354 T1 =250 Q =221",
-	    .result = "00+ 1a" },
-
-	{ .title = "the first is refused",
-	    .offers = ALL,
-	    .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =250,550,503,250*4 Q =221",
-	    .result = "0000+ 1f 2a" },
-	{ .title = "the last is refused",
-	    .offers = ALL,
-	    .plan = "1* 2* 1? 2? 3",
-	    .script = "M1 B1 R M2 B2 =250*5,550,554 R M3 B3 =250*4 Q =221",
-	    .result = "00000+ 1a 2f 3a" },
-	{ .title = "a sender is refused",
-	    .offers = ALL,
-	    .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =550,503*2,250*4 Q =221",
-	    .result = "0000+ 1f 2a" },
-	{ .title = "taken for nobody",
-	    .offers = ALL,
-	    .plan = "1* 1?",
-	    .script = "M1 B1 =250,550,250 Q =221",
-	    .result = "00+ 1f" },
-	{ .title = "content is refused",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3,250*3,451,250*4 Q =221",
-	    .result = "000000+ 1a 2f 3a" },
-	{ .title = "too many",
-	    .offers = ALL,
-	    .plan = "4* 4? 4",
-	    .script = "M4 B4 =250*2,452/4.5.3,250 R =250 m4 b4 B4 =250*3 Q =221",
-	    .result = "000+ 4aa" },
-	{ .title = "too many, with another behind",
-	    .offers = ALL,
-	    .plan = "4* 1* 4? 1? 4",
-	    .script = "M4 B4 R M1 B1 =250*2,452/4.5.3,250*5 m4 b4 B4 =250*3 Q =221",
-	    .result = "00000+ 4aa 1a" },
-	{ .title = "MAILMAX",
-	    .offers = ALL "\nLIMITS MAILMAX=2",
-	    .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =250*7 Q =221",
-	    .result = "0000- 1a 2a" },
-
-	{ .title = "lost, two out, the third is not",
-	    .offers = ALL,
-	    .plan = "1* 2* 5* 1? 2?",
-	    .script = "M1 B1 R M2 B2 R ~5000 !",
-	    .result = "00---- 1d 2d 5f" },
-	{ .title = "lost, one answered, one out, the third is not",
-	    .offers = ALL,
-	    .plan = "1* 2* 5* 1? 2? 5?",
-	    .script = "M1 B1 R M2 B2 &=250*3 R ~5000 !",
-	    .result = "00-0--- 1a 2d 5f" },
-	{ .title = "lost while waiting for the first",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*2 !",
-	    .result = "000---- 1d 2d 3d" },
-	{ .title = "lost while waiting for the second",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3 !",
-	    .result = "0000--- 1a 2d 3d" },
-	{ .title = "421 is an answer to one",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*6,421 !",
-	    .result = "0000--- 1a 2f 3d" },
-	{ .title = "421 to RSET",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .script = "M1 B1 R M2 B2 R M3 B3 =250*3,421 !",
-	    .result = "0000--- 1a 2f 3d" },
-	{ .title = "RSET is refused",
-	    .offers = ALL,
-	    .plan = "1* 2* 1? 2?",
-	    .script = "M1 B1 R M2 B2 =250*3,500,250*3",
-	    .result = "000-- 1a 2d" },
-	{ .title = "a recipient is unknown, then lost",
-	    .offers = ALL,
-	    .plan = "4* 4?",
-	    .script = "M4 B4 =250*2,550 !",
-	    .result = "0-- 4df" },
-	{ .title = "closed without waiting",
-	    .offers = ALL,
-	    .plan = "1* 2*",
-	    .script = "M1 B1 R M2 B2",
-	    .result = "00+ 1d 2d" },
-};
-
 static const struct session_case end_cases[] = {
 	{ .title = "it fails: not an octet",
 	    .offers = ALL,
@@ -840,13 +709,6 @@ static const struct session_case end_cases[] = {
 	    .script = "M1 B1 M2 =250*5",
 	    .result = "0-- 1a 2f 3p",
 	    .ends = "110" },
-	{ .title = "it fails behind one that was sent ahead",
-	    .offers = ALL,
-	    .plan = "1* 2* 1?",
-	    .fails = "2",
-	    .script = "M1 B1",
-	    .result = "0--- 1d 2f",
-	    .ends = "11" },
 	{ .title = "nobody is left",
 	    .offers = PIPE,
 	    .plan = "1",
@@ -868,12 +730,6 @@ static const struct session_case time_cases[] = {
 	    .timeout_ms = 600,
 	    .script = "M1 B1 M2 @350 =250*5 B2 M3 @350 =250*3 B3 @350 =250 Q =221",
 	    .result = "000+ 1a 2a 3a" },
-	{ .title = "each that was sent ahead",
-	    .offers = ALL,
-	    .plan = "1* 2* 3* 1? 2? 3?",
-	    .timeout_ms = 600,
-	    .script = "M1 B1 R M2 B2 R M3 B3 @350 =250*3 @350 =250*4 @350 =250*4 Q =221",
-	    .result = "000000+ 1a 2a 3a" },
 	{ .title = "no answer in time",
 	    .offers = ALL,
 	    .plan = "1>2",
@@ -999,19 +855,14 @@ static char
 act(struct smtp *s, const char *word)
 {
 	struct transaction *tx = &txs[word[0] - '1'];
-	struct around around = { .last = word[1] == '.', .ahead = word[1] == '*' };
+	struct around around = { .last = word[1] == '.' };
 	int result;
 
-	if (word[1] == '?') {
-		result = smtp_await(s, tx, &err);
-		assert_int_equal(tx->answers_due, 0);
-		assert_int_equal(tx->lost, result < 0);
-	} else {
-		assert_true(smtp_may_send(s));
-		if (word[1] == '>')
-			around.next = &txs[word[2] - '1'];
-		result = smtp_send(s, tx, &around, &err);
-	}
+	assert_true(smtp_may_send(s));
+	if (word[1] == '>')
+		around.next = &txs[word[2] - '1'];
+	result = smtp_send(s, tx, &around, &err);
+	assert_int_equal(tx->answers_due, 0);
 	assert_int_equal(result < 0, err.kind != ERR_NONE);
 	return result < 0 ? '-' : '0';
 }
@@ -1158,13 +1009,6 @@ test_loss(void **state)
 }
 
 static void
-test_ahead(void **state)
-{
-	(void)state;
-	run_cases(ahead_cases, COUNT(ahead_cases));
-}
-
-static void
 test_ends(void **state)
 {
 	(void)state;
@@ -1259,7 +1103,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_waits),
