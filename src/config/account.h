@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "net/proxy.h"
 
 enum server_scheme {
 	SERVER_SMTPS,     /* implicit TLS, 465 */
@@ -57,12 +58,6 @@ enum secret_source {
 	SECRET_FILE,    /* password_file */
 	SECRET_COMMAND, /* password_command, run by /bin/sh -c */
 	SECRET_TOKEN,   /* token_command, likewise: an OAuth 2.0 access token */
-};
-
-enum proxy_kind {
-	PROXY_NONE,
-	PROXY_SOCKS5,
-	PROXY_HTTP,
 };
 
 struct string_list {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/mechanism.h"
+#include "format/mechanism.h"
 
 int
 draft_init(struct draft *draft, const char *name, struct err *err)

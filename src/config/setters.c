@@ -7,11 +7,11 @@
 
 #include "base/text.h"
 #include "config/home.h"
-#include "config/mechanism.h"
 #include "config/owned.h"
 #include "config/secret.h"
 #include "config/value.h"
 #include "format/address.h"
+#include "format/mechanism.h"
 #include "net/tls.h"
 
 enum {

@@ -98,13 +98,14 @@ copy(struct buf *to, const struct buf *from)
 static void
 note_link(struct delivery *d, const struct link *link)
 {
-	copy(&d->server, &link->peer);
-	copy(&d->tls, &link->tls);
+	copy(&d->server, &link->transport.peer);
+	copy(&d->tls, &link->transport.tls);
 	buf_clear(&d->mechanism);
-	buf_adds(&d->mechanism, link->mechanism != NULL ? link->mechanism : "");
+	buf_adds(&d->mechanism,
+	    link->transport.mechanism != NULL ? link->transport.mechanism : "");
 	if (link->open) {
 		d->account = link->used;
-		d->has_dsn = link->smtp.offers.dsn;
+		d->has_dsn = link->transport.offers.dsn;
 	}
 }
 
@@ -178,7 +179,7 @@ convert(struct delivery *d, enum delivery_form form, struct err *err)
 int
 delivery_adapt(struct delivery *d, const struct link *link, struct err *err)
 {
-	bool eightbit = link->smtp.offers.eightbitmime;
+	bool eightbit = link->transport.offers.eightbit;
 	enum delivery_form form = eightbit ? FORM_FOR_8BIT : FORM_FOR_7BIT;
 
 	if (!convert_is_needed(&d->message, eightbit)) {
@@ -223,7 +224,7 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 		if (result == 0 && delivery_adapt(d, link, err) < 0)
 			return fail_message(d, err);
 		if (result == 0) {
-			result = smtp_send(&link->smtp, &d->tx, around, err);
+			result = transport_send(&link->transport, &d->tx, around, err);
 			if (result < 0)
 				link_broke(link, err);
 		}
@@ -231,7 +232,8 @@ send_turns(struct delivery *d, struct link *link, const struct around *around, s
 			return result;
 		link->sent++;
 	} while (transaction_count(&d->tx, OUTCOME_PENDING) > 0 &&
-	    (transaction_count(&d->tx, OUTCOME_PENDING) < pending || !smtp_may_send(&link->smtp)));
+	    (transaction_count(&d->tx, OUTCOME_PENDING) < pending ||
+		!transport_may_send(&link->transport)));
 	if (transaction_count(&d->tx, OUTCOME_PENDING) == 0)
 		return 0;
 	err_set(err, ERR_TEMPORARY, "the server takes no recipient at all");

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "config/secret.h"
 #include "delivery/breaker.h"
-#include "net/tls.h"
 
 enum {
 	NAME_MAX_LEN = 1024, /* octets of a breaker's name */
@@ -22,15 +21,13 @@ link_init(struct link *link, const struct config *config, const struct account *
 	link->account = account;
 	link->store = store;
 	link->watch = watch;
-	buf_init(&link->peer, ERR_TEXT_MAX);
-	buf_init(&link->tls, ERR_TEXT_MAX);
+	transport_init(&link->transport);
 }
 
 void
 link_close(struct link *link)
 {
-	if (link->open)
-		smtp_close(&link->smtp);
+	transport_close(&link->transport);
 	link->open = false;
 	link->sent = 0;
 }
@@ -39,8 +36,7 @@ void
 link_release(struct link *link)
 {
 	link_close(link);
-	buf_release(&link->peer);
-	buf_release(&link->tls);
+	transport_release(&link->transport);
 }
 
 /* The server could not be used now, another may: nothing of the message has been shown to it. */
@@ -60,23 +56,32 @@ may_try_next(const struct err *err)
 	}
 }
 
+static uint64_t
+stamp_of(const struct link *link)
+{
+	return link->config != NULL ? link->config->stamp : 0;
+}
+
+static void
+note_until(struct link *link, const struct breaker *breaker)
+{
+	if (link->until_ms == 0 || breaker->until_ms < link->until_ms)
+		link->until_ms = breaker->until_ms;
+}
+
 /* True where the breaker of that name is open; err is what it keeps then. */
 static bool
 is_left_alone(struct link *link, const struct account *account, const struct buf *name,
-    bool server, struct err *err)
+    struct err *err)
 {
-	uint64_t stamp = link->config != NULL ? link->config->stamp : 0;
 	struct breaker breaker;
 	bool open;
 
-	if (link->now || (link->reached && server))
-		return false;
 	breaker_init(&breaker);
 	breaker_read(link->store, name->data, &breaker);
-	open = breaker_is_open(&breaker, clock_wall_ms(), account->retry_max_s, stamp);
+	open = breaker_is_open(&breaker, clock_wall_ms(), account->retry_max_s, stamp_of(link));
 	if (open) {
-		if (link->until_ms == 0 || breaker.until_ms < link->until_ms)
-			link->until_ms = breaker.until_ms;
+		note_until(link, &breaker);
 		err_move(err, &breaker.err);
 		err_wrap(err, "not tried again yet");
 	}
@@ -88,137 +93,92 @@ static void
 note_failure(struct link *link, const struct account *account, const struct buf *name,
     const struct err *failure)
 {
-	uint64_t stamp = link->config != NULL ? link->config->stamp : 0;
 	struct breaker breaker;
 
 	breaker_init(&breaker);
 	breaker_read(link->store, name->data, &breaker);
 	breaker_fail(link->store, name->data, &breaker, failure, clock_wall_ms(),
-	    account->retry_min_s, account->retry_max_s, stamp);
-	if (link->until_ms == 0 || breaker.until_ms < link->until_ms)
-		link->until_ms = breaker.until_ms;
+	    account->retry_min_s, account->retry_max_s, stamp_of(link));
+	note_until(link, &breaker);
 	breaker_release(&breaker);
 }
 
-static void
-note_session(struct link *link)
-{
-	buf_clear(&link->peer);
-	buf_add(&link->peer, link->smtp.stream.peer.data, link->smtp.stream.peer.len);
-	buf_clear(&link->tls);
-	tls_describe(&link->smtp.stream, &link->tls);
-	link->mechanism = link->smtp.mechanism;
-}
-
-/* Opens a session with this server and no other.  1: it is left alone for now. */
-static int
-open_server(struct link *link, const struct account *account, const struct server *server,
-    const struct buf *secret, struct err *err)
-{
-	struct buf name = BUF_INIT(NAME_MAX_LEN);
-	int result = 0;
-
-	breaker_server_name(server, &name);
-	if (is_left_alone(link, account, &name, true, err)) {
-		buf_release(&name);
-		return 1;
-	}
-	link->tried = true;
-	memset(&link->smtp, 0, sizeof(link->smtp));
-	result = smtp_open(&link->smtp, account, server, secret, link->watch, err);
-	note_session(link);
-	if (result == 0) {
-		link->open = true;
-		link->used = account;
-		link->server = server;
-		breaker_close(link->store, name.data);
-	} else {
-		smtp_close(&link->smtp);
-		if (may_try_next(err))
-			note_failure(link, account, &name, err);
-	}
-	buf_release(&name);
-	return result;
-}
-
-/* The first server that can be used.  What was tried tells more than what was left alone. */
+/*
+ * Opens a session with the first of the account's servers that can be used.  On failure err is that
+ * of the last server that was tried, which tells more than what was left alone.
+ */
 static int
 open_servers(struct link *link, const struct account *account, const struct buf *secret,
     struct err *err)
 {
+	struct buf name = BUF_INIT(NAME_MAX_LEN);
 	struct err failure;
-	bool tried = false;
-	int result = -1;
+	bool tried = false, opened = false, next = true;
 
 	err_init(&failure);
-	for (size_t i = 0; i < account->server_count && result != 0; i++) {
+	for (size_t i = 0; i < account->server_count && !opened && next; i++) {
+		const struct server *server = &account->servers[i];
+
 		err_clear(&failure);
-		result = open_server(link, account, &account->servers[i], secret, &failure);
-		if (result < 0 || !tried)
+		buf_clear(&name);
+		breaker_server_name(server, &name);
+		if (!link->now && is_left_alone(link, account, &name, &failure)) {
+			if (!tried)
+				err_move(err, &failure);
+			continue;
+		}
+		tried = link->tried = true;
+		opened = transport_open(&link->transport, account, server, secret, link->watch,
+			     &failure) == 0;
+		if (opened) {
+			link->used = account;
+			link->server = server;
+			breaker_close(link->store, name.data);
+		} else {
+			next = may_try_next(&failure);
+			if (next)
+				note_failure(link, account, &name, &failure);
 			err_move(err, &failure);
-		tried = tried || result < 0;
-		if (result < 0 && !may_try_next(err))
-			break;
+		}
 	}
+	link->open = opened;
 	err_release(&failure);
-	return result == 0 ? 0 : -1;
+	buf_release(&name);
+	return opened ? 0 : -1;
 }
 
-static int
-get_secret(const struct account *account, struct buf *secret, struct err *err)
+static bool
+needs_secret(const struct account *account)
 {
-	if (account->user == NULL || account->auth_off ||
-	    (account->secret_source == SECRET_NONE &&
-		(account->tls_cert_file != NULL || account->auth.count > 0)))
-		return 0;
-	return account_secret(account, secret, err);
+	return account->user != NULL && !account->auth_off &&
+	    (account->secret_source != SECRET_NONE ||
+		(account->tls_cert_file == NULL && account->auth.count == 0));
 }
 
-/* A token may have been withdrawn before its time: the command gets one chance to bring another. */
+/* With the account's secret; a token may have been withdrawn before its time. */
 static int
-open_with_new_token(struct link *link, const struct account *account, const struct buf *secret,
-    struct err *err)
+log_in(struct link *link, const struct account *account, struct err *err)
 {
-	struct buf again = BUF_INIT_SECRET(SECRET_MAX);
+	struct buf secret = BUF_INIT_SECRET(SECRET_MAX), again = BUF_INIT_SECRET(SECRET_MAX);
 	struct err ignored;
-	int result = -1;
+	int result;
 
 	err_init(&ignored);
-	if (account_new_token(account, &again, &ignored) == 0 &&
-	    strcmp(again.data, secret->data) != 0) {
+	result = needs_secret(account) ? account_secret(account, &secret, err) : 0;
+	if (result < 0)
+		link->tried = true;
+	else
+		result = open_servers(link, account, &secret, err);
+	/* The command gets one chance to bring another. */
+	if (result < 0 && account->secret_source == SECRET_TOKEN && err->kind == ERR_LOGIN &&
+	    err->reply_code / 100 == 5 && account_new_token(account, &again, &ignored) == 0 &&
+	    strcmp(again.data, secret.data) != 0) {
 		err_clear(err);
 		result = open_servers(link, account, &again, err);
 	}
 	err_release(&ignored);
-	buf_release(&again);
-	return result;
-}
-
-/* 1: another account may be tried. */
-static int
-open_account(struct link *link, const struct account *account, struct err *err)
-{
-	struct buf secret = BUF_INIT_SECRET(SECRET_MAX), name = BUF_INIT(NAME_MAX_LEN);
-	int result = -1;
-
-	breaker_account_name(account, &name);
-	if (!is_left_alone(link, account, &name, false, err)) {
-		result = get_secret(account, &secret, err);
-		link->tried = link->tried || result < 0;
-		if (result == 0)
-			result = open_servers(link, account, &secret, err);
-		if (result < 0 && err->kind == ERR_LOGIN && err->reply_code / 100 == 5 &&
-		    account->secret_source == SECRET_TOKEN)
-			result = open_with_new_token(link, account, &secret, err);
-		if (result == 0)
-			breaker_close(link->store, name.data);
-		else if (may_try_next(err))
-			result = 1;
-		else
-			note_failure(link, account, &name, err);
-	}
 	buf_release(&secret);
-	buf_release(&name);
+	buf_release(&again);
 	return result;
 }
 
@@ -226,21 +186,34 @@ int
 link_open(struct link *link, struct err *err)
 {
 	const struct account *account = link->account;
-	int result = 1;
+	struct buf name = BUF_INIT(NAME_MAX_LEN);
+	bool next = true;
 
-	if (link->open && smtp_may_send(&link->smtp))
+	if (link->open && transport_may_send(&link->transport))
 		return 0;
 	link_close(link);
 	link->until_ms = 0;
 	link->tried = false;
 	err_clear(err);
-	for (unsigned i = 0; account != NULL && result > 0 && i < FALLBACKS_MAX; i++) {
-		result = open_account(link, account, err);
-		if (link->config == NULL || account->fallback == NULL)
+	/* Each account of the chain, as long as those before it could not be reached. */
+	for (unsigned i = 0; account != NULL && next && i < FALLBACKS_MAX; i++) {
+		buf_clear(&name);
+		breaker_account_name(account, &name);
+		if (!link->now && is_left_alone(link, account, &name, err))
 			break;
-		account = config_find(link->config, account->fallback);
+		if (log_in(link, account, err) == 0) {
+			breaker_close(link->store, name.data);
+			break;
+		}
+		next = may_try_next(err);
+		if (!next)
+			note_failure(link, account, &name, err);
+		account = link->config != NULL && account->fallback != NULL ?
+		    config_find(link->config, account->fallback) :
+		    NULL;
 	}
-	return result == 0 ? 0 : -1;
+	buf_release(&name);
+	return link->open ? 0 : -1;
 }
 
 void
@@ -251,7 +224,7 @@ link_broke(struct link *link, const struct err *err)
 	if (link->open && link->sent == 0 && may_try_next(err)) {
 		breaker_server_name(link->server, &name);
 		note_failure(link, link->used, &name, err);
-		link->now = link->reached = false;
+		link->now = false;
 	}
 	buf_release(&name);
 	link_close(link);

@@ -11,6 +11,12 @@
 #include "base/err.h"
 #include "net/stream.h"
 
+enum proxy_kind {
+	PROXY_NONE,
+	PROXY_SOCKS5,
+	PROXY_HTTP,
+};
+
 /* An open connection to a proxy becomes one to the host: the name is resolved there, not here. */
 struct proxy_target {
 	const char *host;

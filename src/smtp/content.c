@@ -8,205 +8,125 @@
 #include "base/clock.h"
 #include "smtp/wire.h"
 
-bool
-smtp_is_lmtp(const struct smtp *s)
-{
-	return s->server->scheme == SERVER_LMTP || s->server->scheme == SERVER_LMTP_UNIX;
-}
-
 /*
- * Microsoft's servers offer CHUNKING, but refuse good messages in it ("552 5.3.4 Header size
- * exceeds fixed maximum size") or fall silent behind it.
- */
-static bool
-chunks_badly(const char *host)
-{
-	static const char *const domains[] = { "outlook.com", "office365.com", "hotmail.com" };
-	size_t len = strlen(host);
-
-	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
-		size_t tail = strlen(domains[i]);
-
-		if (len >= tail && span_is_nocase(span_of(host + len - tail), domains[i]))
-			return true;
-	}
-	return false;
-}
-
-bool
-smtp_chunks(const struct smtp *s)
-{
-	return s->offers.chunking && s->account->chunking != SETTING_NEVER &&
-	    !chunks_badly(s->server->host);
-}
-
-/*
- * Points *data at the octets from c->at on: at most want, and never past the part of the message
- * they are in.
+ * Points *data at the octets of the content from `at` on: at most want, and never past the part of
+ * the message they are in: its header, the empty line, or its body, which may be read to scratch.
  */
 static int
-content_read(struct content *c, char *scratch, size_t want, const char **data, size_t *got,
-    struct err *err)
+read_part(const struct message *m, uint64_t at, char *scratch, size_t want, const char **data,
+    size_t *got, struct err *err)
 {
-	const struct buf *header = &c->tx->message->header;
+	size_t begin = m->header.len;
 
-	if (c->at < header->len) {
-		*data = header->data + c->at;
-		*got = header->len - c->at < want ? header->len - (size_t)c->at : want;
+	if (at < begin + 2) {
+		bool in_header = at < begin;
+		size_t left = (in_header ? begin : begin + 2) - (size_t)at;
+
+		*data = in_header ? m->header.data + at : &"\r\n"[at - begin];
+		*got = left < want ? left : want;
 		return 0;
 	}
-	if (c->at < header->len + 2) {
-		*data = &"\r\n"[c->at - header->len];
-		*got = header->len + 2 - c->at < want ? header->len + 2 - (size_t)c->at : want;
-		return 0;
-	}
-	if (spool_read(&c->tx->message->body, c->at - header->len - 2, scratch, want, data, got,
-		err) < 0)
+	if (spool_read(&m->body, at - begin - 2, scratch, want, data, got, err) < 0)
 		return -1;
 	return *got > 0 ? 0 : err_set(err, ERR_IO, "the stored message is shorter than it was");
 }
 
-/* Queues data with its dots doubled. */
-static void
-put_stuffed(struct content *c, struct span data)
+/*
+ * Copies len octets to `to`, which has room for twice as many, with each dot at the start of a line
+ * doubled (RFC 5321 section 4.5.2).  Returns how many they are now.
+ */
+static size_t
+stuff(char *to, const char *data, size_t len, bool *line_start)
 {
-	struct stream *stream = &c->smtp->stream;
+	const char *end = data + len, *from = data;
+	size_t out = 0;
 
-	while (data.len > 0) {
-		const char *lf = memchr(data.data, '\n', data.len);
-		size_t len = lf != NULL ? (size_t)(lf - data.data) + 1 : data.len;
-
-		if (c->line_start && data.data[0] == '.')
-			stream_put(stream, STREAM_CONTENT, ".", 1);
-		stream_put(stream, STREAM_CONTENT, data.data, len);
-		c->line_start = lf != NULL;
-		data.data += len;
-		data.len -= len;
+	for (const char *dot = from; (dot = memchr(dot, '.', (size_t)(end - dot))) != NULL; dot++) {
+		if (dot == data ? !*line_start : dot[-1] != '\n')
+			continue;
+		memcpy(to + out, from, (size_t)(dot - from));
+		out += (size_t)(dot - from);
+		to[out++] = '.';
+		from = dot;
 	}
+	memcpy(to + out, from, (size_t)(end - from));
+	if (len > 0)
+		*line_start = end[-1] == '\n';
+	return out + (size_t)(end - from);
 }
 
-/* Queues up to `want` more octets of the content; read into place where it can be. */
+/* Queues up to `want` more octets of the content from *at on; read into place where it can be. */
 static int
-content_queue(struct content *c, size_t want, struct err *err)
+queue_piece(struct smtp *s, const struct message *m, bool dotted, uint64_t *at, size_t want,
+    bool *line_start, struct err *err)
 {
-	struct stream *stream = &c->smtp->stream;
-	size_t got = 0;
-	const char *data = NULL;
 	char scratch[STREAM_PIECE];
-	char *place = c->stuff ? scratch : stream_reserve(stream, want);
+	char *place = stream_reserve(&s->stream, dotted ? 2 * want : want);
+	const char *data = NULL;
+	size_t got = 0;
 
 	if (place == NULL)
 		return err_memory(err);
-	if (content_read(c, place, want, &data, &got, err) < 0)
+	if (read_part(m, *at, dotted ? scratch : place, want, &data, &got, err) < 0)
 		return -1;
-	c->at += got;
-	if (c->stuff) {
-		put_stuffed(c, (struct span){ data, got });
-	} else {
-		if (data != place)
-			memcpy(place, data, got);
-		stream_commit_content(stream, got);
-	}
+	*at += got;
+	if (dotted)
+		got = stuff(place, data, got, line_start);
+	else if (data != place)
+		memcpy(place, data, got);
+	stream_commit_content(&s->stream, got);
 	return 0;
 }
 
-/*
- * The replies that the content will get.  They are expected from its beginning on, for a refusal
- * may come before its end.
- */
-static void
-expect_answers(struct smtp *s, struct transaction *tx, enum verb verb)
+int
+content_send(struct smtp *s, struct transaction *tx, struct err *err)
 {
-	if (!smtp_is_lmtp(s)) {
-		smtp_expect(s, verb, tx, EVERY_RECIPIENT);
-		return;
-	}
-	for (size_t i = 0; i < tx->envelope->count; i++)
-		if (tx->outcomes[i].state == OUTCOME_NAMED)
-			smtp_expect(s, verb, tx, i);
-}
-
-void
-content_begin(struct content *c, struct smtp *s, struct transaction *tx)
-{
-	bool chunked = smtp_chunks(s);
+	const uint64_t size = message_size(tx->message);
+	const bool dotted = !s->offers.chunking;
+	const enum verb verb = dotted ? VERB_CONTENT : VERB_BDAT;
+	bool watched = s->in_content, line_start = true, may_end = tx->before_end == NULL;
 	char line[64];
 
-	*c = (struct content){ s, tx, 0, message_size(tx->message), !chunked, true,
-		tx->before_end == NULL };
-	if (chunked) {
-		snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n", c->size);
+	if (!dotted) {
+		snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n", size);
 		stream_put(&s->stream, STREAM_TEXT, line, strlen(line));
 	}
-	expect_answers(s, tx, chunked ? VERB_BDAT : VERB_CONTENT);
+	/* Expected from its beginning on, for a refusal may come before its end. */
+	if (!s->settings.lmtp)
+		smtp_expect(s, verb, tx, EVERY_RECIPIENT);
+	for (size_t i = 0; s->settings.lmtp && i < tx->envelope->count; i++)
+		if (tx->outcomes[i].state == OUTCOME_NAMED)
+			smtp_expect(s, verb, tx, i);
 	tx->content_unsent = true;
-	s->in_content = true;
 	s->window_start = clock_ms();
 	s->window_octets = 0;
-}
-
-/* The last octet may go out. */
-static int
-allow_end(struct content *c, struct err *err)
-{
-	if (c->may_end)
-		return 0;
-	c->may_end = true;
-	return c->tx->before_end(c->tx->arg, err);
-}
-
-/* Queues the next piece; with BDAT the last octet of the last one is the content's end. */
-static int
-queue_piece(struct content *c, size_t want, struct err *err)
-{
-	if (!c->stuff && c->size - c->at <= want && allow_end(c, err) < 0)
-		return -1;
-	return content_queue(c, want, err);
-}
-
-int
-content_queue_all(struct content *c, struct err *err)
-{
-	while (c->at < c->size)
-		if (queue_piece(c, STREAM_PIECE, err) < 0)
-			return -1;
-	return 0;
-}
-
-int
-content_send(struct content *c, struct err *err)
-{
-	struct smtp *s = c->smtp;
-
-	while (c->at < c->size) {
-		size_t queued = stream_queued(&s->stream);
+	for (uint64_t at = 0; at < size;) {
+		size_t queued = watched ? stream_queued(&s->stream) : 0, want;
 
 		if (queued >= STREAM_PIECE) {
-			if (smtp_exchange(s, 0, s->due, err) < 0)
+			if (smtp_exchange(s, UNTIL_SENT, err) < 0)
 				return -1;
 			if (!s->in_content)
 				return 0;
 			continue;
 		}
-		if (queue_piece(c, STREAM_PIECE - queued, err) < 0)
+		want = STREAM_PIECE - queued;
+		/* With BDAT the last octet of the last piece is the content's end. */
+		if (!dotted && !may_end && size - at <= want) {
+			may_end = true;
+			if (tx->before_end(tx->arg, err) < 0)
+				return -1;
+		}
+		if (queue_piece(s, tx->message, dotted, &at, want, &line_start, err) < 0)
 			return -1;
 	}
-	return 0;
-}
-
-int
-content_end(struct content *c, struct err *err)
-{
-	struct stream *stream = &c->smtp->stream;
-	struct transaction *tx = c->tx;
-
-	if (allow_end(c, err) < 0)
+	if (!may_end && tx->before_end(tx->arg, err) < 0)
 		return -1;
-	if (c->stuff)
-		stream_put(stream, STREAM_TEXT, ".\r\n", 3);
-	tx->ends_at = stream->put_total;
+	if (dotted)
+		stream_put(&s->stream, STREAM_TEXT, ".\r\n", 3);
+	tx->ends_at = s->stream.put_total;
 	tx->content_unsent = false;
-	tx->answers_due = smtp_is_lmtp(c->smtp) ? tx->named : 1;
+	tx->answers_due = s->settings.lmtp ? tx->named : 1;
 	return 0;
 }
 
@@ -214,8 +134,8 @@ int
 content_send_none(struct smtp *s, struct transaction *tx, struct err *err)
 {
 	/* An LMTP server answers for each recipient, and there is none. */
-	if (!smtp_is_lmtp(s))
+	if (!s->settings.lmtp)
 		smtp_expect(s, VERB_CONTENT, tx, EVERY_RECIPIENT);
 	stream_put(&s->stream, STREAM_TEXT, ".\r\n", 3);
-	return smtp_exchange(s, 0, 0, err);
+	return smtp_exchange(s, UNTIL_REPLIED, err);
 }

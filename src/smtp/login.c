@@ -25,7 +25,7 @@ enum login_result {
  * Queues "AUTH NAME", with the initial response where there is one and the line may be that long.
  */
 static bool
-queue_auth(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *initial)
+queue_auth(struct smtp *s, const struct mechanism *mechanism, const struct buf *initial)
 {
 	struct buf text = BUF_INIT_SECRET(RESPONSE_MAX);
 	bool fits;
@@ -61,7 +61,7 @@ send_response(struct smtp *s, const struct buf *response, struct err *err)
 	stream_put(&s->stream, STREAM_TEXT, "\r\n", 2);
 	smtp_expect(s, VERB_AUTH_STEP, NULL, EVERY_RECIPIENT);
 	buf_release(&text);
-	return smtp_exchange(s, 0, 0, err);
+	return smtp_exchange(s, UNTIL_REPLIED, err);
 }
 
 /* Gives the exchange up ("*", RFC 4954 section 4); the server's 501 to that says nothing new. */
@@ -72,7 +72,7 @@ cancel(struct smtp *s, struct err *err)
 
 	err_init(&lost);
 	smtp_command(s, VERB_AUTH_STEP, NULL, EVERY_RECIPIENT, "*");
-	if (smtp_exchange(s, 0, 0, &lost) < 0)
+	if (smtp_exchange(s, UNTIL_REPLIED, &lost) < 0)
 		err_move(err, &lost);
 	err_release(&lost);
 	smtp_place(s, VERB_AUTH, err);
@@ -93,8 +93,7 @@ add_token_error(const struct sasl *sasl, struct err *err)
 
 /* What the last reply to the exchange means, when it is not 334. */
 static enum login_result
-judge(struct smtp *s, const struct sasl *sasl, const struct sasl_mechanism *mechanism,
-    struct err *err)
+judge(struct smtp *s, const struct sasl *sasl, const struct mechanism *mechanism, struct err *err)
 {
 	if (reply_class(&s->reply) == 2) {
 		if (!mechanism->mutual || sasl_is_done(sasl)) {
@@ -107,7 +106,7 @@ judge(struct smtp *s, const struct sasl *sasl, const struct sasl_mechanism *mech
 		return LOGIN_FAILED;
 	}
 	smtp_refused(s, VERB_AUTH, err);
-	buf_addf(&err->what, " of %s (%s)", s->account->user, mechanism->name);
+	buf_addf(&err->what, " of %s (%s)", s->settings.user, mechanism->name);
 	add_token_error(sasl, err);
 	/*
 	 * 504: no such mechanism; 534: too weak for this user; 500, 501 and 503 speak of the
@@ -118,7 +117,7 @@ judge(struct smtp *s, const struct sasl *sasl, const struct sasl_mechanism *mech
 
 /* The response to the challenge that came last. */
 static int
-next_response(const struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism,
+next_response(const struct smtp *s, struct sasl *sasl, const struct mechanism *mechanism,
     struct buf *response, struct err *err)
 {
 	struct buf challenge = BUF_INIT_SECRET(REPLY_LINE_MAX);
@@ -139,8 +138,8 @@ next_response(const struct smtp *s, struct sasl *sasl, const struct sasl_mechani
  * empty challenge.
  */
 static enum login_result
-answer(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism,
-    struct buf *response, bool held, struct err *err)
+answer(struct smtp *s, struct sasl *sasl, const struct mechanism *mechanism, struct buf *response,
+    bool held, struct err *err)
 {
 	for (unsigned step = 0; s->reply.code == 334; step++) {
 		if (step == STEPS_MAX) {
@@ -157,7 +156,7 @@ answer(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism
 }
 
 static enum login_result
-converse(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechanism, struct err *err)
+converse(struct smtp *s, struct sasl *sasl, const struct mechanism *mechanism, struct err *err)
 {
 	struct buf response = BUF_INIT_SECRET(RESPONSE_MAX);
 	enum login_result result = LOGIN_NEXT;
@@ -167,7 +166,7 @@ converse(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechani
 	    sasl_step(sasl, (struct span){ NULL, 0 }, &response, err) == 0) {
 		sent = queue_auth(s, mechanism, &response);
 		result = LOGIN_FAILED;
-		if (smtp_exchange(s, 0, 0, err) == 0)
+		if (smtp_exchange(s, UNTIL_REPLIED, err) == 0)
 			result = answer(s, sasl, mechanism, &response,
 			    mechanism->client_first && !sent, err);
 	}
@@ -176,16 +175,16 @@ converse(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *mechani
 }
 
 static enum login_result
-try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const struct buf *secret,
-    struct err *err)
+try_mechanism(struct smtp *s, const struct mechanism *mechanism, struct err *err)
 {
+	const struct smtp_settings *w = &s->settings;
 	struct buf binding = BUF_INIT(BINDING_MAX);
 	struct sasl_credentials credentials = {
-		.user = s->account->user,
-		.secret = secret,
-		.host = s->server->host,
-		.port = s->server->port,
-		.domain = s->account->ntlm_domain,
+		.user = w->user,
+		.secret = w->secret,
+		.host = w->socket != NULL ? w->socket : w->host,
+		.port = w->port,
+		.domain = w->ntlm_domain,
 		.binding = &binding,
 	};
 	enum login_result result = LOGIN_NEXT;
@@ -201,44 +200,28 @@ try_mechanism(struct smtp *s, const struct sasl_mechanism *mechanism, const stru
 	return result;
 }
 
-/* Has the account what the mechanism proves with? */
+/* Is it what we have, and the server offers? */
 static bool
-is_equipped(const struct account *account, const struct sasl_mechanism *mechanism)
+is_usable(const struct smtp *s, const struct mechanism *mechanism)
 {
+	const struct smtp_settings *w = &s->settings;
+	bool equipped = true;
+
 	switch (mechanism->proof) {
-	case SASL_CERTIFICATE:
-		return account->tls_cert_file != NULL;
-	case SASL_TOKEN:
-		return account->secret_source == SECRET_TOKEN;
-	case SASL_PASSWORD:
-		return account->secret_source != SECRET_TOKEN &&
-		    account->secret_source != SECRET_NONE;
-	case SASL_TICKET:
+	case PROOF_CERTIFICATE:
+		equipped = w->tls.cert_file != NULL;
+		break;
+	case PROOF_TOKEN:
+		equipped = w->secret_kind == SMTP_SECRET_TOKEN;
+		break;
+	case PROOF_PASSWORD:
+		equipped = w->secret_kind == SMTP_SECRET_PASSWORD;
+		break;
+	case PROOF_TICKET:
 		break;
 	}
-	return true;
-}
-
-/*
- * The mechanism to try as number i, NULL where that one is out of the question; *end behind the
- * last.
- */
-static const struct sasl_mechanism *
-candidate(const struct smtp *s, size_t i, bool *end)
-{
-	const struct account *account = s->account;
-	bool named = account->auth.count > 0;
-	const struct sasl_mechanism *mechanism;
-
-	*end = named ? i >= account->auth.count : sasl_mechanism(i) == NULL;
-	if (*end)
-		return NULL;
-	mechanism = named ? sasl_find(account->auth.items[i]) : sasl_mechanism(i);
-	if (mechanism == NULL || (!named && mechanism->on_request) ||
-	    !is_equipped(account, mechanism) || (mechanism->binding && !s->stream.encrypted) ||
-	    !ehlo_has_mechanism(&s->offers, mechanism->name))
-		return NULL;
-	return mechanism;
+	return equipped && (!mechanism->binding || s->stream.encrypted) &&
+	    ehlo_has_mechanism(&s->offers, mechanism->name);
 }
 
 static int
@@ -261,17 +244,22 @@ none_fits(const struct smtp *s, struct err *err)
 }
 
 int
-smtp_login(struct smtp *s, const struct buf *secret, struct err *err)
+smtp_login(struct smtp *s, struct err *err)
 {
-	bool tried = false, end = false;
+	const struct smtp_settings *w = &s->settings;
+	const bool named = w->mechanism_count > 0;
+	bool tried = false;
 
-	for (size_t i = 0; !end; i++) {
-		const struct sasl_mechanism *mechanism = candidate(s, i, &end);
+	for (size_t i = 0; named ? i < w->mechanism_count : mechanism_at(i) != NULL; i++) {
+		const struct mechanism *mechanism = named ?
+		    mechanism_find(span_of(w->mechanisms[i])) :
+		    mechanism_at(i);
 		enum login_result result;
 
-		if (mechanism == NULL)
+		if (mechanism == NULL || (!named && mechanism->on_request) ||
+		    !is_usable(s, mechanism))
 			continue;
-		result = try_mechanism(s, mechanism, secret, err);
+		result = try_mechanism(s, mechanism, err);
 		if (result != LOGIN_NEXT)
 			return result == LOGIN_OK ? 0 : -1;
 		tried = true;

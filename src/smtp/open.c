@@ -18,82 +18,54 @@
 
 enum { HOST_NAME_LEN = 256 };
 
-/* How each scheme is reached, and spoken to. */
-static const struct scheme {
-	enum tls_mode tls; /* where the account does not say */
-	bool socket;       /* the host is the path of a Unix socket: TLS makes no sense */
-	const char *hello;
-} schemes[] = {
-	[SERVER_SMTPS] = { TLS_IMPLICIT, false, "EHLO" },
-	[SERVER_SMTP] = { TLS_STARTTLS, false, "EHLO" },
-	[SERVER_LMTP] = { TLS_NONE, false, "LHLO" },
-	[SERVER_UNIX] = { TLS_NONE, true, "EHLO" },
-	[SERVER_LMTP_UNIX] = { TLS_NONE, true, "LHLO" },
-};
-
-static const struct scheme *
-scheme(const struct smtp *s)
-{
-	return &schemes[s->server->scheme];
-}
-
-static enum tls_mode
-tls_mode(const struct smtp *s)
-{
-	return scheme(s)->socket || s->account->tls == TLS_DEFAULT ? scheme(s)->tls :
-								     s->account->tls;
-}
-
 /* To the server itself, or to the proxy and through it. */
 static int
 connect_tcp(struct smtp *s, int64_t deadline, struct err *err)
 {
-	const struct account *a = s->account;
-	const struct proxy_target target = { s->server->host, s->server->port, a->proxy_user,
-		a->proxy_password };
+	const struct smtp_settings *w = &s->settings;
+	const struct proxy_target target = { w->host, w->port, w->proxy_user, w->proxy_password };
 
-	if (a->proxy == PROXY_NONE)
-		return dial_tcp(&s->stream, s->server->host, s->server->port, a->source_ip,
-		    deadline, err);
-	if (dial_tcp(&s->stream, a->proxy_host, a->proxy_port, a->source_ip, deadline, err) < 0)
+	if (w->proxy == PROXY_NONE)
+		return dial_tcp(&s->stream, w->host, w->port, w->source_ip, deadline, err);
+	if (dial_tcp(&s->stream, w->proxy_host, w->proxy_port, w->source_ip, deadline, err) < 0)
 		return err_wrap(err, "the proxy");
 	s->stream.local = false;
 	buf_addf(&s->stream.peer, ", proxy for %s:%u", target.host, target.port);
-	return a->proxy == PROXY_SOCKS5 ? proxy_socks5(&s->stream, &target, deadline, err) :
+	return w->proxy == PROXY_SOCKS5 ? proxy_socks5(&s->stream, &target, deadline, err) :
 					  proxy_http(&s->stream, &target, deadline, err);
 }
 
 static int
 connect_server(struct smtp *s, int64_t deadline, struct err *err)
 {
-	if (scheme(s)->socket)
-		return dial_unix(&s->stream, s->server->host, err);
-	if (s->account->tunnel_command == NULL)
+	const struct smtp_settings *w = &s->settings;
+
+	if (w->socket != NULL)
+		return dial_unix(&s->stream, w->socket, err);
+	if (w->tunnel_command == NULL)
 		return connect_tcp(s, deadline, err);
-	buf_addf(&s->stream.peer, "%s:%u", s->server->host, s->server->port);
-	return proxy_command(&s->stream, s->account->tunnel_command, s->server->host,
-	    s->server->port, err);
+	buf_addf(&s->stream.peer, "%s:%u", w->host, w->port);
+	return proxy_command(&s->stream, w->tunnel_command, w->host, w->port, err);
 }
 
-/* Plain text stays on this machine unless the account says otherwise in so many words. */
+/*
+ * Plain text stays on this machine unless told otherwise in so many words; and a password goes to a
+ * server that proved who it is, or to a socket that only we or root can listen on.
+ */
 static int
 check_plain(const struct smtp *s, struct err *err)
 {
-	if (tls_mode(s) != TLS_NONE || s->stream.local || s->account->tls_explicit_none)
+	if (s->settings.tls_mode != SMTP_TLS_NONE || s->stream.local || s->settings.plain_anywhere)
 		return 0;
 	err_set(err, ERR_CONFIG, "without TLS only a server on this machine is used");
 	return err_hint(err,
 	    "use smtps:// or tls starttls; or, if everyone on the way may read the mail, write: tls none");
 }
 
-/*
- * A password goes to a server that proved who it is, or to a socket that only we or root can listen
- * on.
- */
 static int
 check_password_is_safe(const struct smtp *s, struct err *err)
 {
-	if (s->stream.verified || s->stream.trusted_socket || s->account->insecure_auth)
+	if (s->stream.verified || s->stream.trusted_socket || s->settings.insecure_login)
 		return 0;
 	err_set(err, ERR_CONFIG, "the password is not sent without TLS and a verified certificate");
 	return err_hint(err,
@@ -101,46 +73,26 @@ check_password_is_safe(const struct smtp *s, struct err *err)
 	    "insecure_auth yes");
 }
 
-/*
- * What DNS says about the server's key, where DNSSEC vouches for it.  A lookup through a proxy
- * would tell the network what the proxy is to hide.
- */
-static int
-look_up_tlsa(const struct smtp *s, struct tlsa records[static DANE_RECORDS_MAX], size_t *count,
-    struct err *err)
-{
-	const struct account *a = s->account;
-
-	*count = 0;
-	if (a->dane == SETTING_NEVER || a->proxy != PROXY_NONE || a->tunnel_command != NULL ||
-	    a->tls_fingerprints.count > 0 || !a->tls_verify || s->stream.local)
-		return 0;
-	return dane_look_up(s->server->host, s->server->port, records, count, err);
-}
-
 static int
 start_tls(struct smtp *s, struct err *err)
 {
-	const struct account *a = s->account;
+	const struct smtp_settings *w = &s->settings;
 	struct tlsa records[DANE_RECORDS_MAX];
-	struct tls_settings settings = {
-		.host = a->tls_host != NULL ? a->tls_host : s->server->host,
-		.trust_file = a->tls_trust_file,
-		.crl_file = a->tls_crl_file,
-		.priorities = a->tls_priorities,
-		.only_tls13 = a->tls_only13,
-		.cert_file = a->tls_cert_file,
-		.key_file = a->tls_key_file,
-		.pins = a->tls_fingerprints.items,
-		.pin_count = a->tls_fingerprints.count,
-		.tlsa = records,
-		.verify = a->tls_verify,
-	};
+	struct tls_settings tls = w->tls;
 
-	if (look_up_tlsa(s, records, &settings.tlsa_count, err) < 0)
+	if (tls.host == NULL)
+		tls.host = w->host;
+	tls.tlsa = records;
+	/*
+	 * What DNS says about the server's key, where DNSSEC vouches for it.  A lookup through a
+	 * proxy would tell the network what the proxy is to hide.
+	 */
+	if (!w->no_dane && w->proxy == PROXY_NONE && w->tunnel_command == NULL &&
+	    tls.pin_count == 0 && tls.verify && !s->stream.local &&
+	    dane_look_up(w->host, w->port, records, &tls.tlsa_count, err) < 0)
 		return -1;
-	return tls_start(&s->stream, &settings,
-	    deadline_min(s->deadline, deadline_in(a->connect_timeout_ms)), err);
+	return tls_start(&s->stream, &tls,
+	    deadline_min(s->deadline, deadline_in(w->connect_timeout_ms)), err);
 }
 
 /* The silence of a port that waits for a TLS handshake is worth a word. */
@@ -158,36 +110,51 @@ read_greeting(struct smtp *s, struct err *err)
 	return -1;
 }
 
-/* A name with a dot, or else our address: servers want no other (RFC 5321 section 4.1.3). */
-static void
-add_own_name(const struct smtp *s, struct buf *out)
+/*
+ * Microsoft's servers offer CHUNKING, but refuse good messages in it ("552 5.3.4 Header size
+ * exceeds fixed maximum size") or fall silent behind it.
+ */
+static bool
+chunks_badly(const char *host)
 {
-	char name[HOST_NAME_LEN] = "";
+	static const char *const domains[] = { "outlook.com", "office365.com", "hotmail.com" };
+	size_t len = host != NULL ? strlen(host) : 0;
 
-	if (s->account->domain != NULL) {
-		buf_adds(out, s->account->domain);
-		return;
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+		size_t tail = strlen(domains[i]);
+
+		if (len >= tail && span_is_nocase(span_of(host + len - tail), domains[i]))
+			return true;
 	}
-	if (gethostname(name, sizeof(name) - 1) == 0 && strchr(name, '.') != NULL &&
-	    domain_is_host_name(name))
-		buf_adds(out, name);
-	else
-		dial_local_literal(&s->stream, out);
+	return false;
 }
 
 static int
 say_ehlo(struct smtp *s, struct err *err)
 {
+	const struct smtp_settings *w = &s->settings;
 	struct buf name = BUF_INIT(HOST_NAME_LEN);
-	int result;
+	char own[HOST_NAME_LEN] = "";
 
-	add_own_name(s, &name);
-	smtp_command(s, VERB_EHLO, NULL, EVERY_RECIPIENT, "%s %s", scheme(s)->hello, name.data);
+	/*
+	 * A name with a dot, or else our address: servers want no other (RFC 5321 section 4.1.3).
+	 */
+	if (w->domain != NULL)
+		buf_adds(&name, w->domain);
+	else if (gethostname(own, sizeof(own) - 1) == 0 && strchr(own, '.') != NULL &&
+	    domain_is_host_name(own))
+		buf_adds(&name, own);
+	else
+		dial_local_literal(&s->stream, &name);
+	smtp_command(s, VERB_EHLO, NULL, EVERY_RECIPIENT, "%s %s", w->lmtp ? "LHLO" : "EHLO",
+	    name.data);
 	buf_release(&name);
-	result = smtp_ask(s, VERB_EHLO, err);
-	if (result == 0)
-		ehlo_parse(&s->offers, (struct span){ s->reply.text.data, s->reply.text.len });
-	return result;
+	if (smtp_ask(s, VERB_EHLO, err) < 0)
+		return -1;
+	ehlo_parse(&s->offers, (struct span){ s->reply.text.data, s->reply.text.len });
+	s->offers.pipelining = s->offers.pipelining && !w->no_pipelining;
+	s->offers.chunking = s->offers.chunking && !w->no_chunking && !chunks_badly(w->host);
+	return 0;
 }
 
 /* STARTTLS (RFC 3207): required, and all that was learned before it is forgotten. */
@@ -211,72 +178,70 @@ upgrade(struct smtp *s, struct err *err)
 	return say_ehlo(s, err);
 }
 
-static int
-introduce(struct smtp *s, struct err *err)
-{
-	if (tls_mode(s) == TLS_IMPLICIT && start_tls(s, err) < 0) {
-		s->broken = true;
-		return -1;
-	}
-	if (read_greeting(s, err) < 0 || say_ehlo(s, err) < 0)
-		return -1;
-	return tls_mode(s) == TLS_STARTTLS ? upgrade(s, err) : 0;
-}
-
 void
-smtp_init(struct smtp *s, const struct account *account, const struct server *server,
-    const struct stream_watch *watch)
+smtp_init(struct smtp *s, const struct smtp_settings *settings)
 {
 	memset(s, 0, sizeof(*s));
-	s->account = account;
-	s->server = server;
-	s->deadline = deadline_in(account->timeout_ms);
+	s->settings = *settings;
+	s->deadline = deadline_in(settings->timeout_ms);
 	stream_init(&s->stream);
-	s->stream.watch = watch;
+	s->stream.watch = settings->watch;
 	ehlo_init(&s->offers);
 	reply_init(&s->reply);
 }
 
-int
-smtp_open(struct smtp *s, const struct account *account, const struct server *server,
-    const struct buf *secret, const struct stream_watch *watch, struct err *err)
+/* From nothing to where mail can be sent. */
+static int
+open_session(struct smtp *s, struct err *err)
 {
-	int64_t deadline = deadline_in(account->connect_timeout_ms);
+	const struct smtp_settings *w = &s->settings;
+	int64_t deadline = deadline_min(deadline_in(w->connect_timeout_ms), s->deadline);
+
+	if (connect_server(s, deadline, err) < 0) {
+		s->broken = true;
+		return -1;
+	}
+	if (check_plain(s, err) < 0)
+		return -1;
+	if (w->tls_mode == SMTP_TLS_IMPLICIT && start_tls(s, err) < 0) {
+		s->broken = true;
+		return -1;
+	}
+	if (read_greeting(s, err) < 0 || say_ehlo(s, err) < 0 ||
+	    (w->tls_mode == SMTP_TLS_STARTTLS && upgrade(s, err) < 0))
+		return -1;
+	return w->user == NULL || (check_password_is_safe(s, err) == 0 && smtp_login(s, err) == 0) ?
+	    0 :
+	    -1;
+}
+
+int
+smtp_open(struct smtp *s, const struct smtp_settings *settings, struct err *err)
+{
 	int result;
 
-	smtp_init(s, account, server, watch);
-	result = connect_server(s, deadline_min(deadline, s->deadline), err);
-	if (result < 0)
-		s->broken = true;
-	if (result == 0)
-		result = check_plain(s, err);
-	if (result == 0)
-		result = introduce(s, err);
-	if (result == 0 && account->user != NULL && !account->auth_off)
-		result = check_password_is_safe(s, err) < 0 ? -1 : smtp_login(s, secret, err);
+	smtp_init(s, settings);
+	result = open_session(s, err);
+	s->settings.secret = NULL;
 	if (result < 0 && err->peer.len == 0)
 		buf_add(&err->peer, s->stream.peer.data, s->stream.peer.len);
 	return result;
 }
 
-/* QUIT's answer is awaited (RFC 5321 section 4.1.1.10), but nobody's mail depends on it. */
-static void
-say_goodbye(struct smtp *s)
-{
-	struct err ignored;
-
-	err_init(&ignored);
-	if (!s->quit)
-		smtp_command(s, VERB_QUIT, NULL, EVERY_RECIPIENT, "QUIT");
-	smtp_exchange(s, 0, 0, &ignored);
-	err_release(&ignored);
-}
-
 void
 smtp_close(struct smtp *s)
 {
-	if (!s->broken && s->stream.fd >= 0 && (s->quit || s->due == 0))
-		say_goodbye(s);
+	struct err ignored;
+
+	/* QUIT's answer is awaited (RFC 5321 section 4.1.1.10), but nobody's mail depends on it. */
+	if (!s->broken && s->stream.fd >= 0 && (s->quit || s->due == 0)) {
+		err_init(&ignored);
+		s->deadline = DEADLINE_NONE;
+		if (!s->quit)
+			smtp_command(s, VERB_QUIT, NULL, EVERY_RECIPIENT, "QUIT");
+		smtp_exchange(s, UNTIL_REPLIED, &ignored);
+		err_release(&ignored);
+	}
 	stream_release(&s->stream);
 	ehlo_release(&s->offers);
 	reply_release(&s->reply);

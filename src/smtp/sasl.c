@@ -36,7 +36,7 @@ static struct late_library gsasl_library = LATE_LIBRARY(SONAME_GSASL, "libgsasl1
     gsasl);
 
 struct sasl {
-	const struct sasl_mechanism *mechanism;
+	const struct mechanism *mechanism;
 	const struct sasl_credentials *credentials;
 	Gsasl *context; /* libgsasl's, for the mechanisms that are its */
 	Gsasl_session *session;
@@ -45,44 +45,8 @@ struct sasl {
 	struct buf token_error;
 };
 
-/*
- * What proves most without showing anything comes first; then, inside verified TLS, PLAIN, which is
- * one round trip where SCRAM takes three and shows the server only what it may know; LOGIN is no
- * standard, CRAM-MD5 keeps the server from storing the password safely.
- */
-static const struct sasl_mechanism mechanisms[] = {
-	{ "EXTERNAL", SASL_CERTIFICATE, true, false, false, false },
-	{ "OAUTHBEARER", SASL_TOKEN, true, false, false, false },
-	{ "XOAUTH2", SASL_TOKEN, true, false, false, false },
-	{ "SCRAM-SHA-256-PLUS", SASL_PASSWORD, true, true, true, false },
-	{ "SCRAM-SHA-1-PLUS", SASL_PASSWORD, true, true, true, false },
-	{ "PLAIN", SASL_PASSWORD, true, false, false, false },
-	{ "SCRAM-SHA-256", SASL_PASSWORD, true, true, false, false },
-	{ "SCRAM-SHA-1", SASL_PASSWORD, true, true, false, false },
-	{ "LOGIN", SASL_PASSWORD, false, false, false, false },
-	{ "CRAM-MD5", SASL_PASSWORD, false, false, false, false },
-	{ "GSSAPI", SASL_TICKET, true, true, false, true },
-	{ "DIGEST-MD5", SASL_PASSWORD, false, true, false, true },
-	{ "NTLM", SASL_PASSWORD, true, false, false, true },
-};
-
-const struct sasl_mechanism *
-sasl_mechanism(size_t i)
-{
-	return i < sizeof(mechanisms) / sizeof(mechanisms[0]) ? &mechanisms[i] : NULL;
-}
-
-const struct sasl_mechanism *
-sasl_find(const char *name)
-{
-	for (size_t i = 0; sasl_mechanism(i) != NULL; i++)
-		if (strcmp(sasl_mechanism(i)->name, name) == 0)
-			return sasl_mechanism(i);
-	return NULL;
-}
-
 static bool
-is_plain(const struct sasl_mechanism *mechanism)
+is_plain(const struct mechanism *mechanism)
 {
 	return strcmp(mechanism->name, "PLAIN") == 0;
 }
@@ -92,9 +56,9 @@ is_plain(const struct sasl_mechanism *mechanism)
  * password: it would take longer to load libgsasl with its three libraries than to log in.
  */
 static bool
-is_ours(const struct sasl_mechanism *mechanism)
+is_ours(const struct mechanism *mechanism)
 {
-	return mechanism->proof == SASL_TOKEN || mechanism->proof == SASL_CERTIFICATE ||
+	return mechanism->proof == PROOF_TOKEN || mechanism->proof == PROOF_CERTIFICATE ||
 	    is_plain(mechanism);
 }
 
@@ -157,7 +121,7 @@ start(struct sasl *sasl)
 }
 
 int
-sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism,
+sasl_begin(struct sasl **sasl, const struct mechanism *mechanism,
     const struct sasl_credentials *credentials, struct err *err)
 {
 	int code;
@@ -223,7 +187,7 @@ add_plain(const struct sasl *sasl, struct buf *out)
 static int
 own_step(struct sasl *sasl, struct span challenge, struct buf *response, struct err *err)
 {
-	bool bearer = sasl->mechanism->proof == SASL_TOKEN;
+	bool bearer = sasl->mechanism->proof == PROOF_TOKEN;
 
 	if (sasl->steps++ == 0) {
 		if (bearer)

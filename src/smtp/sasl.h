@@ -12,28 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
-
-/* What a mechanism shows or proves. */
-enum sasl_proof {
-	SASL_PASSWORD,
-	SASL_TOKEN,       /* OAuth 2.0 */
-	SASL_CERTIFICATE, /* TLS has proved it already */
-	SASL_TICKET,      /* Kerberos's own */
-};
-
-struct sasl_mechanism {
-	const char *name; /* upper case, as in EHLO */
-	enum sasl_proof proof;
-	bool client_first; /* the client begins: has an initial response */
-	bool mutual;       /* the server proves itself too: success counts only after that */
-	bool binding;      /* is bound to the TLS channel (tls-exporter, RFC 9266) */
-	bool on_request;   /* used only where the account names it */
-};
-
-/* The mechanisms this program knows, in the order in which they are tried; NULL behind the last. */
-const struct sasl_mechanism *sasl_mechanism(size_t i);
-/* By name; NULL where it is unknown. */
-const struct sasl_mechanism *sasl_find(const char *name);
+#include "format/mechanism.h"
 
 struct sasl_credentials {
 	const char *user;
@@ -51,7 +30,7 @@ struct sasl;
  * valid that long.
  * Errors: ERR_LOGIN (the mechanism cannot be used), ERR_SYSTEM.
  */
-int sasl_begin(struct sasl **sasl, const struct sasl_mechanism *mechanism,
+int sasl_begin(struct sasl **sasl, const struct mechanism *mechanism,
     const struct sasl_credentials *credentials, struct err *err);
 
 /*

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "format/domain.h"
+#include "format/address.h"
 #include "smtp/check.h"
 #include "smtp/content.h"
 #include "smtp/lines.h"
@@ -31,68 +31,6 @@ enum {
 	FLIGHT_MAX = 65536,    /* octets of commands queued before they are sent on */
 };
 
-/* Which recipients a turn may have (LIMITS, RFC 9422). */
-struct share {
-	uint64_t recipients, domains; /* still allowed */
-	const char *last_domain;      /* of the recipient before, or NULL */
-};
-
-static struct share
-share_begin(const struct smtp *s)
-{
-	const uint64_t all = UINT64_MAX;
-
-	return (struct share){ s->offers.rcpt_max > 0 ? s->offers.rcpt_max : all,
-		s->offers.rcpt_domain_max > 0 ? s->offers.rcpt_domain_max : all, NULL };
-}
-
-/*
- * Takes one recipient into the turn, or says that it is full.  Domains are counted as they change
- * along the list: that may count one twice, and never too few.
- */
-static bool
-share_take(struct share *share, const char *address)
-{
-	const char *found = mailbox_domain(address);
-	const char *domain = found != NULL ? found : "";
-	bool new_domain = share->last_domain == NULL ||
-	    !span_is_nocase(span_of(domain), share->last_domain);
-
-	if (share->recipients == 0 || (new_domain && share->domains == 0))
-		return false;
-	share->recipients--;
-	share->domains -= new_domain;
-	share->last_domain = domain;
-	return true;
-}
-
-/*
- * The next pending recipient from i on that the turn has room for; the envelope's count behind the
- * last.
- */
-static size_t
-next_pending(const struct transaction *tx, struct share *share, size_t i)
-{
-	while (i < tx->envelope->count && tx->outcomes[i].state != OUTCOME_PENDING)
-		i++;
-	if (i < tx->envelope->count && !share_take(share, tx->envelope->recipients[i].address))
-		return tx->envelope->count;
-	return i;
-}
-
-/* All that are pending fit into one turn. */
-static bool
-is_one_turn(const struct smtp *s, const struct transaction *tx)
-{
-	struct share share = share_begin(s);
-
-	for (size_t i = 0; i < tx->envelope->count; i++)
-		if (tx->outcomes[i].state == OUTCOME_PENDING &&
-		    !share_take(&share, tx->envelope->recipients[i].address))
-			return false;
-	return true;
-}
-
 bool
 smtp_may_send(const struct smtp *s)
 {
@@ -100,84 +38,82 @@ smtp_may_send(const struct smtp *s)
 	    (s->announced != NULL || s->offers.mail_max == 0 || s->mails < s->offers.mail_max);
 }
 
-/* MAIL and all RCPT, without waiting for the replies; a long list is sent on as it grows. */
-static int
-queue_envelope(struct smtp *s, struct transaction *tx, struct err *err)
+/*
+ * Behind the last recipient that the next turn has room for (LIMITS, RFC 9422); the envelope's
+ * count where all who are pending fit.  Domains are counted as they change along the list: that may
+ * count one twice, and never too few.
+ */
+static size_t
+turn_end(const struct smtp *s, const struct transaction *tx)
 {
-	struct share share = share_begin(s);
+	uint64_t recipients = 0, domains = 0;
+	const char *last = NULL;
+	size_t i;
+
+	for (i = 0; i < tx->envelope->count; i++) {
+		const char *domain = mailbox_domain(tx->envelope->recipients[i].address);
+
+		if (tx->outcomes[i].state != OUTCOME_PENDING)
+			continue;
+		domain = domain != NULL ? domain : "";
+		recipients++;
+		if (last == NULL || !span_is_nocase(span_of(domain), last))
+			domains++;
+		if ((s->offers.rcpt_max > 0 && recipients > s->offers.rcpt_max) ||
+		    (s->offers.rcpt_domain_max > 0 && domains > s->offers.rcpt_domain_max))
+			break;
+		last = domain;
+	}
+	return i;
+}
+
+/*
+ * Behind each command: a server without PIPELINING is to answer it before the next; a long flight
+ * is sent on as it grows.
+ */
+static int
+step(struct smtp *s, struct err *err)
+{
+	if (!s->offers.pipelining)
+		return smtp_exchange(s, UNTIL_REPLIED, err);
+	return stream_queued(&s->stream) > FLIGHT_MAX ? smtp_exchange(s, UNTIL_SENT, err) : 0;
+}
+
+/* MAIL, all RCPT that the turn has room for, and DATA where there is no BDAT. */
+static int
+say_envelope(struct smtp *s, struct transaction *tx, struct err *err)
+{
+	size_t end = turn_end(s, tx);
 
 	smtp_queue_mail(s, tx);
-	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count;
-	     i = next_pending(tx, &share, i + 1)) {
+	if (step(s, err) < 0)
+		return -1;
+	for (size_t i = 0; i < end && !tx->mail_refused; i++) {
+		if (tx->outcomes[i].state != OUTCOME_PENDING)
+			continue;
 		smtp_queue_rcpt(s, tx, i);
-		if (stream_queued(&s->stream) > FLIGHT_MAX &&
-		    smtp_exchange(s, FLIGHT_MAX / 2, s->due, err) < 0)
+		if (step(s, err) < 0)
 			return -1;
 	}
-	return 0;
-}
-
-/*
- * An envelope that came to nothing may still stand (RFC 5321 section 4.1.4): where one does, it
- * goes before the next.
- */
-static void
-queue_reset(struct smtp *s)
-{
-	if (s->mail_stands)
-		smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
-	s->mail_stands = false;
-}
-
-/* What was announced over a session that was closed before its turn. */
-static void
-forget_other_session(const struct smtp *s, struct transaction *tx)
-{
-	if (tx->announced && s->announced != tx)
-		transaction_take_back(tx);
-}
-
-static bool
-may_announce(const struct smtp *s, const struct transaction *next)
-{
-	return smtp_may_send(s) && transaction_count(next, OUTCOME_PENDING) > 0 &&
-	    is_one_turn(s, next);
-}
-
-/*
- * The envelope of the next message, unless there is something to say against it: that is for its
- * own turn.
- */
-static int
-announce(struct smtp *s, struct transaction *next, struct err *err)
-{
-	struct err ignored;
-	int result;
-
-	err_init(&ignored);
-	transaction_begin_turn(next);
-	result = smtp_check(s, next, &ignored);
-	err_release(&ignored);
-	if (result < 0)
+	if (s->offers.chunking || (!s->offers.pipelining && tx->named == 0))
 		return 0;
-	next->announced = true;
-	s->announced = next;
-	if (queue_envelope(s, next, err) < 0)
-		return -1;
-	if (!smtp_chunks(s))
-		smtp_command(s, VERB_DATA, next, EVERY_RECIPIENT, "DATA");
-	return 0;
+	smtp_command(s, VERB_DATA, tx, EVERY_RECIPIENT, "DATA");
+	return step(s, err);
 }
 
 /*
- * What can travel behind the content; nothing where this session has another turn to take for the
- * same message.
+ * What can travel behind the content: QUIT, or the next message's envelope; nothing where this
+ * session has another turn to take for the same message.
  */
 static int
 queue_follower(struct smtp *s, const struct transaction *tx, const struct around *around,
     struct err *err)
 {
-	if (!smtp_may_pipeline(s) ||
+	struct transaction *next = around->next;
+	struct err ignored;
+	int result;
+
+	if (!s->offers.pipelining ||
 	    (transaction_count(tx, OUTCOME_PENDING) > 0 && smtp_may_send(s)))
 		return 0;
 	if (around->last) {
@@ -185,175 +121,79 @@ queue_follower(struct smtp *s, const struct transaction *tx, const struct around
 		s->quit = true;
 		return 0;
 	}
-	if (around->next == NULL)
+	if (next == NULL)
 		return 0;
-	forget_other_session(s, around->next);
-	return may_announce(s, around->next) ? announce(s, around->next, err) : 0;
+	/* Over a session that was closed before its turn. */
+	if (next->announced)
+		transaction_take_back(next);
+	if (!smtp_may_send(s) || transaction_count(next, OUTCOME_PENDING) == 0 ||
+	    turn_end(s, next) < next->envelope->count)
+		return 0;
+	/* What there is to say against it is for its own turn. */
+	transaction_begin_turn(next);
+	err_init(&ignored);
+	result = smtp_check(s, next, &ignored);
+	err_release(&ignored);
+	if (result < 0)
+		return 0;
+	next->announced = true;
+	s->announced = next;
+	return say_envelope(s, next, err);
 }
 
-/*
- * Content that was refused before its end leaves the connection useless: the server may take the
- * rest for commands. Its time does not count against the deadline.
- */
+/* The content, what follows it, and its answers.  `together`: in one flight with its envelope. */
 static int
-finish_content(struct smtp *s, struct transaction *tx, int64_t began, struct err *err)
+send_content(struct smtp *s, struct transaction *tx, const struct around *around, bool together,
+    struct err *err)
 {
-	int result = 0;
+	int result;
 
-	if (!tx->content_unsent)
-		result = smtp_exchange_to_answer(s, tx, err);
-	else
+	s->in_content = !together;
+	result = content_send(s, tx, err);
+	/*
+	 * Content that was refused before its end leaves the connection useless: the server may
+	 * take the rest for commands.
+	 */
+	if (result == 0 && tx->content_unsent)
 		s->broken = true;
+	else if (result == 0)
+		result = queue_follower(s, tx, around, err);
+	if (result == 0 && !tx->content_unsent)
+		result = smtp_exchange(s, UNTIL_ANSWERED, err);
 	s->in_content = false;
-	if (s->deadline != DEADLINE_NONE)
-		s->deadline += clock_ms() - began;
 	return result;
 }
 
-static int
-send_content(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
-{
-	int64_t began = clock_ms();
-	struct content content;
+/* What became of an announced envelope when its turn has come. */
+enum resumed {
+	RESUMED_FAILED = -1,
+	RESUMED_READY, /* the content may follow */
+	RESUMED_ANEW,  /* the turn has to begin from the start */
+	RESUMED_OVER,  /* so it has, but not on this session */
+};
 
-	content_begin(&content, s, tx);
-	if (content_send(&content, err) < 0)
-		return -1;
-	if (s->in_content &&
-	    (content_end(&content, err) < 0 || queue_follower(s, tx, around, err) < 0))
-		return -1;
-	return finish_content(s, tx, began, err);
-}
-
-static bool
-is_small(const struct smtp *s, const struct transaction *tx)
-{
-	return smtp_may_pipeline(s) && smtp_chunks(s) && !smtp_is_lmtp(s) &&
-	    message_size(tx->message) <= SMALL_CONTENT;
-}
-
-/* A small message for BDAT goes along with its envelope. */
-static int
-send_in_one(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
-{
-	struct content content;
-
-	queue_reset(s);
-	if (queue_envelope(s, tx, err) < 0)
-		return -1;
-	content_begin(&content, s, tx);
-	s->in_content = false;
-	if (content_queue_all(&content, err) < 0 || content_end(&content, err) < 0 ||
-	    queue_follower(s, tx, around, err) < 0)
-		return -1;
-	return smtp_exchange_to_answer(s, tx, err);
-}
-
-/* MAIL, RCPT and perhaps DATA are answered: now the content, if anybody is to get it. */
-static int
-send_rest(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
-{
-	if (!smtp_chunks(s) && !tx->data_ready)
-		return 0;
-	if (tx->named > 0)
-		return send_content(s, tx, around, err);
-	return tx->data_ready ? content_send_none(s, tx, err) : 0;
-}
-
-static int
-send_pipelined(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
-{
-	queue_reset(s);
-	if (queue_envelope(s, tx, err) < 0)
-		return -1;
-	if (!smtp_chunks(s))
-		smtp_command(s, VERB_DATA, tx, EVERY_RECIPIENT, "DATA");
-	if (smtp_exchange(s, 0, 0, err) < 0)
-		return -1;
-	return send_rest(s, tx, around, err);
-}
-
-static int
-send_in_steps(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
-{
-	struct share share = share_begin(s);
-
-	queue_reset(s);
-	if (smtp_exchange(s, 0, 0, err) < 0)
-		return -1;
-	smtp_queue_mail(s, tx);
-	if (smtp_exchange(s, 0, 0, err) < 0)
-		return -1;
-	for (size_t i = next_pending(tx, &share, 0); i < tx->envelope->count && !tx->mail_refused;
-	     i = next_pending(tx, &share, i + 1)) {
-		smtp_queue_rcpt(s, tx, i);
-		if (smtp_exchange(s, 0, 0, err) < 0)
-			return -1;
-	}
-	if (tx->named == 0)
-		return 0;
-	if (!smtp_chunks(s)) {
-		smtp_command(s, VERB_DATA, tx, EVERY_RECIPIENT, "DATA");
-		if (smtp_exchange(s, 0, 0, err) < 0)
-			return -1;
-	}
-	return send_rest(s, tx, around, err);
-}
-
-static int
-begin_turn(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
-{
-	transaction_begin_turn(tx);
-	if (transaction_count(tx, OUTCOME_PENDING) == 0)
-		return 0;
-	if (smtp_check(s, tx, err) < 0) {
-		transaction_fail(tx, err);
-		err_clear(err);
-		return 0;
-	}
-	if (is_small(s, tx))
-		return send_in_one(s, tx, around, err);
-	return smtp_may_pipeline(s) ? send_pipelined(s, tx, around, err) :
-				      send_in_steps(s, tx, around, err);
-}
-
-/*
- * 354 behind a MAIL that was refused because another stands: the dot would send nothing to whoever
- * that other was for.  Only the end of the connection takes it back.
- */
-static bool
-is_trapped(const struct transaction *tx)
-{
-	return tx->data_ready && tx->mail_refused;
-}
-
-/* A server that has enough of us, before it has seen anything of this message but its envelope. */
-static bool
-has_left(const struct err *err)
-{
-	return err->reply_code == 421 || err->kind == ERR_LOST;
-}
-
-/* The turn of a message whose envelope is on its way: 1 where it has to begin anew. */
-static int
-go_on(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
+static enum resumed
+resume(struct smtp *s, struct transaction *tx, struct err *err)
 {
 	s->announced = NULL;
-	if (smtp_exchange(s, 0, 0, err) < 0) {
-		if (!has_left(err))
-			return -1;
-		transaction_take_back(tx);
+	if (smtp_exchange(s, UNTIL_REPLIED, err) < 0) {
+		/* A server that has enough of us has seen nothing but the envelope. */
+		if (err->reply_code != 421 && err->kind != ERR_LOST)
+			return RESUMED_FAILED;
 		err_clear(err);
-		return 0;
 	}
-	if (is_trapped(tx))
+	/*
+	 * 354 behind a MAIL that was refused because another stands: the dot would send nothing to
+	 * whoever that other was for.  Only the end of the connection takes it back.
+	 */
+	if (tx->data_ready && tx->mail_refused)
 		s->broken = true;
 	if (tx->nested || s->broken) {
 		transaction_take_back(tx);
-		return smtp_may_send(s) ? 1 : 0;
+		return smtp_may_send(s) ? RESUMED_ANEW : RESUMED_OVER;
 	}
 	tx->announced = false;
-	return send_rest(s, tx, around, err);
+	return RESUMED_READY;
 }
 
 /* Another message has come before the one that was announced. */
@@ -364,7 +204,7 @@ take_back(struct smtp *s, struct err *err)
 	int result;
 
 	s->announced = NULL;
-	result = smtp_exchange(s, 0, 0, err);
+	result = smtp_exchange(s, UNTIL_REPLIED, err);
 	transaction_take_back(announced);
 	/* There is no way back from 354; the caller was told. */
 	if (result == 0 && announced->data_ready)
@@ -375,78 +215,72 @@ take_back(struct smtp *s, struct err *err)
 static int
 take_turn(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
 {
-	int result = 1;
+	enum resumed resumed = s->announced == tx ? resume(s, tx, err) : RESUMED_ANEW;
+	bool together = false;
 
-	if (s->announced == tx)
-		result = go_on(s, tx, around, err);
-	else if (s->announced != NULL && take_back(s, err) < 0)
+	if (resumed == RESUMED_FAILED || (s->announced != NULL && take_back(s, err) < 0))
 		return -1;
-	return result == 1 ? begin_turn(s, tx, around, err) : result;
-}
-
-/* A turn has ended, and the session goes on with the same message. */
-static int
-end_turn(struct smtp *s, struct transaction *tx, struct err *err)
-{
-	if (!smtp_may_send(s) || s->due > 0 || transaction_count(tx, OUTCOME_PENDING) == 0)
+	if (resumed == RESUMED_OVER)
 		return 0;
-	s->mail_stands = false;
-	smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
-	return smtp_ask(s, VERB_RSET, err);
-}
-
-/*
- * In doubt: all of the content is out, and the server did not say that it leaves us in answer to
- * this very message.
- */
-static void
-fail_turn(const struct smtp *s, struct transaction *tx, const struct err *err)
-{
-	transaction_break(tx, err,
-	    tx->answers_due > 0 && s->stream.sent_total >= tx->ends_at && s->closer != tx);
-	tx->answers_due = 0;
-}
-
-void
-smtp_abandon(struct smtp *s)
-{
-	s->broken = true;
-	s->in_content = false;
-	if (s->announced != NULL)
-		transaction_take_back(s->announced);
-	s->announced = NULL;
-	s->due = 0;
-}
-
-/* The end of a turn. */
-static int
-conclude(struct smtp *s, struct transaction *tx, int result, struct err *err)
-{
-	/*
-	 * LMTP: one recipient was answered before the end of the content, and the others never will
-	 * be.
-	 */
-	if (result == 0 && tx->named > 0 && tx->answers_due == 0) {
-		result = err_set(err, ERR_TEMPORARY, "the server broke off the message");
-		smtp_place(s, VERB_CONTENT, err);
+	if (resumed == RESUMED_ANEW) {
+		transaction_begin_turn(tx);
+		if (transaction_count(tx, OUTCOME_PENDING) == 0)
+			return 0;
+		if (smtp_check(s, tx, err) < 0) {
+			transaction_fail(tx, err);
+			err_clear(err);
+			return 0;
+		}
+		/* An envelope that came to nothing may still stand (RFC 5321 section 4.1.4). */
+		if (s->mail_stands)
+			smtp_command(s, VERB_RSET, NULL, EVERY_RECIPIENT, "RSET");
+		s->mail_stands = false;
+		if (step(s, err) < 0 || say_envelope(s, tx, err) < 0)
+			return -1;
+		together = s->offers.pipelining && s->offers.chunking && !s->settings.lmtp &&
+		    message_size(tx->message) <= SMALL_CONTENT;
+		if (!together && smtp_exchange(s, UNTIL_REPLIED, err) < 0)
+			return -1;
 	}
-	if (result == 0)
-		result = end_turn(s, tx, err);
-	if (result < 0) {
-		smtp_abandon(s);
-		fail_turn(s, tx, err);
-		err->in_doubt = transaction_in_doubt(tx);
-	} else if (s->broken) {
-		smtp_abandon(s);
-	}
-	return result;
+	/* Content goes where somebody is to get it, or is going to be with it in one flight. */
+	if (together || (tx->named > 0 && (s->offers.chunking || tx->data_ready)))
+		return send_content(s, tx, around, together, err);
+	return tx->data_ready ? content_send_none(s, tx, err) : 0;
 }
 
 int
 smtp_send(struct smtp *s, struct transaction *tx, const struct around *around, struct err *err)
 {
+	int result;
+
 	err_clear(err);
-	forget_other_session(s, tx);
-	s->deadline = deadline_in(s->account->timeout_ms);
-	return conclude(s, tx, take_turn(s, tx, around, err), err);
+	/* Over a session that was closed before its turn. */
+	if (tx->announced && s->announced != tx)
+		transaction_take_back(tx);
+	s->tx = tx;
+	s->deadline = deadline_in(s->settings.timeout_ms);
+	result = take_turn(s, tx, around, err);
+	/* LMTP: one recipient was answered before the end of the content, the others never will. */
+	if (result == 0 && tx->named > 0 && tx->answers_due == 0) {
+		result = err_set(err, ERR_TEMPORARY, "the server broke off the message");
+		smtp_place(s, VERB_CONTENT, err);
+	}
+	if (result < 0) {
+		/*
+		 * In doubt: all of the content is out, and the server did not say that it leaves us
+		 * in answer to this very message.
+		 */
+		s->broken = true;
+		transaction_break(tx, err,
+		    tx->answers_due > 0 && s->stream.sent_total >= tx->ends_at &&
+			err->reply_code != 421);
+		tx->answers_due = 0;
+		err->in_doubt = transaction_in_doubt(tx);
+	}
+	if (s->broken && s->announced != NULL) {
+		transaction_take_back(s->announced);
+		s->announced = NULL;
+	}
+	s->tx = NULL;
+	return result;
 }

@@ -13,9 +13,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "config/account.h"
 #include "format/reply.h"
 #include "net/stream.h"
+#include "smtp/settings.h"
 #include "smtp/transaction.h"
 
 /* What is said, and answered: one row of the table in wire.c each. */
@@ -45,14 +45,16 @@ struct expected {
 };
 
 struct smtp {
-	const struct account *account; /* borrowed */
-	const struct server *server;   /* borrowed */
+	struct smtp_settings settings;
 	struct stream stream;
-	struct ehlo offers;    /* what the last EHLO told */
+	struct ehlo offers;    /* what the last EHLO told, without what is not to be used */
 	struct reply reply;    /* the reply that was read last, or is being read */
 	struct expected *fifo; /* replies due, in order: [first, first + due) */
 	size_t first, due, fifo_cap;
-	int64_t deadline;     /* of the login, then of each message, without content */
+	struct transaction *tx;        /* whose turn it is */
+	struct transaction *announced; /* whose envelope went out ahead of its turn; borrowed until
+					  then.  NULL: none */
+	int64_t deadline;              /* of the login, then of each message, without content */
 	int64_t progress;     /* clock_ms() when the last reply or the last octet went by */
 	int64_t window_start; /* of the minute over which the speed of content is watched */
 	uint64_t window_octets;
@@ -61,25 +63,20 @@ struct smtp {
 	bool unasked;           /* input was there before the flight that is queued now */
 	bool quit;              /* QUIT is said */
 	bool broken;            /* nothing more can be said */
-	uint64_t mails;         /* transactions begun (LIMITS' MAILMAX) */
-	struct transaction *announced; /* whose envelope went out ahead of its turn; borrowed until
-					  then.  NULL: none */
 	bool mail_stands; /* MAIL was answered, and no content taken since: RSET comes before the
 			     next */
-	const struct transaction *closer; /* whose command was answered with 421.  Only compared */
-	const char *mechanism;            /* of the login; NULL: none */
+	uint64_t mails;   /* transactions begun (LIMITS' MAILMAX) */
+	const char *mechanism; /* of the login; NULL: none */
 };
 
 /*
- * Connects to the server and brings the session to where mail can be sent: TLS as configured, login
- * where the account has a user.  `secret` is the password (empty where none is needed); `watch` may
- * be NULL.
+ * Connects to the server and brings the session to where mail can be sent: TLS as told, login where
+ * there is a user.
  * Errors: those of dial_tcp(), dial_unix() and tls_start(); ERR_CONFIG (a password would go out
  * unprotected, or plain text off this machine), ERR_TEMPORARY, ERR_SERVICE, ERR_LOGIN, ERR_TLS,
  * ERR_PROTOCOL, ERR_TIMEOUT, ERR_LOST.
  */
-int smtp_open(struct smtp *s, const struct account *account, const struct server *server,
-    const struct buf *secret, const struct stream_watch *watch, struct err *err);
+int smtp_open(struct smtp *s, const struct smtp_settings *settings, struct err *err);
 
 /* What stands around a message. */
 struct around {

@@ -17,10 +17,10 @@ enum {
 	LOOK_EVERY = 256 * 1024, /* octets of content after which an early reply is looked for */
 };
 
-static void handle_mail(struct smtp *s, const struct expected *e);
-static void handle_rcpt(struct smtp *s, const struct expected *e);
-static void handle_data(struct smtp *s, const struct expected *e);
-static void handle_content(struct smtp *s, const struct expected *e);
+static void take_mail(struct smtp *s, const struct expected *e);
+static void take_rcpt(struct smtp *s, const struct expected *e);
+static void take_data(struct smtp *s, const struct expected *e);
+static void take_content(struct smtp *s, const struct expected *e);
 
 /*
  * One row a verb.  Time limits are RFC 5321 section 4.5.3.2's, and as near to them where it has
@@ -42,24 +42,16 @@ static const struct verb_row {
 	[VERB_STARTTLS] = { "STARTTLS", "asking for TLS", 120, 220, ERR_TLS, NULL },
 	[VERB_AUTH] = { "the login", "logging in", 300, 235, ERR_LOGIN, NULL },
 	[VERB_AUTH_STEP] = { "the login", "logging in", 300, 235, ERR_LOGIN, NULL },
-	[VERB_MAIL] = { "the sender", "giving the sender", 300, 250, ERR_SERVICE, handle_mail },
+	[VERB_MAIL] = { "the sender", "giving the sender", 300, 250, ERR_SERVICE, take_mail },
 	[VERB_RCPT] = { "the recipient", "giving the recipients", 300, 250, ERR_REFUSED,
-	    handle_rcpt },
-	[VERB_DATA] = { "the message", "announcing the message", 120, 354, ERR_REFUSED,
-	    handle_data },
-	[VERB_BDAT] = { "the message", "sending the message", 600, 250, ERR_REFUSED,
-	    handle_content },
+	    take_rcpt },
+	[VERB_DATA] = { "the message", "announcing the message", 120, 354, ERR_REFUSED, take_data },
+	[VERB_BDAT] = { "the message", "sending the message", 600, 250, ERR_REFUSED, take_content },
 	[VERB_CONTENT] = { "the message", "sending the message", 600, 250, ERR_REFUSED,
-	    handle_content },
+	    take_content },
 	[VERB_RSET] = { "RSET", "starting anew", 120, 250, ERR_PROTOCOL, NULL },
 	[VERB_QUIT] = { "QUIT", "saying goodbye", 2, 221, ERR_PROTOCOL, NULL },
 };
-
-bool
-smtp_may_pipeline(const struct smtp *s)
-{
-	return s->offers.pipelining && s->account->pipelining != SETTING_NEVER;
-}
 
 void
 smtp_place(const struct smtp *s, enum verb verb, struct err *err)
@@ -127,103 +119,89 @@ smtp_refused(const struct smtp *s, enum verb verb, struct err *err)
 	return hint != NULL ? err_hint(err, "%s", hint) : -1;
 }
 
-/*
- * The message before an announced one failed, and the server keeps its MAIL: that is no word about
- * the one that follows.
- */
-static bool
-is_nested(const struct smtp *s, const struct transaction *tx)
+/* Gives every recipient that has no outcome the refusal of what the verb was for. */
+static void
+fail_all(struct smtp *s, enum verb verb, struct transaction *tx, const char *sender)
 {
-	char enhanced[12] = "";
+	struct err err;
 
-	reply_enhanced(&s->reply, enhanced);
-	return tx->announced && (s->reply.code == 503 || strcmp(enhanced, "5.5.1") == 0);
+	err_init(&err);
+	smtp_refused(s, verb, &err);
+	if (sender != NULL)
+		buf_addf(&err.what, ": <%s>", sender);
+	transaction_fail(tx, &err);
+	err_release(&err);
 }
 
 static void
-handle_mail(struct smtp *s, const struct expected *e)
+take_mail(struct smtp *s, const struct expected *e)
 {
-	struct err err;
+	struct transaction *tx = e->tx;
+	char enhanced[12] = "";
 
 	s->mail_stands = true;
 	if (reply_class(&s->reply) == 2)
 		return;
-	e->tx->mail_refused = true;
-	if (is_nested(s, e->tx)) {
-		e->tx->nested = true;
-		return;
-	}
-	err_init(&err);
-	smtp_refused(s, VERB_MAIL, &err);
-	buf_addf(&err.what, ": <%s>", e->tx->envelope->sender);
-	transaction_fail(e->tx, &err);
-	err_release(&err);
-}
-
-/*
- * "Too many recipients" is no refusal of this one: where others were taken, it gets its turn after
- * them.
- */
-static bool
-is_too_many(const struct smtp *s, const struct transaction *tx)
-{
-	char enhanced[12] = "";
-
+	tx->mail_refused = true;
 	reply_enhanced(&s->reply, enhanced);
-	if (tx->named == 0 || (s->reply.code != 452 && s->reply.code != 552))
-		return false;
-	return enhanced[0] == '\0' || strcmp(enhanced + 1, ".5.3") == 0;
+	/*
+	 * The message before an announced one failed, and the server keeps its MAIL: that is no
+	 * word about the one that follows.
+	 */
+	tx->nested = tx->announced && (s->reply.code == 503 || strcmp(enhanced, "5.5.1") == 0);
+	if (!tx->nested)
+		fail_all(s, VERB_MAIL, tx, tx->envelope->sender);
 }
 
 static void
-handle_rcpt(struct smtp *s, const struct expected *e)
+take_rcpt(struct smtp *s, const struct expected *e)
 {
-	struct outcome *outcome = &e->tx->outcomes[e->recipient];
+	struct transaction *tx = e->tx;
+	struct outcome *outcome = &tx->outcomes[e->recipient];
+	char enhanced[12] = "";
 	struct err err;
 
 	/* Where MAIL was refused, what the server says to RCPT is of no interest. */
-	if (e->tx->mail_refused)
+	if (tx->mail_refused)
 		return;
 	if (reply_class(&s->reply) == 2) {
 		outcome->state = OUTCOME_NAMED;
-		e->tx->named++;
+		tx->named++;
 		return;
 	}
-	if (is_too_many(s, e->tx)) {
+	/*
+	 * "Too many recipients" is no refusal of this one: where others were taken, it gets its
+	 * turn after them.
+	 */
+	reply_enhanced(&s->reply, enhanced);
+	if (tx->named > 0 && (s->reply.code == 452 || s->reply.code == 552) &&
+	    (enhanced[0] == '\0' || strcmp(enhanced + 1, ".5.3") == 0)) {
 		outcome->state = OUTCOME_PENDING;
 		return;
 	}
 	err_init(&err);
 	smtp_refused(s, VERB_RCPT, &err);
-	buf_addf(&err.what, ": <%s>", e->tx->envelope->recipients[e->recipient].address);
-	transaction_fail_one(e->tx, e->recipient, &err);
+	buf_addf(&err.what, ": <%s>", tx->envelope->recipients[e->recipient].address);
+	transaction_fail_one(tx, e->recipient, &err);
 	err_release(&err);
 }
 
 static void
-handle_data(struct smtp *s, const struct expected *e)
+take_data(struct smtp *s, const struct expected *e)
 {
-	struct err err;
-
-	if (s->reply.code == verbs[VERB_DATA].success) {
+	if (s->reply.code == verbs[VERB_DATA].success)
 		e->tx->data_ready = true;
-		return;
-	}
 	/* "No valid recipients" says nothing about those whose turn is still to come. */
-	if (e->tx->named == 0)
-		return;
-	err_init(&err);
-	smtp_refused(s, VERB_DATA, &err);
-	transaction_fail(e->tx, &err);
-	err_release(&err);
+	else if (e->tx->named > 0)
+		fail_all(s, VERB_DATA, e->tx, NULL);
 }
 
 /* One reply answers for all recipients; in LMTP each has its own (RFC 2033 section 4.2). */
 static void
-handle_content(struct smtp *s, const struct expected *e)
+take_content(struct smtp *s, const struct expected *e)
 {
 	struct transaction *tx = e->tx;
-	bool early = s->stream.sent_total < tx->ends_at;
+	bool positive = reply_class(&s->reply) == 2, all = e->recipient == EVERY_RECIPIENT;
 	struct err err;
 
 	if (tx->answers_due > 0)
@@ -236,11 +214,11 @@ handle_content(struct smtp *s, const struct expected *e)
 	 */
 	if (tx->named == 0)
 		return;
-	if (reply_class(&s->reply) == 2 && !early) {
+	if (positive && s->stream.sent_total >= tx->ends_at) {
+		s->mail_stands = false;
 		buf_clear(&tx->acceptance);
 		add_reply(&s->reply, &tx->acceptance);
-		s->mail_stands = false;
-		if (e->recipient == EVERY_RECIPIENT)
+		if (all)
 			transaction_accept(tx);
 		else
 			transaction_accept_one(tx, e->recipient);
@@ -248,15 +226,15 @@ handle_content(struct smtp *s, const struct expected *e)
 	}
 	err_init(&err);
 	smtp_refused(s, e->verb, &err);
-	if (e->recipient != EVERY_RECIPIENT)
-		buf_addf(&err.what, " for <%s>", tx->envelope->recipients[e->recipient].address);
 	/* Accepted before its end: what the server has of it, nobody knows. */
-	err.in_doubt = reply_class(&s->reply) == 2;
-	s->broken = s->broken || err.in_doubt;
-	if (e->recipient == EVERY_RECIPIENT)
-		transaction_break(tx, &err, err.in_doubt);
-	else
+	err.in_doubt = positive;
+	s->broken = s->broken || positive;
+	if (all) {
+		transaction_break(tx, &err, positive);
+	} else {
+		buf_addf(&err.what, " for <%s>", tx->envelope->recipients[e->recipient].address);
 		transaction_fail_one(tx, e->recipient, &err);
+	}
 	err_release(&err);
 }
 
@@ -320,6 +298,13 @@ smtp_command(struct smtp *s, enum verb verb, struct transaction *tx, size_t reci
 	buf_release(&line);
 }
 
+/* The verb whose reply is due next: what goes on right now. */
+static enum verb
+current_verb(const struct smtp *s)
+{
+	return s->due > 0 ? s->fifo[s->first].verb : VERB_QUIT;
+}
+
 /* 421: the server closes, whatever was asked. */
 static int
 server_closes(const struct smtp *s, enum verb verb, struct err *err)
@@ -330,215 +315,40 @@ server_closes(const struct smtp *s, enum verb verb, struct err *err)
 	return -1;
 }
 
-/* A server that leaves us has not spoken of a message whose turn has not come. */
-static bool
-is_for_handler(const struct smtp *s, const struct expected *e)
-{
-	return verbs[e->verb].handle != NULL &&
-	    (s->reply.code != 421 || e->tx == NULL || !e->tx->announced);
-}
-
-/* A reply is complete: its verb's handler gets it. */
-static int
-take_reply(struct smtp *s, struct err *err)
-{
-	struct expected e = s->fifo[s->first++];
-
-	s->due--;
-	if (s->due == 0)
-		s->first = 0;
-	s->progress = clock_ms();
-	if (is_for_handler(s, &e))
-		verbs[e.verb].handle(s, &e);
-	if (s->reply.code == 421 && e.verb != VERB_QUIT) {
-		s->closer = e.tx;
-		return server_closes(s, e.verb, err);
-	}
-	return 0;
-}
-
 /*
- * Until when an exchange goes on: until that message is answered; without one, until little enough
- * is left.
- */
-struct goal {
-	size_t queued, due;
-	const struct transaction *answered;
-};
-
-static bool
-is_answered(const struct goal *goal)
-{
-	return goal->answered != NULL && goal->answered->answers_due == 0;
-}
-
-static bool
-is_reached(const struct smtp *s, const struct goal *goal)
-{
-	if (goal->answered != NULL)
-		return is_answered(goal);
-	return stream_queued(&s->stream) <= goal->queued && s->due <= goal->due;
-}
-
-/*
- * Takes the replies that have come, as long as any is due: what follows them stays for who asks
- * next.
+ * Takes the replies that were read, as long as any is due and wanted: what follows them stays for
+ * who asks next.
  */
 static int
-take_replies(struct smtp *s, const struct goal *goal, struct err *err)
+take_replies(struct smtp *s, enum until until, struct err *err)
 {
 	struct span line;
 
-	while (s->due > 0 && !is_answered(goal) && stream_take_line(&s->stream, &line)) {
+	while (s->due > 0 && !(until == UNTIL_ANSWERED && s->tx->answers_due == 0) &&
+	    stream_take_line(&s->stream, &line)) {
+		struct expected e = s->fifo[s->first];
+		bool closes;
+
 		if (s->reply.complete)
 			reply_clear(&s->reply);
 		if (reply_add_line(&s->reply, line, err) < 0)
 			return -1;
-		if (s->reply.complete && take_reply(s, err) < 0)
-			return -1;
+		if (!s->reply.complete)
+			continue;
+		s->due--;
+		s->first = s->due > 0 ? s->first + 1 : 0;
+		s->progress = clock_ms();
+		closes = s->reply.code == 421;
+		/* A server that leaves us has not spoken of a message whose turn has not come. */
+		if (verbs[e.verb].handle != NULL && !(closes && e.tx->announced))
+			verbs[e.verb].handle(s, &e);
+		if (closes && e.verb != VERB_QUIT)
+			return server_closes(s, e.verb, err);
 	}
 	if (stream_line_too_long(&s->stream))
 		return err_set(err, ERR_PROTOCOL,
 		    "the server's answer has a line of more than %d octets", REPLY_LINE_MAX);
 	return 0;
-}
-
-/* The verb whose reply is due next: what goes on right now. */
-static enum verb
-current_verb(const struct smtp *s)
-{
-	return s->due > 0 ? s->fifo[s->first].verb : VERB_QUIT;
-}
-
-/* The server has a whole content to think about: what we have to say behind it can wait. */
-static bool
-is_answer_next(const struct smtp *s)
-{
-	enum verb verb = current_verb(s);
-
-	return (verb == VERB_BDAT || verb == VERB_CONTENT) &&
-	    s->stream.sent_total >= s->fifo[s->first].tx->ends_at;
-}
-
-/* Until when the present step may take. */
-static int64_t
-step_deadline(const struct smtp *s)
-{
-	int64_t limit = (int64_t)verbs[current_verb(s)].limit_s * 1000;
-	bool sending = stream_queued(&s->stream) > 0 && !is_answer_next(s);
-
-	if (s->in_content && sending)
-		return s->window_start +
-		    (s->account->timeout_ms < WINDOW_MS ? s->account->timeout_ms : WINDOW_MS);
-	if (sending)
-		limit = WRITE_STALL_MS;
-	limit += s->progress;
-	return s->in_content ? limit : deadline_min(limit, s->deadline);
-}
-
-/* A window has ended: too slow, or on to the next. */
-static bool
-window_too_slow(struct smtp *s)
-{
-	int64_t now = clock_ms(), span = now - s->window_start;
-	bool slow = s->window_octets < (uint64_t)(span / 1000) * CONTENT_RATE ||
-	    s->window_octets == 0;
-
-	s->window_start = now;
-	s->window_octets = 0;
-	return slow;
-}
-
-static int
-wait_for_server(struct smtp *s, struct err *err)
-{
-	bool sending = stream_queued(&s->stream) > 0;
-	int result = stream_wait(&s->stream, STREAM_READABLE | (sending ? STREAM_WRITABLE : 0),
-	    step_deadline(s), err);
-
-	if (result == 0 || err->kind != ERR_TIMEOUT)
-		return result;
-	if (!sending || !s->in_content || is_answer_next(s))
-		return err_set(err, ERR_TIMEOUT, "no answer in time, while %s",
-		    verbs[current_verb(s)].gerund);
-	if (window_too_slow(s))
-		return err_set(err, ERR_TIMEOUT, "the server takes the message too slowly");
-	err_clear(err);
-	return 0;
-}
-
-static int
-send_queued(struct smtp *s, struct err *err)
-{
-	size_t before = stream_queued(&s->stream);
-	enum stream_result result;
-
-	if (before == 0)
-		return 0;
-	result = stream_flush(&s->stream, err);
-	if (stream_queued(&s->stream) < before) {
-		s->progress = clock_ms();
-		s->window_octets += before - stream_queued(&s->stream);
-		s->unread_octets += before - stream_queued(&s->stream);
-	}
-	return result == STREAM_FAILED ? -1 : 0;
-}
-
-static int
-connection_lost(const struct smtp *s, struct err *err)
-{
-	if (current_verb(s) == VERB_GREETING && s->reply.code == 0)
-		return err_set(err, ERR_LOST,
-		    "the server closed the connection without a greeting");
-	return err_set(err, ERR_LOST, "the server closed the connection, while %s",
-	    verbs[current_verb(s)].gerund);
-}
-
-/* Reads once.  1: something came; 0: nothing there; -1: failed. */
-static int
-read_replies(struct smtp *s, const struct goal *goal, struct err *err)
-{
-	enum stream_result result = stream_fill(&s->stream, err);
-
-	if (result == STREAM_FAILED || take_replies(s, goal, err) < 0)
-		return -1;
-	if (result == STREAM_END && s->due > 0 && !is_answered(goal))
-		return connection_lost(s, err);
-	return result == STREAM_OK ? 1 : 0;
-}
-
-/*
- * Takes the replies that were read; and, where a server takes content without ever making us wait,
- * reads now and then.
- */
-static int
-look_for_replies(struct smtp *s, const struct goal *goal, struct err *err)
-{
-	if (!s->in_content || s->unread_octets < LOOK_EVERY)
-		return take_replies(s, goal, err);
-	s->unread_octets = 0;
-	return read_replies(s, goal, err) < 0 ? -1 : 0;
-}
-
-/*
- * Sending failed.  A server that drops us often has said why, in a reply or (TLS 1.3: no client
- * certificate) an alert: that is worth more than "broken pipe".
- */
-static int
-read_last_words(struct smtp *s, struct err *err)
-{
-	const struct goal all = { 0, 0, NULL };
-	struct err why;
-	int result;
-
-	err_init(&why);
-	do
-		result = read_replies(s, &all, &why);
-	while (result > 0 && s->due > 0);
-	if (result < 0 && (why.reply_code != 0 || why.kind == ERR_TLS))
-		err_move(err, &why);
-	err_release(&why);
-	return -1;
 }
 
 /*
@@ -563,60 +373,139 @@ refuse_unasked(struct smtp *s, struct err *err)
 }
 
 static int
-exchange(struct smtp *s, const struct goal *goal, struct err *err)
+connection_lost(const struct smtp *s, struct err *err)
 {
-	bool in_content = s->in_content;
-
-	if (s->unasked)
-		return refuse_unasked(s, err);
-	for (;;) {
-		if (send_queued(s, err) < 0)
-			return err->kind == ERR_LOST ? read_last_words(s, err) : -1;
-		if (look_for_replies(s, goal, err) < 0)
-			return -1;
-		if (is_reached(s, goal))
-			return 0;
-		/* The content was answered before its end: no use to go on sending it. */
-		if (in_content && !s->in_content)
-			return 0;
-		if (wait_for_server(s, err) < 0 || read_replies(s, goal, err) < 0)
-			return -1;
-		/* Whether more can be sent is not asked any more. */
-		if (is_answered(goal))
-			return 0;
-	}
+	if (current_verb(s) == VERB_GREETING && s->reply.code == 0)
+		return err_set(err, ERR_LOST,
+		    "the server closed the connection without a greeting");
+	return err_set(err, ERR_LOST, "the server closed the connection, while %s",
+	    verbs[current_verb(s)].gerund);
 }
 
+/*
+ * Sending failed.  A server that drops us often has said why, in a reply or (TLS 1.3: no client
+ * certificate) an alert: that is worth more than "broken pipe".
+ */
 static int
-pursue(struct smtp *s, const struct goal *goal, struct err *err)
+read_last_words(struct smtp *s, struct err *err)
 {
-	enum verb verb = current_verb(s);
+	enum stream_result result = STREAM_OK;
+	struct err why;
 
-	err_clear(err);
-	s->progress = clock_ms();
-	if (exchange(s, goal, err) == 0)
-		return 0;
-	s->broken = true;
-	smtp_place(s, s->due > 0 ? current_verb(s) : verb, err);
+	err_init(&why);
+	while (result == STREAM_OK && s->due > 0) {
+		result = stream_fill(&s->stream, &why);
+		if (result != STREAM_FAILED && take_replies(s, UNTIL_REPLIED, &why) < 0)
+			result = STREAM_FAILED;
+	}
+	if (result == STREAM_FAILED && (why.reply_code != 0 || why.kind == ERR_TLS))
+		err_move(err, &why);
+	err_release(&why);
 	return -1;
 }
 
-int
-smtp_exchange(struct smtp *s, size_t queued, size_t due, struct err *err)
+/* Waits for the server to speak, or to take more, as long as the present step may take. */
+static int
+wait_for_server(struct smtp *s, struct err *err)
 {
-	return pursue(s, &(struct goal){ queued, due, NULL }, err);
+	int64_t timeout_ms = s->settings.timeout_ms, now, deadline;
+	bool queued = stream_queued(&s->stream) > 0, sending = queued;
+	enum verb verb = current_verb(s);
+
+	/* With a whole content to think about: what we have to say behind it can wait. */
+	if ((verb == VERB_BDAT || verb == VERB_CONTENT) &&
+	    s->stream.sent_total >= s->fifo[s->first].tx->ends_at)
+		sending = false;
+	if (s->in_content && sending) {
+		deadline = s->window_start +
+		    (timeout_ms >= 0 && timeout_ms < WINDOW_MS ? timeout_ms : WINDOW_MS);
+	} else {
+		deadline = s->progress + (sending ? WRITE_STALL_MS : verbs[verb].limit_s * 1000);
+		if (!s->in_content)
+			deadline = deadline_min(deadline, s->deadline);
+	}
+	if (stream_wait(&s->stream, STREAM_READABLE | (queued ? STREAM_WRITABLE : 0), deadline,
+		err) == 0)
+		return 0;
+	if (err->kind != ERR_TIMEOUT)
+		return -1;
+	if (!s->in_content || !sending)
+		return err_set(err, ERR_TIMEOUT, "no answer in time, while %s", verbs[verb].gerund);
+	now = clock_ms();
+	if (s->window_octets == 0 ||
+	    s->window_octets < (uint64_t)((now - s->window_start) / 1000) * CONTENT_RATE)
+		return err_set(err, ERR_TIMEOUT, "the server takes the message too slowly");
+	s->window_start = now;
+	s->window_octets = 0;
+	err_clear(err);
+	return 0;
+}
+
+/* Sends as much as goes now. */
+static int
+send_queued(struct smtp *s, struct err *err)
+{
+	size_t queued = stream_queued(&s->stream), sent;
+	enum stream_result result = stream_flush(&s->stream, err);
+
+	sent = queued - stream_queued(&s->stream);
+	if (sent > 0)
+		s->progress = clock_ms();
+	s->window_octets += sent;
+	s->unread_octets += sent;
+	return result == STREAM_FAILED ? -1 : 0;
+}
+
+static bool
+is_reached(const struct smtp *s, enum until until)
+{
+	if (until == UNTIL_ANSWERED)
+		return s->tx->answers_due == 0;
+	return stream_queued(&s->stream) == 0 && (until == UNTIL_SENT || s->due == 0);
 }
 
 int
-smtp_exchange_to_answer(struct smtp *s, const struct transaction *tx, struct err *err)
+smtp_exchange(struct smtp *s, enum until until, struct err *err)
 {
-	return pursue(s, &(struct goal){ 0, 0, tx }, err);
+	const bool in_content = s->in_content;
+	const enum verb verb = current_verb(s);
+	int result;
+
+	err_clear(err);
+	s->progress = clock_ms();
+	result = s->unasked ? refuse_unasked(s, err) : 0;
+	/* Each time round, all that was read is taken before anything is sent or waited for. */
+	while (result == 0) {
+		result = take_replies(s, until, err);
+		/* A content that was answered before its end is not sent any further. */
+		if (result < 0 || is_reached(s, until) || (in_content && !s->in_content))
+			break;
+		if (s->stream.ended) {
+			result = connection_lost(s, err);
+		} else if (stream_queued(&s->stream) > 0 && send_queued(s, err) < 0) {
+			result = err->kind == ERR_LOST ? read_last_words(s, err) : -1;
+		} else if (s->in_content && s->unread_octets >= LOOK_EVERY) {
+			/* A server that takes content as fast as it comes is listened to, too. */
+			s->unread_octets = 0;
+		} else if (is_reached(s, until)) {
+			break;
+		} else {
+			result = wait_for_server(s, err);
+		}
+		if (result == 0 && stream_fill(&s->stream, err) == STREAM_FAILED)
+			result = -1;
+	}
+	if (result < 0) {
+		s->broken = true;
+		smtp_place(s, s->due > 0 ? current_verb(s) : verb, err);
+	}
+	return result;
 }
 
 int
 smtp_ask(struct smtp *s, enum verb verb, struct err *err)
 {
-	if (smtp_exchange(s, 0, 0, err) < 0)
+	if (smtp_exchange(s, UNTIL_REPLIED, err) < 0)
 		return -1;
 	return s->reply.code == verbs[verb].success ? 0 : smtp_refused(s, verb, err);
 }

@@ -14,13 +14,13 @@ mechanism_count(void)
 {
 	size_t n = 0;
 
-	while (sasl_mechanism(n) != NULL)
+	while (mechanism_at(n) != NULL)
 		n++;
 	return n;
 }
 
 static void
-converse(struct sasl *sasl, const struct sasl_mechanism *mechanism, struct span challenges)
+converse(struct sasl *sasl, const struct mechanism *mechanism, struct span challenges)
 {
 	struct buf response = BUF_INIT_SECRET(65536);
 	struct err err;
@@ -33,7 +33,7 @@ converse(struct sasl *sasl, const struct sasl_mechanism *mechanism, struct span 
 		result = sasl_step(sasl, span_cut(&challenges, '\n'), &response, &err);
 	/* A mutual mechanism whose server is a fuzzer must never believe it. */
 	if (mechanism->mutual && sasl_is_done(sasl) && result == 0 &&
-	    mechanism->proof == SASL_PASSWORD && mechanism->client_first)
+	    mechanism->proof == PROOF_PASSWORD && mechanism->client_first)
 		abort();
 	buf_release(&response);
 	err_release(&err);
@@ -50,15 +50,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.port = 465,
 		.binding = &binding,
 	};
-	const struct sasl_mechanism *mechanism;
+	const struct mechanism *mechanism;
 	struct sasl *sasl = NULL;
 	struct err err;
 
 	if (size < 1 || size > 20000)
 		return 0;
-	mechanism = sasl_mechanism(data[0] % mechanism_count());
+	mechanism = mechanism_at(data[0] % mechanism_count());
 	/* Kerberos reads the machine's own files: nothing for a fuzzer. */
-	if (mechanism->proof == SASL_TICKET)
+	if (mechanism->proof == PROOF_TICKET)
 		return 0;
 	err_init(&err);
 	buf_adds(&secret, "sesam");

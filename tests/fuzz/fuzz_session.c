@@ -24,8 +24,8 @@ static struct message small, large;
 static struct transaction txs[MESSAGES];
 static unsigned ends[MESSAGES];
 static struct envelope envelope;
-static struct account account;
-static struct server servers[2];
+static struct smtp_settings settings;
+static struct buf secret = BUF_INIT_SECRET(64);
 static char path[64];
 static int listener;
 
@@ -110,21 +110,24 @@ set_up(void)
 	make_message(&small, 3);
 	make_message(&large, 5000);
 	add_recipients();
-	servers[0] = (struct server){ SERVER_UNIX, path, 0 };
-	servers[1] = (struct server){ SERVER_LMTP_UNIX, path, 0 };
+	buf_adds(&secret, "sesam");
 }
 
 static void
-set_account(uint8_t choice)
+choose_settings(uint8_t choice)
 {
-	static char user[] = "user";
-
-	memset(&account, 0, sizeof(account));
-	account.timeout_ms = account.connect_timeout_ms = 5000;
-	account.user = (choice & 1) != 0 ? user : NULL;
-	account.secret_source = (choice & 2) != 0 ? SECRET_TOKEN : SECRET_LITERAL;
-	account.chunking = (choice & 4) != 0 ? SETTING_NEVER : SETTING_AUTO;
-	account.pipelining = (choice & 8) != 0 ? SETTING_NEVER : SETTING_AUTO;
+	settings = (struct smtp_settings){
+		.host = path,
+		.socket = path,
+		.timeout_ms = 5000,
+		.connect_timeout_ms = 5000,
+		.lmtp = (choice & 32) != 0,
+		.user = (choice & 1) != 0 ? "user" : NULL,
+		.secret = &secret,
+		.secret_kind = (choice & 2) != 0 ? SMTP_SECRET_TOKEN : SMTP_SECRET_PASSWORD,
+		.no_chunking = (choice & 4) != 0,
+		.no_pipelining = (choice & 8) != 0,
+	};
 }
 
 static int
@@ -204,14 +207,12 @@ check_outcomes(const struct transaction *tx, unsigned calls)
 static void
 converse(uint8_t choice)
 {
-	struct buf secret = BUF_INIT_SECRET(64);
 	struct smtp s;
 	struct err err;
 
 	err_init(&err);
-	buf_adds(&secret, "sesam");
 	make_transactions(choice);
-	if (smtp_open(&s, &account, &servers[(choice & 32) != 0], &secret, NULL, &err) == 0) {
+	if (smtp_open(&s, &settings, &err) == 0) {
 		if ((choice & 64) == 0)
 			send_one(&s, &txs[0], &(struct around){ .last = true }, &err);
 		else
@@ -222,7 +223,6 @@ converse(uint8_t choice)
 		check_outcomes(&txs[i], ends[i]);
 		transaction_release(&txs[i]);
 	}
-	buf_release(&secret);
 	err_release(&err);
 }
 
@@ -237,7 +237,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	script = data + 1;
 	script_len = size - 1;
-	set_account(data[0]);
+	choose_settings(data[0]);
 	check(pthread_create(&server, NULL, serve, NULL) == 0);
 	converse(data[0]);
 	pthread_join(server, NULL);

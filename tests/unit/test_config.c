@@ -14,8 +14,6 @@
 #include <cmocka.h>
 
 #include "config/account.h"
-#include "config/mechanism.h"
-#include "smtp/sasl.h"
 
 struct row {
 	const char *name;
@@ -889,8 +887,7 @@ static struct row rows[] = {
 
 	/* the queue's times */
 	{ "queue's defaults",
-	    OURS
-	    "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nrate off\ndelivery now\n",
+	    OURS "wait 10s\nexpire 5d\nretry 1m..1h\nconnections 2\nrate off\ndelivery now\n",
 	    OURS_IS },
 	{ "wait", OURS "wait 2m\n", OURS_IS " wait=120000" },
 	{ "wait, least", OURS "wait 1\n", OURS_IS " wait=1000" },
@@ -1443,30 +1440,6 @@ test_nul(void **state)
 	buf_release(&got);
 }
 
-/* What can be configured is what smtp/ can do, with the same kind of proof. */
-static void
-test_mechanisms(void **state)
-{
-	static const enum proof proofs[] = {
-		[SASL_PASSWORD] = PROOF_PASSWORD,
-		[SASL_TOKEN] = PROOF_TOKEN,
-		[SASL_CERTIFICATE] = PROOF_CERTIFICATE,
-		[SASL_TICKET] = PROOF_TICKET,
-	};
-	const struct sasl_mechanism *theirs;
-
-	(void)state;
-	for (size_t i = 0; (theirs = sasl_mechanism(i)) != NULL; i++) {
-		const struct mechanism *ours = mechanism_find(span_of(theirs->name));
-
-		assert_non_null(ours);
-		assert_string_equal(ours->name, theirs->name);
-		assert_int_equal(ours->proof, proofs[theirs->proof]);
-	}
-	assert_null(mechanism_find(span_of("ANONYMOUS")));
-	assert_null(mechanism_find(span_of("")));
-}
-
 /* No row may show the secrets that the rows hold. */
 static void
 test_no_secret_in_errors(void **state)
@@ -1481,7 +1454,6 @@ int
 main(void)
 {
 	static struct CMUnitTest tests[ROWS + 6] = {
-		cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_too_many_accounts),
 		cmocka_unit_test(test_many_fallbacks),

@@ -286,7 +286,7 @@ struct session_case {
 	const char *stale;   /* … which were announced over another session, or NULL */
 	const char *fails;   /* … whose before_end() fails, or NULL */
 	const char *ends;    /* calls of before_end() for each message of the result, or NULL */
-	int64_t timeout_ms;  /* 0: enough */
+	int64_t timeout_ms;  /* 0: enough; -1: no limit */
 	bool lmtp;
 };
 
@@ -497,12 +497,12 @@ static const struct session_case next_cases[] = {
 	{ .title = "RCPTMAX, the next",
 	    .offers = ALL "\nLIMITS RCPTMAX=1",
 	    .plan = "1>4 4>1 4",
-	    .script = "M1 B1 =250*3 m4 a4 B4 =250*3 R =250 m4 b4 B4 =250*3 Q =221",
+	    .script = "M1 B1 =250*3 m4 a4 B4 =250*3 m4 b4 B4 =250*3 Q =221",
 	    .result = "000+ 1a 4aa" },
 	{ .title = "RCPTMAX, this one",
 	    .offers = ALL "\nLIMITS RCPTMAX=1",
 	    .plan = "4>1 4>1 1",
-	    .script = "m4 a4 B4 =250*3 R =250 m4 b4 B4 M1 =250*5 B1 =250 Q =221",
+	    .script = "m4 a4 B4 =250*3 m4 b4 B4 M1 =250*5 B1 =250 Q =221",
 	    .result = "000+ 4aa 1a",
 	    .ends = "21" },
 	{ .title = "the next cannot go",
@@ -742,6 +742,12 @@ static const struct session_case time_cases[] = {
 	    .timeout_ms = 600,
 	    .script = "M6 =250*2 B6 @1500 &=250 M9 =250*501 B9 =250 Q =221",
 	    .result = "00+ 6a" },
+	{ .title = "no limit, and content that moves slowly",
+	    .offers = ALL,
+	    .plan = "6",
+	    .timeout_ms = -1,
+	    .script = "M6 =250*2 @300 B6 =250 Q =221",
+	    .result = "0+ 6a" },
 	{ .title = "content does not move",
 	    .offers = ALL,
 	    .plan = "6",
@@ -835,13 +841,12 @@ make_transactions(const struct session_case *c, struct smtp *s)
 
 /* The session as it is once EHLO was answered. */
 static void
-begin(struct smtp *s, const struct account *account, const struct server *server,
-    const char *offers, int fd)
+begin(struct smtp *s, const struct smtp_settings *settings, const char *offers, int fd)
 {
 	struct buf text = BUF_INIT(1024);
 	const int small = 1;
 
-	smtp_init(s, account, server, NULL);
+	smtp_init(s, settings);
 	/* As little as can be, so that what the server does not hear stays here. */
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	assert_int_equal(stream_open_socket(&s->stream, fd, &err), 0);
@@ -955,9 +960,12 @@ check_result(const struct session_case *c, const struct server_script *script, c
 static bool
 run_case(const struct session_case *c)
 {
-	static char host[] = "mx.example.net";
-	const struct server server = { c->lmtp ? SERVER_LMTP : SERVER_SMTP, host, 25 };
-	struct account account;
+	const struct smtp_settings settings = {
+		.host = "mx.example.net",
+		.port = 25,
+		.lmtp = c->lmtp,
+		.timeout_ms = c->timeout_ms != 0 ? c->timeout_ms : TIMEOUT_MS,
+	};
 	struct server_script script = { .at = c->script };
 	struct buf result = BUF_INIT(4096);
 	struct smtp s;
@@ -965,12 +973,10 @@ run_case(const struct session_case *c)
 	int fds[2];
 	bool good;
 
-	memset(&account, 0, sizeof(account));
-	account.timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : TIMEOUT_MS;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	script.fd = fds[1];
 	assert_int_equal(pthread_create(&thread, NULL, serve, &script), 0);
-	begin(&s, &account, &server, c->offers, fds[0]);
+	begin(&s, &settings, c->offers, fds[0]);
 	make_transactions(c, &s);
 	follow_plan(c, &s, &result);
 	smtp_close(&s);
