@@ -123,6 +123,7 @@ fill(struct err *e, enum err_kind kind, const char *fmt, va_list ap)
 	set_text(&what, fmt, ap);
 	err_clear(e);
 	e->kind = kind;
+	e->local = kind == ERR_SYSTEM;
 	e->what = what;
 }
 
@@ -137,6 +138,26 @@ err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 	return -1;
 }
 
+bool
+err_is_local(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+	case EMFILE:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EPERM:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int
 err_sys(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
@@ -147,6 +168,7 @@ err_sys(struct err *e, enum err_kind kind, const char *fmt, ...)
 	fill(e, kind, fmt, ap);
 	va_end(ap);
 	e->sys_errno = saved;
+	e->local = e->local || err_is_local(saved);
 	buf_addf(&e->what, ": %s", strerror(saved));
 	return -1;
 }

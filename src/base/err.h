@@ -57,6 +57,8 @@ struct err {
 	int reply_code;    /* SMTP reply, or 0 */
 	char enhanced[12]; /* "5.7.8" (RFC 3463), or "" */
 	bool in_doubt;     /* the server may have taken the message all the same */
+	bool local; /* this process's own trouble, and no word about anybody else: ERR_SYSTEM, or
+		       err_is_local() */
 	const char *stage; /* what was going on: a static gerund, "logging in"; or NULL */
 	struct buf what;   /* one sentence, ours, without the program's name or a final stop */
 	struct buf reply;  /* the server's words, printable, lines separated by LF; or empty */
@@ -80,6 +82,11 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 /* The same, and appends ": " and the text of errno, which is kept in sys_errno. */
 int err_sys(struct err *e, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * True for errors that say more of this process and its surroundings than of whom it talks to: no
+ * permission, descriptors, memory, route or address.
+ */
+bool err_is_local(int error);
 /* Puts "context: " before the sentence.  Always -1. */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sets the hint.  Always -1. */

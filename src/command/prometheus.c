@@ -144,7 +144,7 @@ named_before(const struct account *account, size_t server)
 static void
 print_account(FILE *out, struct queue_call *call, const struct account *account)
 {
-	struct buf breaker = BUF_INIT(NAME_MAX_LEN), server = BUF_INIT(NAME_MAX_LEN);
+	struct buf breaker = BUF_INIT(BREAKER_NAME_MAX), server = BUF_INIT(NAME_MAX_LEN);
 
 	breaker_account_name(account, &breaker);
 	print_pause(out, call, account, breaker.data, "");
@@ -155,7 +155,7 @@ print_account(FILE *out, struct queue_call *call, const struct account *account)
 			continue;
 		buf_clear(&breaker);
 		buf_clear(&server);
-		breaker_server_name(s, &breaker);
+		breaker_server_name(account, s, &breaker);
 		buf_addf(&server, s->port != 0 ? "%s:%u" : "%s", s->host, s->port);
 		print_pause(out, call, account, breaker.data, server.data);
 	}

@@ -41,15 +41,26 @@ breaker_release(struct breaker *b)
 }
 
 void
-breaker_server_name(const struct server *server, struct buf *out)
+breaker_server_name(const struct account *account, const struct server *server, struct buf *out)
 {
+	const char *command = account->tunnel_command;
+
 	buf_addf(out, "server %d %s %u", (int)server->scheme, server->host, server->port);
+	if (account->proxy != PROXY_NONE)
+		buf_addf(out, " proxy %d %s %u %s", (int)account->proxy, account->proxy_host,
+		    account->proxy_port, account->proxy_user != NULL ? account->proxy_user : "");
+	if (account->source_ip != NULL)
+		buf_addf(out, " from %s", account->source_ip);
+	/* It may be long, and hold a secret. */
+	if (command != NULL)
+		buf_addf(out, " command %zu %08" PRIx32, strlen(command),
+		    checksum(0, command, strlen(command)));
 }
 
 void
 breaker_account_name(const struct account *account, struct buf *out)
 {
-	buf_addf(out, "account %s", account->name);
+	buf_addf(out, "account %s %s", account->name, account->user != NULL ? account->user : "");
 }
 
 /* Names may hold anything, and file names may not. */
@@ -59,7 +70,7 @@ file_path(const char *name, const char *kind, char out[static PATH_SIZE])
 	size_t len = strlen(name);
 	uint32_t first = checksum(0, name, len), second = checksum(first, name, len);
 
-	snprintf(out, PATH_SIZE, "run/%s-%08" PRIx32 "%08" PRIx32, kind, first, second);
+	snprintf(out, PATH_SIZE, STORE_BREAKERS "/%s-%08" PRIx32 "%08" PRIx32, kind, first, second);
 }
 
 static int
@@ -68,14 +79,17 @@ open_file(struct store *store, const char *path, int flags)
 	return openat(store->dir, path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 }
 
-/* The folder is made when the first file is; that it is there already is as good. */
+/* The folders are made when the first file is; that they are there already is as good. */
 static int
 make_file(struct store *store, const char *path, int flags)
 {
 	int fd = open_file(store, path, flags);
 
-	if (fd < 0 && errno == ENOENT && mkdirat(store->dir, "run", 0700) == 0)
+	if (fd < 0 && errno == ENOENT) {
+		mkdirat(store->dir, STORE_RUN, 0700);
+		mkdirat(store->dir, STORE_BREAKERS, 0700);
 		fd = open_file(store, path, flags);
+	}
 	return fd;
 }
 
@@ -151,7 +165,7 @@ write_file(struct store *store, const char *path, const struct buf *text)
 	int fd;
 	bool written;
 
-	buf_adds(&other, STORE_RUN "/" STORE_RUN_NEW);
+	buf_adds(&other, STORE_BREAKERS "/" STORE_NEW);
 	unique_add(&other);
 	fd = make_file(store, other.data, O_WRONLY | O_CREAT | O_EXCL);
 	if (fd >= 0) {

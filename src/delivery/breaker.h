@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What all processes of a user know about a server or a login that failed: until when it is left
- * alone.  A file each, in run/ of the queue; what cannot be read there counts as nothing known, and
- * what cannot be written is not kept: no mail depends on it.
+ * alone.  A file each, in run/breakers/ of the queue, a folder of its own so that nobody who waits
+ * for news in run/ is woken; what cannot be read there counts as nothing known, and what cannot be
+ * written is not kept: no mail depends on it.
  */
 #ifndef SENDOFF_DELIVERY_BREAKER_H
 #define SENDOFF_DELIVERY_BREAKER_H
@@ -22,10 +23,14 @@ void breaker_init(struct breaker *b);
 void breaker_release(struct breaker *b);
 
 /*
- * Names: one for a server, which any account may use; one for an account's login and settings.
- * Appended to out.
+ * Names: one for a server with the whole way to it (proxy, command, address to connect from), which
+ * all accounts that go this way share; one for an account's login and settings, with its user.
+ * Appended to out, which has room for BREAKER_NAME_MAX octets.
  */
-void breaker_server_name(const struct server *server, struct buf *out);
+enum { BREAKER_NAME_MAX = 8192 };
+
+void breaker_server_name(const struct account *account, const struct server *server,
+    struct buf *out);
 void breaker_account_name(const struct account *account, struct buf *out);
 
 /* Reads what is known; nothing known: all 0. */

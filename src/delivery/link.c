@@ -7,10 +7,7 @@
 #include "config/secret.h"
 #include "delivery/breaker.h"
 
-enum {
-	NAME_MAX_LEN = 1024, /* octets of a breaker's name */
-	FALLBACKS_MAX = 16,  /* accounts in a chain; config/ sees to it that it has an end */
-};
+enum { FALLBACKS_MAX = 16 }; /* accounts in a chain; config/ sees to it that it has an end */
 
 void
 link_init(struct link *link, const struct config *config, const struct account *account,
@@ -89,12 +86,15 @@ is_left_alone(struct link *link, const struct account *account, const struct buf
 	return open;
 }
 
+/* What is this process's own trouble is no word about a server or a login: others may use it. */
 static void
 note_failure(struct link *link, const struct account *account, const struct buf *name,
     const struct err *failure)
 {
 	struct breaker breaker;
 
+	if (failure->local)
+		return;
 	breaker_init(&breaker);
 	breaker_read(link->store, name->data, &breaker);
 	breaker_fail(link->store, name->data, &breaker, failure, clock_wall_ms(),
@@ -111,7 +111,7 @@ static int
 open_servers(struct link *link, const struct account *account, const struct buf *secret,
     struct err *err)
 {
-	struct buf name = BUF_INIT(NAME_MAX_LEN);
+	struct buf name = BUF_INIT(BREAKER_NAME_MAX);
 	struct err failure;
 	bool tried = false, opened = false, next = true;
 
@@ -121,8 +121,8 @@ open_servers(struct link *link, const struct account *account, const struct buf 
 
 		err_clear(&failure);
 		buf_clear(&name);
-		breaker_server_name(server, &name);
-		if (!link->now && is_left_alone(link, account, &name, &failure)) {
+		breaker_server_name(account, server, &name);
+		if (!link->now && !link->reached && is_left_alone(link, account, &name, &failure)) {
 			if (!tried)
 				err_move(err, &failure);
 			continue;
@@ -186,7 +186,7 @@ int
 link_open(struct link *link, struct err *err)
 {
 	const struct account *account = link->account;
-	struct buf name = BUF_INIT(NAME_MAX_LEN);
+	struct buf name = BUF_INIT(BREAKER_NAME_MAX);
 	bool next = true;
 
 	if (link->open && transport_may_send(&link->transport))
@@ -219,12 +219,12 @@ link_open(struct link *link, struct err *err)
 void
 link_broke(struct link *link, const struct err *err)
 {
-	struct buf name = BUF_INIT(NAME_MAX_LEN);
+	struct buf name = BUF_INIT(BREAKER_NAME_MAX);
 
 	if (link->open && link->sent == 0 && may_try_next(err)) {
-		breaker_server_name(link->server, &name);
+		breaker_server_name(link->used, link->server, &name);
 		note_failure(link, link->used, &name, err);
-		link->now = false;
+		link->now = link->reached = false;
 	}
 	buf_release(&name);
 	link_close(link);

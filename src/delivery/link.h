@@ -19,6 +19,7 @@ struct link {
 	const struct account *account; /* whose mail it is; borrowed */
 	struct store *store;           /* where breakers are; borrowed; may be closed */
 	bool now;     /* breakers are not asked until a session broke that had been of no use */
+	bool reached; /* the same for servers alone: the network is there again, or one answered */
 	const struct stream_watch *watch; /* or NULL */
 
 	const struct account *used;  /* whose server it is: the account, or a fallback; NULL: none

@@ -36,6 +36,7 @@ struct race {
 	struct sockaddr_storage source; /* to connect from; AF_UNSPEC: any */
 	socklen_t source_len;
 	struct buf reasons; /* "address: why not", separated by "; " */
+	bool left;          /* something of it left this machine, or was answered by it */
 };
 
 static int
@@ -269,8 +270,13 @@ attempt_start(struct race *race)
 	}
 	if (connect(attempt->fd, a->ai_addr, a->ai_addrlen) == 0)
 		return attempt->fd;
-	if (errno != EINPROGRESS)
+	/* TCP learns at once what this machine has against it, and later what others have. */
+	if (errno == EINPROGRESS) {
+		race->left = true;
+	} else {
+		race->left = race->left || !(err_is_local(errno) || errno == EHOSTUNREACH);
 		attempt_failed(race, attempt, errno);
+	}
 	return -1;
 }
 
@@ -428,6 +434,29 @@ keep_family(struct race *race)
 	race->count = kept;
 }
 
+/* Whether the kernel would send anything outside, to addresses for documentation (RFC 5737, 3849).
+ */
+static bool
+has_route(void)
+{
+	const struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc0000201)
+	};
+	const struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_port = htons(53),
+		.sin6_addr.s6_addr = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = (fd >= 0 && connect(fd, (const struct sockaddr *)&in, sizeof(in)) == 0) ||
+	    (fd6 >= 0 && connect(fd6, (const struct sockaddr *)&in6, sizeof(in6)) == 0);
+
+	if (fd >= 0)
+		close(fd);
+	if (fd6 >= 0)
+		close(fd6);
+	return found;
+}
+
 int
 dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, int64_t deadline,
     struct err *err)
@@ -437,9 +466,14 @@ dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, 
 	int fd, result;
 
 	buf_addf(&s->peer, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-	if (set_source(&race, source, err) < 0 ||
-	    resolve(host, port, deadline, &addresses, err) < 0)
+	if (set_source(&race, source, err) < 0)
 		return -1;
+	if (resolve(host, port, deadline, &addresses, err) < 0) {
+		/* Without a network it is no wonder. */
+		if (err->kind == ERR_RESOLVE)
+			err->local = !has_route();
+		return -1;
+	}
 	order_addresses(&race, addresses);
 	keep_family(&race);
 	fd = race_run(&race, deadline);
@@ -450,6 +484,7 @@ dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, 
 		result = err_set(err, ERR_CONNECT, "cannot connect (%s)",
 		    race.count > 0 ? race.reasons.data :
 				     "no address of the family to connect from");
+		err->local = race.count > 0 && !race.left;
 	} else {
 		result = err_set(err, ERR_TIMEOUT, "cannot connect in time%s%s",
 		    race.reasons.len > 0 ? "; " : "", race.reasons.data);

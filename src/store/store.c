@@ -138,14 +138,14 @@ store_has_any(struct store *store)
 static bool
 is_new(const char *name)
 {
-	return strncmp(name, STORE_RUN_NEW, strlen(STORE_RUN_NEW)) == 0;
+	return strncmp(name, STORE_NEW, strlen(STORE_NEW)) == 0;
 }
 
 void
 store_sweep(struct store *store, int64_t now_ms)
 {
 	file_remove_old(store->dir, STORE_TMP, queue_id_is, now_ms - STORE_LEFT_MS);
-	file_remove_old(store->dir, STORE_RUN, is_new, now_ms - STORE_LEFT_MS);
+	file_remove_old(store->dir, STORE_BREAKERS, is_new, now_ms - STORE_LEFT_MS);
 	reservation_sweep(store, now_ms);
 }
 

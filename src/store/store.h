@@ -4,7 +4,7 @@
  * can be in, what leads there, and what is done about it.
  *
  * 	ID	a message
- * 	run/	what runs keep: locks and breakers; nothing is lost with it
+ * 	run/	what runs keep: locks, and breakers in a folder of their own; nothing is lost with it
  * 	keys/	reservations, by which idempotency keys are kept: reservation.h
  * 	tmp/	files on their way, only where the file system has no O_TMPFILE
  *
@@ -30,9 +30,8 @@
 #define STORE_RUN "run"
 #define STORE_KEYS "keys"
 #define STORE_TMP "tmp"
-#define STORE_RUN_NEW \
-	"new-" /* begins the names of files in run/ that are about to get their own \
-		*/
+#define STORE_BREAKERS "run/breakers"
+#define STORE_NEW "new-" /* begins the names of files there that are about to get their own */
 
 struct store {
 	int dir; /* -1: not open */
@@ -152,8 +151,8 @@ bool store_has_any(struct store *store);
 
 /*
  * Removes what killed processes have left on its way, once it is STORE_LEFT_MS old: files in tmp/,
- * and in run/; and reservations whose time is over.  A message is none of it.  What cannot be
- * removed stays.
+ * and in run/breakers/; and reservations whose time is over.  A message is none of it.  What cannot
+ * be removed stays.
  */
 void store_sweep(struct store *store, int64_t now_ms);
 

@@ -234,15 +234,16 @@ def test_leftovers(place):
     place.queued()
     day_s = 24 * 3600
     ages = {"tmp/6AHN0YE6GC": 2 * day_s, "tmp/6AHN0YEVAE": day_s / 2, "tmp/other": 2 * day_s,
-            "run/new-01m80vere4f8fqbfxbj7mmhf9z": 2 * day_s, "run/new-01m80": 1, "run/other": 2 * day_s}  # fmt: skip
+            "run/breakers/new-01m80vere4f8fqbfxbj7mmhf9z": 2 * day_s, "run/breakers/new-01m80": 1,
+            "run/breakers/other": 2 * day_s, "run/new-01m80vere4f8fqbfxbj7mmhf9z": 2 * day_s}  # fmt: skip
     for name, age in ages.items():
         path = place.queue / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(b"")
         os.utime(path, (time.time() - age,) * 2)
     assert place.run("-qf").is_silent
     left = {name for name in ages if (place.queue / name).exists()}
-    assert set(ages) - left == {"tmp/6AHN0YE6GC", "run/new-01m80vere4f8fqbfxbj7mmhf9z"}
+    assert set(ages) - left == {"tmp/6AHN0YE6GC", "run/breakers/new-01m80vere4f8fqbfxbj7mmhf9z"}
 
 
 # Until when: runs that stay, and are told to end

@@ -3,11 +3,13 @@
  * What is known of servers that failed, and the places of those who wait for their turn: in files
  * that may be anything.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,18 +25,18 @@ static const char NAME[] = "server 0 host.example 465";
 static struct store store;
 static struct err why;
 
-/* The path of the only file in run/; "" where there is none. */
+/* The path of the only file in run/breakers/; "" where there is none. */
 static const char *
 only_file(void)
 {
 	static char path[800];
 	char name[256];
-	size_t count = count_names(path_of("run"), name);
+	size_t count = count_names(path_of(STORE_BREAKERS), name);
 
 	assert_true(count <= 1);
 	path[0] = '\0';
 	if (count == 1)
-		snprintf(path, sizeof(path), "%s/%s", path_of("run"), name);
+		snprintf(path, sizeof(path), "%s/%s", path_of(STORE_BREAKERS), name);
 	return path;
 }
 
@@ -47,6 +49,15 @@ fail_at_now(uint64_t stamp)
 	breaker_read(&store, NAME, &b);
 	breaker_fail(&store, NAME, &b, &why, now_ms, MIN_S, MAX_S, stamp);
 	breaker_release(&b);
+}
+
+/* A place in the queue: its time from now, or -1 where it is not taken. */
+static int64_t
+take(unsigned rate, int64_t now, int64_t most_ms)
+{
+	int64_t at = -5;
+
+	return breaker_take_place(&store, NAME, rate, now, most_ms, &at) ? at - now : -1;
 }
 
 /* "3 open, temporary: text", or "nothing known". */
@@ -91,6 +102,84 @@ test_failures(void **state)
 	breaker_close(&store, NAME);
 	check_breaker(NAME, now_ms, 8, "nothing known");
 	assert_string_equal(only_file(), "");
+}
+
+/*
+ * A server is another one by each other way, whoever goes it; a login is one by account and user.
+ * Commands may hold secrets.
+ */
+static void
+test_names(void **state)
+{
+	static char host[] = "mx.example", other[] = "mx2.example", proxy[] = "p.example",
+		    user[] = "me", you[] = "you", ip[] = "192.0.2.1", command[] = "ssh -i geheim x",
+		    name[] = "a";
+	const struct server servers[] = { { SERVER_SMTPS, host, 465 }, { SERVER_SMTP, host, 465 },
+		{ SERVER_SMTPS, other, 465 }, { SERVER_SMTPS, host, 466 } };
+	struct account accounts[] = {
+		{ .name = name },
+		{ .name = name, .proxy = PROXY_SOCKS5, .proxy_host = proxy, .proxy_port = 1080 },
+		{ .name = name, .proxy = PROXY_HTTP, .proxy_host = proxy, .proxy_port = 1080 },
+		{ .name = name, .proxy = PROXY_HTTP, .proxy_host = proxy, .proxy_port = 1081 },
+		{ .name = name, .proxy = PROXY_HTTP, .proxy_host = other, .proxy_port = 1081 },
+		{ .name = name,
+		    .proxy = PROXY_HTTP,
+		    .proxy_host = other,
+		    .proxy_port = 1081,
+		    .proxy_user = you },
+		{ .name = name, .source_ip = ip },
+		{ .name = name, .tunnel_command = command },
+		{ .name = name, .tunnel_command = command + 1 },
+	};
+	enum { SERVERS = 4, ACCOUNTS = sizeof(accounts) / sizeof(accounts[0]) };
+	struct buf seen = BUF_INIT(100000), one = BUF_INIT(BREAKER_NAME_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < SERVERS * ACCOUNTS; i++) {
+		buf_clear(&one);
+		buf_addc(&one, '\n');
+		breaker_server_name(&accounts[i / SERVERS], &servers[i % SERVERS], &one);
+		buf_addc(&one, '\n');
+		assert_true(buf_ok(&one));
+		assert_null(strstr(seen.data, one.data));
+		assert_null(strstr(one.data, "geheim"));
+		buf_add(&seen, one.data, one.len);
+	}
+	buf_clear(&one);
+	breaker_server_name(&accounts[0], &servers[0], &one);
+	buf_clear(&seen);
+	accounts[0].name = other;
+	accounts[0].user = user;
+	breaker_server_name(&accounts[0], &servers[0], &seen);
+	assert_string_equal(one.data, seen.data);
+	buf_clear(&one);
+	breaker_account_name(&accounts[0], &one);
+	buf_clear(&seen);
+	accounts[0].user = you;
+	breaker_account_name(&accounts[0], &seen);
+	assert_string_not_equal(one.data, seen.data);
+	buf_release(&one);
+	buf_release(&seen);
+}
+
+/* Who waits for news in run/ is not woken by what is known there. */
+static void
+test_nobody_is_woken(void **state)
+{
+	char events[4096];
+	int notes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	(void)state;
+	fail_at_now(7);
+	take(60, now_ms, 0);
+	assert_true(inotify_add_watch(notes, path_of("run"),
+			IN_ALL_EVENTS & ~IN_OPEN & ~IN_ACCESS & ~IN_CLOSE) >= 0);
+	fail_at_now(7);
+	take(60, now_ms, INT64_MAX);
+	breaker_close(&store, NAME);
+	assert_int_equal(read(notes, events, sizeof(events)), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(notes);
 }
 
 /* Whatever lies there in place of the file: nothing is known, and nobody waits. */
@@ -241,15 +330,6 @@ test_no_store(void **state)
 	breaker_release(&b);
 }
 
-/* A place in the queue: its time from now, or -1 where it is not taken. */
-static int64_t
-take(unsigned rate, int64_t now, int64_t most_ms)
-{
-	int64_t at = -5;
-
-	return breaker_take_place(&store, NAME, rate, now, most_ms, &at) ? at - now : -1;
-}
-
 static void
 test_places(void **state)
 {
@@ -344,6 +424,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_failures),
+		TEST(test_names),
+		TEST(test_nobody_is_woken),
 		TEST(test_hostile_breakers),
 		TEST(test_no_folder),
 		TEST(test_no_store),

@@ -424,24 +424,25 @@ b1(void)
 	char call[] = "openat new";
 
 	assert_int_equal(mkdir(path_of("run"), 0700), 0);
+	assert_int_equal(mkdir(path_of(STORE_BREAKERS), 0700), 0);
 	die_in_child(fail_server, call);
-	assert_non_null(strstr(only_file("run"), "/run/new-"));
-	assert_false(sweeps("run", STORE_LEFT_MS));
+	assert_non_null(strstr(only_file(STORE_BREAKERS), "/new-"));
+	assert_false(sweeps(STORE_BREAKERS, STORE_LEFT_MS));
 }
 
 static void
 b2(void)
 {
 	b1();
-	assert_true(sweeps("run", STORE_LEFT_MS + 1));
+	assert_true(sweeps(STORE_BREAKERS, STORE_LEFT_MS + 1));
 }
 
 static void
 b3(void)
 {
 	die_in_child(fail_server, NULL);
-	assert_non_null(strstr(only_file("run"), "/run/breaker-"));
-	assert_false(sweeps("run", STORE_LEFT_MS + 1));
+	assert_non_null(strstr(only_file(STORE_BREAKERS), "/breaker-"));
+	assert_false(sweeps(STORE_BREAKERS, STORE_LEFT_MS + 1));
 }
 
 static enum reservation_result
