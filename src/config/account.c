@@ -6,79 +6,17 @@
 
 #include "base/text.h"
 #include "config/draft.h"
-#include "config/secret.h"
+#include "config/keys.h"
 #include "format/address.h"
-
-enum {
-	TIMEOUT_MS = 600000,
-	CONNECT_TIMEOUT_MS = 30000,
-	WAIT_MS = 10000,
-	EXPIRE_S = 5 * 86400,
-	RETRY_MIN_S = 60,
-	RETRY_MAX_S = 3600,
-	CONNECTIONS = 2,
-};
-
-void
-account_init(struct account *account)
-{
-	*account = (struct account){
-		.tls_verify = true,
-		.timeout_ms = TIMEOUT_MS,
-		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-		.wait_ms = WAIT_MS,
-		.expire_s = EXPIRE_S,
-		.retry_min_s = RETRY_MIN_S,
-		.retry_max_s = RETRY_MAX_S,
-		.connections = CONNECTIONS,
-		.syslog = true,
-	};
-	buf_init_secret(&account->secret, SECRET_SETTING_MAX);
-}
-
-static void
-free_servers(struct account *account)
-{
-	for (size_t i = 0; i < account->server_count; i++)
-		free(account->servers[i].host);
-	free(account->servers);
-}
 
 void
 account_release(struct account *account)
 {
+	keys_release(account, sizeof(*account));
 	free(account->name);
-	free_servers(account);
-	free(account->user);
-	buf_release(&account->secret);
-	free(account->secret_origin);
-	string_list_release(&account->auth);
-	free(account->ntlm_domain);
-	string_list_release(&account->from);
-	free(account->full_name);
-	free(account->domain);
-	free(account->local_domain);
-	free(account->local_to);
-	free(account->tls_trust_file);
-	free(account->tls_priorities);
-	free(account->tls_crl_file);
-	free(account->tls_cert_file);
-	free(account->tls_key_file);
-	string_list_release(&account->tls_fingerprints);
-	free(account->tls_host);
-	free(account->proxy_host);
-	free(account->proxy_user);
-	if (account->proxy_password != NULL)
-		wipe(account->proxy_password, strlen(account->proxy_password));
-	free(account->proxy_password);
-	free(account->tunnel_command);
-	free(account->source_ip);
-	free(account->fallback);
-	free(account->aliases);
-	free(account->log_file);
 	free(account->origin);
 	free(account->problem);
-	account_init(account);
+	*account = (struct account){ .name = NULL };
 }
 
 int

@@ -201,13 +201,4 @@ int account_secret(const struct account *account, struct buf *secret, struct err
  */
 int account_new_token(const struct account *account, struct buf *token, struct err *err);
 
-/* One row a key, for --help, the manual's check and completions. */
-struct config_key {
-	const char *name;
-	const char *value; /* the form of its value: "URL", "on|off" */
-	const char *what;  /* one line */
-};
-/* The row number i, or NULL behind the last. */
-const struct config_key *config_key(size_t i);
-
 #endif

@@ -4,35 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/mechanism.h"
+#include "config/keys.h"
+#include "config/mechanism.h"
+#include "config/secret.h"
+#include "config/section.h"
 
-int
-draft_init(struct draft *draft, const char *name, struct err *err)
+/*
+ * An empty value takes a setting back; in our manner it has to be written as "", so that it is no
+ * oversight.
+ */
+static bool
+means_default(const struct statement *statement, enum manner manner)
 {
-	*draft = (struct draft){ .starttls = true };
-	account_init(&draft->account);
-	draft->account.name = strdup(name);
-	return draft->account.name == NULL ? err_memory(err) : 0;
+	return statement->line.value.len == 0 && (statement->key->flags & KEY_UNSETS) != 0 &&
+	    (statement->line.quoted || manner != MANNER_OURS);
 }
 
-void
-draft_release(struct draft *draft)
+struct origin
+draft_origin(const struct draft *draft, size_t place)
 {
-	account_release(&draft->account);
-	free(draft->host);
-	draft->host = NULL;
-	free(draft->socket);
-	draft->socket = NULL;
-	free(draft->queue_dir);
-	draft->queue_dir = NULL;
-}
+	const struct statement *statement = section_find(draft->section, place);
 
-void
-draft_take(struct draft *draft, struct account *account)
-{
-	*account = draft->account;
-	account_init(&draft->account);
-	draft_release(draft);
+	if (statement == NULL || means_default(statement, draft->manner))
+		return (struct origin){ NULL, 0 };
+	return statement->line.at;
 }
 
 int
@@ -54,15 +49,14 @@ draft_add_server(struct draft *draft, enum server_scheme scheme, struct span hos
 
 /* Two lines that cannot both hold; the later one is to blame. */
 static int
-disagree(const struct draft *draft, enum field a, enum field b, struct err *err,
-    const char *sentence)
+disagree(const struct draft *draft, size_t a, size_t b, const char *sentence, struct err *err)
 {
-	struct origin first = draft->origins[a], last = draft->origins[b];
+	struct origin first = draft_origin(draft, a), last = draft_origin(draft, b);
 	struct buf other = BUF_INIT(ERR_TEXT_MAX);
 
 	if (first.source == last.source && first.line > last.line) {
-		first = draft->origins[b];
-		last = draft->origins[a];
+		first = last;
+		last = draft_origin(draft, a);
 	}
 	origin_add_short(&other, first, last);
 	origin_err(last, err, "%s (%s)", sentence, other.data);
@@ -70,31 +64,17 @@ disagree(const struct draft *draft, enum field a, enum field b, struct err *err,
 	return -1;
 }
 
-/* msmtp's meaning of `tls on`: with STARTTLS where nothing else is said. */
-static enum tls_mode
-host_tls(const struct draft *draft)
+static int
+check_contradictions(const struct draft *draft, struct err *err)
 {
-	switch (draft->tls) {
-	case TLS_WORD_ON:
-		return draft->starttls ? TLS_STARTTLS : TLS_IMPLICIT;
-	case TLS_WORD_IMPLICIT:
-		return TLS_IMPLICIT;
-	case TLS_WORD_STARTTLS:
-		return TLS_STARTTLS;
-	case TLS_WORD_DEFAULT:
-	case TLS_WORD_OFF:
-	case TLS_WORD_NONE:
-		break;
-	}
-	return TLS_NONE;
-}
+	for (size_t i = 0; contradiction_row(i) != NULL; i++) {
+		const struct contradiction *c = contradiction_row(i);
 
-static bool
-starttls_disagrees(const struct draft *draft)
-{
-	if (!draft_has(draft, FIELD_TLS_STARTTLS))
-		return false;
-	return draft->starttls ? draft->tls == TLS_WORD_IMPLICIT : draft->tls == TLS_WORD_STARTTLS;
+		if (draft_has(draft, c->a) && draft_has(draft, c->b) &&
+		    (c->holds == NULL || c->holds(draft)))
+			return disagree(draft, c->a, c->b, c->sentence, err);
+	}
+	return 0;
 }
 
 /* An account in msmtp's manner, with msmtp's ports and defaults. */
@@ -103,113 +83,69 @@ finish_host(struct draft *draft, struct err *err)
 {
 	struct account *a = &draft->account;
 	enum server_scheme scheme;
-	uint16_t port = draft->port;
+	unsigned port = draft->port;
 
-	if (draft_has(draft, FIELD_SERVER))
-		return disagree(draft, FIELD_SERVER, FIELD_HOST, err,
-		    "an account has either \"server\" or msmtp's \"host\", not both");
-	if (starttls_disagrees(draft))
-		return disagree(draft, FIELD_TLS, FIELD_TLS_STARTTLS, err,
-		    "\"tls\" and \"tls_starttls\" contradict each other");
-	a->tls = host_tls(draft);
-	if (!draft_has(draft, FIELD_AUTH))
+	if (draft->tls == TLS_WORD_ON)
+		a->tls = draft->starttls ? TLS_STARTTLS : TLS_IMPLICIT;
+	else if (a->tls == TLS_DEFAULT)
+		a->tls = TLS_NONE;
+	if (!draft_has(draft, IN_ACCOUNT(auth)))
 		a->auth_off = true;
-	if (draft->socket != NULL && a->tls != TLS_NONE)
-		return disagree(draft, FIELD_TLS, FIELD_SOCKET, err, "a \"socket\" has no TLS");
 	if (draft->socket != NULL)
 		return draft_add_server(draft, draft->lmtp ? SERVER_LMTP_UNIX : SERVER_UNIX,
 		    span_of(draft->socket), 0, err);
 	scheme = draft->lmtp ? SERVER_LMTP : a->tls == TLS_IMPLICIT ? SERVER_SMTPS : SERVER_SMTP;
 	if (draft->lmtp && port == 0)
-		return origin_err(draft->origins[FIELD_HOST], err,
+		return origin_err(draft_origin(draft, IN_DRAFT(host)), err,
 		    "LMTP has no port of its own: \"port\" is missing");
 	if (port == 0)
 		port = scheme == SERVER_SMTPS ? 465 : 25;
-	return draft_add_server(draft, scheme, span_of(draft->host), port, err);
+	return draft_add_server(draft, scheme, span_of(draft->host), (uint16_t)port, err);
 }
 
-struct agreement {
-	const char *contradiction;
-	bool tls[TLS_WORD_NONE + 1];
+enum { /* sets of words */
+	ON = 1 << TLS_WORD_ON,
+	IMPLICIT = 1 << TLS_WORD_IMPLICIT,
+	STARTTLS = 1 << TLS_WORD_STARTTLS,
+	UNSAID = 1 << TLS_WORD_UNSAID,
+	PLAIN = 1 << TLS_WORD_OFF | 1 << TLS_WORD_NONE,
 };
 
 /* Which words of `tls` each kind of server can have. */
-static const struct agreement agreements[] = {
-	[SERVER_SMTPS] = { "smtps:// has TLS from the start: another word behind \"tls\" contradicts it",
-	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_ON] = true, [TLS_WORD_IMPLICIT] = true } },
-	[SERVER_SMTP] = { "smtp:// has STARTTLS: write smtps:// for implicit TLS",
-	    { [TLS_WORD_DEFAULT] = true,
-		[TLS_WORD_ON] = true,
-		[TLS_WORD_STARTTLS] = true,
-		[TLS_WORD_OFF] = true,
-		[TLS_WORD_NONE] = true } },
-	[SERVER_LMTP] = { "lmtp:// does not say which TLS is on: write tls starttls or tls implicit",
-	    { [TLS_WORD_DEFAULT] = true,
-		[TLS_WORD_IMPLICIT] = true,
-		[TLS_WORD_STARTTLS] = true,
-		[TLS_WORD_OFF] = true,
-		[TLS_WORD_NONE] = true } },
-	[SERVER_UNIX] = { "unix: has no TLS",
-	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_OFF] = true, [TLS_WORD_NONE] = true } },
-	[SERVER_LMTP_UNIX] = { "lmtp:/PATH has no TLS",
-	    { [TLS_WORD_DEFAULT] = true, [TLS_WORD_OFF] = true, [TLS_WORD_NONE] = true } },
-};
-
-static enum tls_mode
-server_tls(const struct draft *draft)
-{
-	static const enum tls_mode modes[] = {
-		[TLS_WORD_DEFAULT] = TLS_DEFAULT,
-		[TLS_WORD_ON] = TLS_DEFAULT,
-		[TLS_WORD_OFF] = TLS_NONE,
-		[TLS_WORD_IMPLICIT] = TLS_IMPLICIT,
-		[TLS_WORD_STARTTLS] = TLS_STARTTLS,
-		[TLS_WORD_NONE] = TLS_NONE,
-	};
-
-	return modes[draft->tls];
-}
-
-/* What only goes with msmtp's host. */
-static const struct misplaced {
-	enum field field;
-	const char *sentence;
-} misplaced[] = {
-	{ FIELD_PORT,
-	    "\"port\" belongs to msmtp's \"host\": with \"server\", the port stands in the URL" },
-	{ FIELD_PROTOCOL,
-	    "\"protocol\" belongs to msmtp's \"host\": with \"server\", write lmtp://HOST:PORT" },
-	{ FIELD_SOCKET,
-	    "\"socket\" belongs to msmtp's \"host\": with \"server\", write unix:/PATH or lmtp:/PATH" },
-	{ FIELD_TLS_STARTTLS,
-	    "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS" },
+static const struct agreement {
+	int words;
+	const char *contradiction;
+} agreements[] = {
+	[SERVER_SMTPS] = { UNSAID | ON | IMPLICIT,
+	    "smtps:// has TLS from the start: another word behind \"tls\" contradicts it" },
+	[SERVER_SMTP] = { UNSAID | ON | STARTTLS | PLAIN,
+	    "smtp:// has STARTTLS: write smtps:// for implicit TLS" },
+	[SERVER_LMTP] = { UNSAID | IMPLICIT | STARTTLS | PLAIN,
+	    "lmtp:// does not say which TLS is on: write tls starttls or tls implicit" },
+	[SERVER_UNIX] = { UNSAID | PLAIN, "unix: has no TLS" },
+	[SERVER_LMTP_UNIX] = { UNSAID | PLAIN, "lmtp:/PATH has no TLS" },
 };
 
 static int
-finish_server(struct draft *draft, struct err *err)
+check_servers(const struct draft *draft, struct err *err)
 {
-	for (size_t i = 0; i < sizeof(misplaced) / sizeof(misplaced[0]); i++)
-		if (draft_has(draft, misplaced[i].field))
-			return disagree(draft, misplaced[i].field, FIELD_SERVER, err,
-			    misplaced[i].sentence);
 	for (size_t i = 0; i < draft->account.server_count; i++) {
 		const struct agreement *agreement = &agreements[draft->account.servers[i].scheme];
 
-		if (agreement->tls[draft->tls])
-			continue;
-		return disagree(draft, FIELD_TLS, FIELD_SERVER, err, agreement->contradiction);
+		if ((agreement->words & 1 << draft->tls) == 0)
+			return disagree(draft, IN_DRAFT(tls), IN_ACCOUNT(servers),
+			    agreement->contradiction, err);
 	}
-	draft->account.tls = server_tls(draft);
 	return 0;
 }
 
 static int
-set_problem(struct draft *draft, struct origin at, struct err *err, const char *fmt)
+set_problem(struct draft *draft, struct origin at, struct err *err, const char *what)
 {
 	struct buf text = BUF_INIT(ERR_TEXT_MAX);
 
 	origin_add(&text, at);
-	buf_addf(&text, ": account \"%s\" %s", draft->account.name, fmt);
+	buf_addf(&text, ": account \"%s\" %s", draft->account.name, what);
 	draft->account.problem = strdup(text.data);
 	buf_release(&text);
 	return draft->account.problem == NULL ? err_memory(err) : 0;
@@ -251,7 +187,7 @@ can_log_in(const struct account *a)
 static int
 set_login_problem(struct draft *draft, struct err *err)
 {
-	struct origin at = draft->origins[FIELD_AUTH];
+	struct origin at = draft_origin(draft, IN_ACCOUNT(auth));
 
 	switch (proof_of(&draft->account, 0)) {
 	case PROOF_TOKEN:
@@ -274,77 +210,20 @@ set_login_problem(struct draft *draft, struct err *err)
  * Parents may lack what their children add, so that these are told only when the account is used.
  */
 static int
-find_problem(struct draft *draft, struct origin at, struct err *err)
+find_problem(struct draft *draft, struct err *err)
 {
 	const struct account *a = &draft->account;
 
 	if (a->server_count == 0)
-		return set_problem(draft, at, err, "has no server");
-	if (draft_has(draft, FIELD_AUTH) && !a->auth_off && a->user == NULL)
-		return set_problem(draft, draft->origins[FIELD_AUTH], err,
+		return set_problem(draft, draft->section->at, err, "has no server");
+	if (draft_has(draft, IN_ACCOUNT(auth)) && !a->auth_off && a->user == NULL)
+		return set_problem(draft, draft_origin(draft, IN_ACCOUNT(auth)), err,
 		    "has \"auth\" but no \"user\"");
 	if (!a->auth_off && !can_log_in(a))
 		return set_login_problem(draft, err);
 	if (a->tls_key_file != NULL && a->tls_cert_file == NULL)
-		return set_problem(draft, draft->origins[FIELD_TLS_KEY_FILE], err,
+		return set_problem(draft, draft_origin(draft, IN_ACCOUNT(tls_key_file)), err,
 		    "has \"tls_key_file\" but no \"tls_cert_file\"");
-	return 0;
-}
-
-static bool
-always(const struct draft *draft)
-{
-	(void)draft;
-	return true;
-}
-
-static bool
-proxy_is_url(const struct draft *draft)
-{
-	return draft->proxy_is_url;
-}
-
-static bool
-verifies_nothing(const struct draft *draft)
-{
-	return !draft->account.tls_verify;
-}
-
-static bool
-requires_what_it_does_not(const struct draft *draft)
-{
-	return draft->account.require_tls && verifies_nothing(draft);
-}
-
-/* Pairs of keys of which one would silently not count. */
-static const struct contradiction {
-	enum field a, b;
-	bool (*holds)(const struct draft *draft);
-	const char *sentence;
-} contradictions[] = {
-	{ FIELD_PROXY, FIELD_TUNNEL_COMMAND, always,
-	    "an account has either a proxy or \"tunnel_command\", not both" },
-	{ FIELD_SOURCE_IP, FIELD_TUNNEL_COMMAND, always,
-	    "\"tunnel_command\" connects by itself: \"source_ip\" would not count" },
-	{ FIELD_PROXY_PORT, FIELD_PROXY, proxy_is_url,
-	    "\"proxy_port\" belongs to msmtp's \"proxy_host\": with \"proxy\", the port stands in the URL" },
-	{ FIELD_TLS_MIN, FIELD_TLS_PRIORITIES, always,
-	    "\"tls_priorities\" says which TLS to speak: \"tls_min\" would not count" },
-	{ FIELD_TLS_FINGERPRINT, FIELD_TLS_CERTCHECK, verifies_nothing,
-	    "with \"tls_certcheck off\" the certificate is not compared with \"tls_fingerprint\"" },
-	{ FIELD_REQUIRE_TLS, FIELD_TLS_CERTCHECK, requires_what_it_does_not,
-	    "\"require_tls\" wants certificates checked, and \"tls_certcheck off\" does not" },
-};
-
-static int
-check_contradictions(const struct draft *draft, struct err *err)
-{
-	for (size_t i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++) {
-		const struct contradiction *c = &contradictions[i];
-
-		if (draft_has(draft, c->a) && draft_has(draft, c->b) && c->holds(draft))
-			return disagree(draft, c->a, c->b, err, c->sentence);
-	}
 	return 0;
 }
 
@@ -363,20 +242,173 @@ tell_tokens(struct account *a)
 		a->secret_source = SECRET_TOKEN;
 }
 
-int
-draft_finish(struct draft *draft, struct origin at, struct err *err)
+/* Checks that the values agree with each other, and works out what they say together. */
+static int
+finish(struct draft *draft, struct err *err)
 {
+	static const enum tls_mode modes[] = {
+		[TLS_WORD_IMPLICIT] = TLS_IMPLICIT,
+		[TLS_WORD_STARTTLS] = TLS_STARTTLS,
+		[TLS_WORD_NONE] = TLS_NONE,
+		[TLS_WORD_ON] = TLS_DEFAULT,
+		[TLS_WORD_OFF] = TLS_NONE,
+		[TLS_WORD_UNSAID] = TLS_DEFAULT,
+	};
+	struct account *a = &draft->account;
 	int result = 0;
 
 	if (check_contradictions(draft, err) == -1)
 		return -1;
-	if (draft->proxy_port != 0 && draft->account.proxy != PROXY_NONE)
-		draft->account.proxy_port = draft->proxy_port;
-	tell_tokens(&draft->account);
-	draft->account.tls_explicit_none = draft->tls == TLS_WORD_NONE;
-	if (draft_has(draft, FIELD_HOST))
+	if (draft->proxy_port != 0 && a->proxy != PROXY_NONE)
+		a->proxy_port = (uint16_t)draft->proxy_port;
+	tell_tokens(a);
+	a->tls_explicit_none = draft->tls == TLS_WORD_NONE;
+	if (draft->manner == MANNER_MSMTP || draft->manner == MANNER_OURS)
+		a->tls = modes[draft->tls];
+	if (draft->manner == MANNER_MSMTP)
 		result = finish_host(draft, err);
-	else if (draft_has(draft, FIELD_SERVER))
-		result = finish_server(draft, err);
-	return result == 0 ? find_problem(draft, at, err) : -1;
+	else if (draft->manner == MANNER_OURS)
+		result = check_servers(draft, err);
+	return result == 0 ? find_problem(draft, err) : -1;
+}
+
+/* A line that says again what another one has said. */
+static int
+check_repeated(const struct statement *statement, enum manner manner, struct string_list *warnings,
+    struct err *err)
+{
+	struct buf text = BUF_INIT(ERR_TEXT_MAX);
+	int result;
+
+	if (statement->inherited != OWN || statement->first.line == 0)
+		return 0;
+	if (manner == MANNER_OURS) {
+		origin_add_short(&text, statement->first, statement->line.at);
+		result = err_set(err, ERR_CONFIG, "repeated key \"%s\" (%s)", statement->key->name,
+		    text.data);
+	} else {
+		origin_add(&text, statement->line.at);
+		buf_addf(&text, ": repeated key \"%s\": this line counts, not ",
+		    statement->key->name);
+		origin_add_short(&text, statement->first, statement->line.at);
+		result = string_list_add(warnings, span_of(text.data), err);
+	}
+	buf_release(&text);
+	return result;
+}
+
+/* Puts what a line says into the draft. */
+static int
+apply(struct draft *draft, const struct statement *statement, struct err *err)
+{
+	const struct line *line = &statement->line;
+	struct buf plain = BUF_INIT_SECRET(SOURCE_LINE_MAX);
+	struct span text = line->value;
+	int result;
+
+	if (means_default(statement, draft->manner))
+		return 0;
+	/* msmtp knows no backslashes. */
+	if (line->quoted && draft->manner != MANNER_MSMTP) {
+		grammar_unescape(&plain, line->value);
+		text = (struct span){ plain.data, plain.len };
+	}
+	result = buf_ok(&plain) ? type_set(draft, statement->key, text, line->at, err) :
+				  err_memory(err);
+	buf_release(&plain);
+	return result;
+}
+
+static int
+set_defaults(struct draft *draft, struct err *err)
+{
+	const struct origin nowhere = { NULL, 0 };
+
+	for (size_t i = 0; key_row(i) != NULL; i++) {
+		const struct key *key = key_row(i);
+
+		if (key->initial != NULL &&
+		    type_set(draft, key, span_of(key->initial), nowhere, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+draft_release(struct draft *draft)
+{
+	keys_release(draft, sizeof(*draft));
+	account_release(&draft->account);
+}
+
+/* A draft with all that the section says; nothing is left of it after a failure. */
+static int
+fill(struct draft *draft, const struct section *section, enum manner manner,
+    struct string_list *warnings, struct err *err)
+{
+	int result;
+
+	*draft = (struct draft){ .section = section, .manner = manner, .tls = TLS_WORD_UNSAID };
+	buf_init_secret(&draft->account.secret, SECRET_SETTING_MAX);
+	result = set_defaults(draft, err);
+	for (size_t i = 0; result == 0 && i < section->count; i++) {
+		const struct statement *statement = &section->statements[i];
+
+		result = check_repeated(statement, manner, warnings, err);
+		if (result == 0)
+			result = apply(draft, statement, err);
+		if (result == -1)
+			origin_wrap(statement->line.at, err);
+	}
+	if (result == -1)
+		draft_release(draft);
+	return result;
+}
+
+static enum manner
+manner_of(const struct section *section)
+{
+	if (section_find(section, IN_ACCOUNT(servers)) != NULL)
+		return MANNER_OURS;
+	return section_find(section, IN_DRAFT(host)) != NULL ? MANNER_MSMTP : MANNER_OPEN;
+}
+
+int
+draft_account(const struct section *section, struct string_list *warnings, struct account *account,
+    struct err *err)
+{
+	struct buf origin = BUF_INIT(ERR_TEXT_MAX);
+	struct draft draft;
+	int result = fill(&draft, section, manner_of(section), warnings, err);
+
+	if (result == -1)
+		return -1;
+	origin_add(&origin, section->at);
+	draft.account.name = strdup(section->name);
+	draft.account.origin = strdup(origin.data);
+	buf_release(&origin);
+	if (draft.account.name == NULL || draft.account.origin == NULL)
+		result = err_memory(err);
+	else
+		result = finish(&draft, err);
+	if (result == 0) {
+		*account = draft.account;
+		draft.account = (struct account){ .name = NULL };
+	}
+	draft_release(&draft);
+	return result;
+}
+
+int
+draft_whole(const struct section *section, struct config *config, struct err *err)
+{
+	struct draft draft;
+
+	if (fill(&draft, section, MANNER_OURS, &config->warnings, err) == -1)
+		return -1;
+	config->queue_dir = draft_has(&draft, IN_DRAFT(queue_dir)) ? draft.queue_dir :
+								     queue_dir_usual();
+	draft.queue_dir = NULL;
+	draft_release(&draft);
+	return 0;
 }

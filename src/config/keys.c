@@ -1,202 +1,247 @@
 /* SPDX-License-Identifier: ISC */
 #include "config/keys.h"
 
-#include <stddef.h>
-
-#include "config/setters.h"
-#include "config/value.h"
-
-#define IN_DRAFT(member) offsetof(struct draft, member)
-#define IN_ACCOUNT(member) offsetof(struct draft, account.member)
-
-#define A_TIME "a time such as 90, 90s, 10m, 2h or 5d, or off"
-#define A_PATH "a path that begins with \"/\" or \"~/\""
-#define A_TEXT "text in UTF-8"
-#define A_COMMAND "a shell command"
-#define A_DOMAIN "a domain name"
-#define A_HOST "the name or the address of a server"
-#define AN_URL "smtps://HOST[:PORT], smtp://HOST[:PORT], unix:/PATH, lmtp://HOST:PORT or lmtp:/PATH"
-#define A_PIN "sha256//BASE64 of a key, or a certificate's SHA-256 or SHA-1 in hexadecimal"
-#define A_PROXY "socks5://[USER:PASSWORD@]HOST[:PORT] or http://[USER:PASSWORD@]HOST[:PORT]"
-#define A_PATH_OR_URL A_PATH ", or a pkcs11: URL"
-#define AN_ADDRESS "an IPv4 or IPv6 address"
-#define A_RETRY "a time, or two as in 1m..1h, from 1s to 7d"
-
 static const struct key keys[] = {
-	{ { "server", "URL", "a server: " AN_URL "; repeated: tried in order" }, FIELD_SERVER,
-	    KEY_REPEATS | KEY_NO_ECHO, set_server, 0, NULL, AN_URL },
-	{ { "host", "HOST", "a server in msmtp's manner, whose defaults then hold" }, FIELD_HOST,
-	    KEY_NO_ECHO, set_host, 0, value_is_host, A_HOST },
-	{ { "port", "NUMBER", "the port of host" }, FIELD_PORT, 0, set_port, IN_DRAFT(port), NULL,
-	    "a number from 1 to 65535" },
-	{ { "protocol", "smtp|lmtp", "msmtp: what host speaks" }, FIELD_PROTOCOL, 0, set_protocol,
-	    0, NULL, "smtp or lmtp" },
-	{ { "socket", "FILE", "msmtp: a Unix socket to use in place of host and port" },
-	    FIELD_SOCKET, KEY_UNSETS, set_socket, IN_DRAFT(socket), NULL, A_PATH },
+	{ "server", "URL", "a server; repeated: tried in order", &type_server, IN_ACCOUNT(servers),
+	    .flags = KEY_REPEATS | KEY_NO_ECHO },
+	{ "host", "HOST", "a server in msmtp's manner, whose defaults then hold", &type_bare_host,
+	    IN_DRAFT(host), .flags = KEY_NO_ECHO },
+	{ "port", "NUMBER", "the port of host", &type_count, IN_DRAFT(port), .limit = 65535 },
+	{ "protocol", "smtp|lmtp", "msmtp: what host speaks", &type_either, IN_DRAFT(lmtp),
+	    .initial = "smtp" },
+	{ "socket", "FILE", "msmtp: a Unix socket to use in place of host and port", &type_path,
+	    IN_DRAFT(socket), .flags = KEY_UNSETS },
 
-	{ { "user", "NAME", "the login name" }, FIELD_USER, KEY_UNSETS, set_text, IN_ACCOUNT(user),
-	    value_is_text, A_TEXT },
-	{ { "password", "PASSWORD", "the password itself" }, FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO,
-	    set_password, 0, NULL, "the password" },
-	{ { "password_file", "FILE", "a file that holds the password" }, FIELD_SECRET, KEY_UNSETS,
-	    set_password_file, 0, NULL, A_PATH },
-	{ { "password_command", "COMMAND", "a shell command that prints the password" },
-	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO, set_password_command, 0, NULL, A_COMMAND },
-	{ { "passwordeval", "COMMAND", "msmtp's name of password_command" }, FIELD_SECRET,
-	    KEY_UNSETS | KEY_NO_ECHO, set_password_command, 0, NULL, A_COMMAND },
-	{ { "token_command", "COMMAND", "a shell command that prints an OAuth 2.0 access token" },
-	    FIELD_SECRET, KEY_UNSETS | KEY_NO_ECHO, set_token_command, 0, NULL, A_COMMAND },
-	{ { "auth", "on|off|MECHANISM...",
-	      "whether and how to log in; mechanisms are tried in order" },
-	    FIELD_AUTH, KEY_BARE_IS_ON, set_auth, 0, NULL,
-	    "on, off, or some of plain, login, cram-md5, scram-sha-256, scram-sha-1, scram-sha-256-plus, scram-sha-1-plus, "
-	    "external, oauthbearer, xoauth2, gssapi, digest-md5, ntlm" },
-	{ { "ntlm_domain", "DOMAIN", "the domain for NTLM" }, FIELD_NTLM_DOMAIN, KEY_UNSETS,
-	    set_text, IN_ACCOUNT(ntlm_domain), value_is_text, A_TEXT },
-	{ { "ntlmdomain", "DOMAIN", "msmtp's name of ntlm_domain" }, FIELD_NTLM_DOMAIN, KEY_UNSETS,
-	    set_text, IN_ACCOUNT(ntlm_domain), value_is_text, A_TEXT },
-	{ { "insecure_auth", "yes|no",
-	      "log in even where no verified certificate tells who the server is" },
-	    FIELD_INSECURE_AUTH, 0, set_switch, IN_ACCOUNT(insecure_auth), NULL, "yes or no" },
+	{ "user", "NAME", "the login name", &type_text, IN_ACCOUNT(user), .flags = KEY_UNSETS },
+	{ "password", "PASSWORD", "the password itself", &type_password, IN_ACCOUNT(secret),
+	    .flags = KEY_UNSETS | KEY_NO_ECHO },
+	{ "password_file", "FILE", "a file that holds the password", &type_password_file,
+	    IN_ACCOUNT(secret), .flags = KEY_UNSETS },
+	{ "password_command", "COMMAND", "a shell command that prints the password",
+	    &type_password_command, IN_ACCOUNT(secret), .flags = KEY_UNSETS | KEY_NO_ECHO },
+	{ "passwordeval", "COMMAND", "msmtp's name of password_command", &type_password_command,
+	    IN_ACCOUNT(secret), .flags = KEY_UNSETS | KEY_NO_ECHO },
+	{ "token_command", "COMMAND", "a shell command that prints an OAuth 2.0 access token",
+	    &type_token_command, IN_ACCOUNT(secret), .flags = KEY_UNSETS | KEY_NO_ECHO },
+	{ "auth", "on|off|MECHANISM...", "whether and how to log in; mechanisms are tried in order",
+	    &type_auth, IN_ACCOUNT(auth), .flags = KEY_BARE_IS_ON },
+	{ "ntlm_domain", "DOMAIN", "the domain for NTLM", &type_text, IN_ACCOUNT(ntlm_domain),
+	    .flags = KEY_UNSETS },
+	{ "ntlmdomain", "DOMAIN", "msmtp's name of ntlm_domain", &type_text,
+	    IN_ACCOUNT(ntlm_domain), .flags = KEY_UNSETS },
+	{ "insecure_auth", "yes|no",
+	    "log in even where no verified certificate tells who the server is", &type_switch,
+	    IN_ACCOUNT(insecure_auth), .initial = "no" },
 
-	{ { "from", "ADDRESS...",
-	      "addresses and patterns that this account sends for; the first is its own" },
-	    FIELD_FROM, KEY_REPEATS | KEY_UNSETS, set_from, 0, NULL,
-	    "addresses, or patterns such as *@example.org" },
-	{ { "full_name", "NAME", "the name in a From header that is added" }, FIELD_FULL_NAME,
-	    KEY_UNSETS, set_text, IN_ACCOUNT(full_name), value_is_text, A_TEXT },
-	{ { "from_full_name", "NAME", "msmtp's name of full_name" }, FIELD_FULL_NAME, KEY_UNSETS,
-	    set_text, IN_ACCOUNT(full_name), value_is_text, A_TEXT },
-	{ { "domain", "DOMAIN", "this machine's name for the server (EHLO)" }, FIELD_DOMAIN,
-	    KEY_UNSETS, set_text, IN_ACCOUNT(domain), value_is_ehlo,
-	    A_DOMAIN " in ASCII, or an address in brackets" },
-	{ { "local_domain", "DOMAIN", "the domain for addresses that have none" },
-	    FIELD_LOCAL_DOMAIN, KEY_UNSETS, set_text, IN_ACCOUNT(local_domain), value_is_host,
-	    A_DOMAIN },
-	{ { "maildomain", "DOMAIN", "msmtp's name of local_domain" }, FIELD_LOCAL_DOMAIN,
-	    KEY_UNSETS, set_text, IN_ACCOUNT(local_domain), value_is_host, A_DOMAIN },
-	{ { "local_to", "ADDRESS", "where mail to local names goes" }, FIELD_LOCAL_TO, KEY_UNSETS,
-	    set_address, IN_ACCOUNT(local_to), NULL, "an address with a domain" },
+	{ "from", "ADDRESS...",
+	    "addresses and patterns that this account sends for; the first is its own", &type_from,
+	    IN_ACCOUNT(from), .flags = KEY_REPEATS | KEY_UNSETS },
+	{ "full_name", "NAME", "the name in a From header that is added", &type_text,
+	    IN_ACCOUNT(full_name), .flags = KEY_UNSETS },
+	{ "from_full_name", "NAME", "msmtp's name of full_name", &type_text, IN_ACCOUNT(full_name),
+	    .flags = KEY_UNSETS },
+	{ "domain", "DOMAIN", "this machine's name for the server (EHLO)", &type_ehlo,
+	    IN_ACCOUNT(domain), .flags = KEY_UNSETS },
+	{ "local_domain", "DOMAIN", "the domain for addresses that have none", &type_host,
+	    IN_ACCOUNT(local_domain), .flags = KEY_UNSETS, .expected = "a domain name" },
+	{ "maildomain", "DOMAIN", "msmtp's name of local_domain", &type_host,
+	    IN_ACCOUNT(local_domain), .flags = KEY_UNSETS, .expected = "a domain name" },
+	{ "local_to", "ADDRESS", "where mail to local names goes", &type_address,
+	    IN_ACCOUNT(local_to), .flags = KEY_UNSETS },
 
-	{ { "tls", "implicit|starttls|none",
-	      "how the connection is secured; also msmtp's on and off" },
-	    FIELD_TLS, KEY_BARE_IS_ON, set_tls, 0, NULL, "implicit, starttls, none, on or off" },
-	{ { "tls_starttls", "on|off", "msmtp: whether tls on means STARTTLS" }, FIELD_TLS_STARTTLS,
-	    KEY_BARE_IS_ON, set_switch, IN_DRAFT(starttls), NULL, "on or off" },
-	{ { "tls_nostarttls", "", "msmtp: the same as tls_starttls off" }, FIELD_TLS_STARTTLS,
-	    KEY_NO_VALUE, set_off, IN_DRAFT(starttls), NULL, "" },
-	{ { "tls_certcheck", "on|off", "msmtp: whether the server's certificate must be right" },
-	    FIELD_TLS_CERTCHECK, KEY_BARE_IS_ON, set_switch, IN_ACCOUNT(tls_verify), NULL,
-	    "on or off" },
-	{ { "tls_nocertcheck", "", "msmtp: the same as tls_certcheck off" }, FIELD_TLS_CERTCHECK,
-	    KEY_NO_VALUE, set_off, IN_ACCOUNT(tls_verify), NULL, "" },
-	{ { "tls_trust_file", "FILE|system", "the certificates of the authorities to trust, PEM" },
-	    FIELD_TLS_TRUST_FILE, KEY_UNSETS, set_trust_file, IN_ACCOUNT(tls_trust_file), NULL,
-	    A_PATH ", or system" },
-	{ { "tls_fingerprint", "PIN",
-	      "trust this certificate or key, and no other; repeated: any of them" },
-	    FIELD_TLS_FINGERPRINT, KEY_REPEATS | KEY_UNSETS, set_fingerprint, 0, NULL, A_PIN },
-	{ { "tls_crl_file", "FILE", "revoked certificates, PEM" }, FIELD_TLS_CRL_FILE, KEY_UNSETS,
-	    set_path, IN_ACCOUNT(tls_crl_file), NULL, A_PATH },
-	{ { "tls_cert_file", "FILE|URL", "our own certificate, PEM or a pkcs11: URL" },
-	    FIELD_TLS_CERT_FILE, KEY_UNSETS, set_path_or_url, IN_ACCOUNT(tls_cert_file),
-	    value_is_text, A_PATH_OR_URL },
-	{ { "tls_key_file", "FILE|URL", "its key, PEM or a pkcs11: URL" }, FIELD_TLS_KEY_FILE,
-	    KEY_UNSETS, set_path_or_url, IN_ACCOUNT(tls_key_file), value_is_text, A_PATH_OR_URL },
-	{ { "tls_min", "1.2|1.3", "the oldest version of TLS to speak" }, FIELD_TLS_MIN, 0,
-	    set_tls_min, 0, NULL, "1.2 or 1.3" },
-	{ { "dane", "auto|never", "compare the certificate with DNS, where DNSSEC vouches for it" },
-	    FIELD_DANE, 0, set_feature, IN_ACCOUNT(dane), NULL, "auto or never" },
-	{ { "tls_priorities", "STRING", "GnuTLS priority string" }, FIELD_TLS_PRIORITIES,
-	    KEY_UNSETS, set_text, IN_ACCOUNT(tls_priorities), value_is_text, A_TEXT },
-	{ { "tls_host", "HOST", "the name to expect in the server's certificate" }, FIELD_TLS_HOST,
-	    KEY_UNSETS, set_text, IN_ACCOUNT(tls_host), value_is_host, A_HOST },
-	{ { "tls_host_override", "HOST", "msmtp's name of tls_host" }, FIELD_TLS_HOST, KEY_UNSETS,
-	    set_text, IN_ACCOUNT(tls_host), value_is_host, A_HOST },
+	{ "tls", "implicit|starttls|none|on|off",
+	    "how the connection is secured; on and off are msmtp's", &type_word, IN_DRAFT(tls),
+	    .flags = KEY_BARE_IS_ON | KEY_ANY_CASE },
+	{ "tls_starttls", "on|off", "msmtp: whether tls on means STARTTLS", &type_switch,
+	    IN_DRAFT(starttls), .flags = KEY_BARE_IS_ON, .initial = "on" },
+	{ "tls_nostarttls", "", "msmtp: the same as tls_starttls off", &type_off,
+	    IN_DRAFT(starttls), .flags = KEY_NO_VALUE },
+	{ "tls_certcheck", "on|off", "msmtp: whether the server's certificate must be right",
+	    &type_switch, IN_ACCOUNT(tls_verify), .flags = KEY_BARE_IS_ON, .initial = "on" },
+	{ "tls_nocertcheck", "", "msmtp: the same as tls_certcheck off", &type_off,
+	    IN_ACCOUNT(tls_verify), .flags = KEY_NO_VALUE },
+	{ "tls_trust_file", "FILE|system", "the certificates of the authorities to trust, PEM",
+	    &type_path_or_default, IN_ACCOUNT(tls_trust_file), .flags = KEY_UNSETS,
+	    .initial = "system", .expected = "a path that begins with \"/\" or \"~/\", or system" },
+	{ "tls_fingerprint", "PIN",
+	    "trust this certificate or key, and no other; repeated: any of them", &type_fingerprint,
+	    IN_ACCOUNT(tls_fingerprints), .flags = KEY_REPEATS | KEY_UNSETS },
+	{ "tls_crl_file", "FILE", "revoked certificates, PEM", &type_path, IN_ACCOUNT(tls_crl_file),
+	    .flags = KEY_UNSETS },
+	{ "tls_cert_file", "FILE|URL", "our own certificate, PEM or a pkcs11: URL",
+	    &type_path_or_url, IN_ACCOUNT(tls_cert_file), .flags = KEY_UNSETS },
+	{ "tls_key_file", "FILE|URL", "its key, PEM or a pkcs11: URL", &type_path_or_url,
+	    IN_ACCOUNT(tls_key_file), .flags = KEY_UNSETS },
+	{ "tls_min", "1.2|1.3", "the oldest version of TLS to speak", &type_either,
+	    IN_ACCOUNT(tls_only13), .initial = "1.2" },
+	{ "dane", "auto|never", "compare the certificate with DNS, where DNSSEC vouches for it",
+	    &type_word, IN_ACCOUNT(dane), .initial = "auto" },
+	{ "tls_priorities", "STRING", "GnuTLS priority string", &type_text,
+	    IN_ACCOUNT(tls_priorities), .flags = KEY_UNSETS },
+	{ "tls_host", "HOST", "the name to expect in the server's certificate", &type_host,
+	    IN_ACCOUNT(tls_host), .flags = KEY_UNSETS },
+	{ "tls_host_override", "HOST", "msmtp's name of tls_host", &type_host, IN_ACCOUNT(tls_host),
+	    .flags = KEY_UNSETS },
 
-	{ { "proxy", "URL", "a SOCKS5 or HTTP proxy to go through" }, FIELD_PROXY,
-	    KEY_UNSETS | KEY_NO_ECHO, set_proxy, 0, NULL, A_PROXY },
-	{ { "proxy_host", "HOST", "msmtp: a SOCKS5 proxy" }, FIELD_PROXY, KEY_UNSETS,
-	    set_proxy_host, 0, value_is_host, A_HOST },
-	{ { "proxy_port", "NUMBER", "msmtp: its port" }, FIELD_PROXY_PORT, KEY_UNSETS, set_port,
-	    IN_DRAFT(proxy_port), NULL, "a number from 1 to 65535" },
-	{ { "tunnel_command", "COMMAND",
-	      "a shell command to talk to instead; it gets host and port as $1 and $2" },
-	    FIELD_TUNNEL_COMMAND, KEY_UNSETS | KEY_NO_ECHO, set_text, IN_ACCOUNT(tunnel_command),
-	    value_is_text, A_COMMAND },
-	{ { "source_ip", "ADDRESS", "the address to connect from" }, FIELD_SOURCE_IP, KEY_UNSETS,
-	    set_text, IN_ACCOUNT(source_ip), value_is_ip, AN_ADDRESS },
-	{ { "require_tls", "yes|no", "every server on the way must use verified TLS (REQUIRETLS)" },
-	    FIELD_REQUIRE_TLS, 0, set_switch, IN_ACCOUNT(require_tls), NULL, "yes or no" },
-	{ { "deliver_by", "TIME [return|notify]", "how soon mail must be delivered (DELIVERBY)" },
-	    FIELD_DELIVER_BY, KEY_UNSETS, set_deliver_by, 0, NULL,
-	    "a time, and return or notify behind it" },
-	{ { "hold_for", "TIME", "how long the server shall hold mail (FUTURERELEASE)" },
-	    FIELD_HOLD_FOR, KEY_UNSETS, set_hold, 0, NULL,
-	    "a time such as 90, 90s, 10m, 2h or 5d" },
-	{ { "mt_priority", "NUMBER", "priority of mail, -9 to 9 (MT-PRIORITY)" }, FIELD_MT_PRIORITY,
-	    KEY_UNSETS, set_priority, 0, NULL, "a number from -9 to 9" },
+	{ "proxy", "URL", "a SOCKS5 or HTTP proxy to go through", &type_proxy,
+	    IN_ACCOUNT(proxy_host), .flags = KEY_UNSETS | KEY_NO_ECHO },
+	{ "proxy_host", "HOST", "msmtp: a SOCKS5 proxy", &type_proxy_host, IN_ACCOUNT(proxy_host),
+	    .flags = KEY_UNSETS },
+	{ "proxy_port", "NUMBER", "msmtp: its port", &type_count, IN_DRAFT(proxy_port),
+	    .flags = KEY_UNSETS, .limit = 65535 },
+	{ "tunnel_command", "COMMAND",
+	    "a shell command to talk to instead; it gets host and port as $1 and $2", &type_text,
+	    IN_ACCOUNT(tunnel_command), .flags = KEY_UNSETS | KEY_NO_ECHO,
+	    .expected = "a shell command" },
+	{ "source_ip", "ADDRESS", "the address to connect from", &type_ip, IN_ACCOUNT(source_ip),
+	    .flags = KEY_UNSETS },
+	{ "require_tls", "yes|no", "every server on the way must use verified TLS (REQUIRETLS)",
+	    &type_switch, IN_ACCOUNT(require_tls), .initial = "no" },
+	{ "deliver_by", "TIME [return|notify]", "how soon mail must be delivered (DELIVERBY)",
+	    &type_deliver_by, IN_ACCOUNT(deliver_by_s), .flags = KEY_UNSETS },
+	{ "hold_for", "TIME", "how long the server shall hold mail (FUTURERELEASE)", &type_period,
+	    IN_ACCOUNT(hold_for_s), .flags = KEY_UNSETS, .limit = 1 },
+	{ "mt_priority", "NUMBER", "priority of mail, -9 to 9 (MT-PRIORITY)", &type_priority,
+	    IN_ACCOUNT(mt_priority), .flags = KEY_UNSETS },
 
-	{ { "timeout", "TIME|off",
-	      "limit for handing a message over, without the time its content takes" },
-	    FIELD_TIMEOUT, 0, set_duration, IN_ACCOUNT(timeout_ms), NULL, A_TIME },
-	{ { "connect_timeout", "TIME|off", "limit for reaching the server" }, FIELD_CONNECT_TIMEOUT,
-	    0, set_duration, IN_ACCOUNT(connect_timeout_ms), NULL, A_TIME },
-	{ { "chunking", "auto|never", "use the server's CHUNKING extension" }, FIELD_CHUNKING, 0,
-	    set_feature, IN_ACCOUNT(chunking), NULL, "auto or never" },
-	{ { "pipelining", "auto|never", "use the server's PIPELINING extension" }, FIELD_PIPELINING,
-	    0, set_feature, IN_ACCOUNT(pipelining), NULL, "auto or never" },
-	{ { "size_limit", "SIZE|off", "the largest message to send, in octets or with K, M or G" },
-	    FIELD_SIZE_LIMIT, 0, set_size, IN_ACCOUNT(size_limit), NULL,
-	    "a number of octets, or one with K, M or G behind it, or off" },
-	{ { "queue_dir", "DIR|none", "where mail waits: one place for all accounts" },
-	    FIELD_QUEUE_DIR, KEY_UNSETS | KEY_WHOLE, set_queue_dir, IN_DRAFT(queue_dir), NULL,
-	    A_PATH ", or none" },
-	{ { "aliases", "FILE|off", "who gets the mail of local names" }, FIELD_ALIASES, KEY_UNSETS,
-	    set_aliases, IN_ACCOUNT(aliases), NULL, A_PATH ", or off" },
-	{ { "rewrite_from", "auto|always|never",
-	      "put the account's own address in the place of senders that are not for outside" },
-	    FIELD_REWRITE_FROM, KEY_UNSETS, set_rewrite_from, 0, NULL, "auto, always or never" },
-	{ { "delivery", "now|background|queue",
-	      "deliver while the caller waits, behind its back, or later" },
-	    FIELD_DELIVERY, KEY_UNSETS, set_delivery, 0, NULL, "now, background or queue" },
-	{ { "wait", "TIME|off", "how long a caller waits before mail is queued" }, FIELD_WAIT,
-	    KEY_UNSETS, set_wait, IN_ACCOUNT(wait_ms), NULL, A_TIME },
-	{ { "expire", "TIME", "how long mail is tried again before it goes back" }, FIELD_EXPIRE,
-	    KEY_UNSETS, set_expire, 0, NULL, "a time of at least 1m, such as 10m, 2h or 5d" },
-	{ { "retry", "MIN..MAX",
-	      "the time between two attempts, which grows from the one to the other" },
-	    FIELD_RETRY, KEY_UNSETS, set_retry, 0, NULL, A_RETRY },
-	{ { "fallback", "ACCOUNT", "the account to use where the servers of this one cannot be" },
-	    FIELD_FALLBACK, KEY_UNSETS, set_text, IN_ACCOUNT(fallback), value_is_text,
-	    "the name of an account" },
-	{ { "connections", "NUMBER", "how many connections a long queue has to a server at once" },
-	    FIELD_CONNECTIONS, KEY_UNSETS, set_connections, 0, NULL, "a number from 1 to 20" },
-	{ { "rate", "NUMBER/min|off", "how many messages may go out a minute" }, FIELD_RATE,
-	    KEY_UNSETS, set_rate, 0, NULL, "a number of messages such as 30/min, or off" },
+	{ "timeout", "TIME|off",
+	    "limit for handing a message over, without the time its content takes", &type_time,
+	    IN_ACCOUNT(timeout_ms), .initial = "10m" },
+	{ "connect_timeout", "TIME|off", "limit for reaching the server", &type_time,
+	    IN_ACCOUNT(connect_timeout_ms), .initial = "30s" },
+	{ "chunking", "auto|never", "use the server's CHUNKING extension", &type_word,
+	    IN_ACCOUNT(chunking), .initial = "auto" },
+	{ "pipelining", "auto|never", "use the server's PIPELINING extension", &type_word,
+	    IN_ACCOUNT(pipelining), .initial = "auto" },
+	{ "size_limit", "SIZE|off", "the largest message to send, in octets or with K, M or G",
+	    &type_size, IN_ACCOUNT(size_limit), .initial = "off" },
+	{ "queue_dir", "DIR|none", "where mail waits: one place for all accounts",
+	    &type_path_or_default, IN_DRAFT(queue_dir), .flags = KEY_UNSETS | KEY_WHOLE,
+	    .expected = "a path that begins with \"/\" or \"~/\", or none" },
+	{ "aliases", "FILE|off", "who gets the mail of local names", &type_aliases,
+	    IN_ACCOUNT(aliases), .flags = KEY_UNSETS },
+	{ "rewrite_from", "auto|always|never",
+	    "put the account's own address in the place of senders that are not for outside",
+	    &type_word, IN_ACCOUNT(rewrite_from), .flags = KEY_UNSETS, .initial = "auto" },
+	{ "delivery", "now|background|queue",
+	    "deliver while the caller waits, behind its back, or later", &type_word,
+	    IN_ACCOUNT(delivery), .flags = KEY_UNSETS, .initial = "now" },
+	{ "wait", "TIME|off", "how long a caller waits before mail is queued", &type_wait,
+	    IN_ACCOUNT(wait_ms), .flags = KEY_UNSETS, .initial = "10s" },
+	{ "expire", "TIME", "how long mail is tried again before it goes back", &type_period,
+	    IN_ACCOUNT(expire_s), .flags = KEY_UNSETS, .initial = "5d", .limit = 60,
+	    .expected = "a time of at least 1m, such as 10m, 2h or 5d" },
+	{ "retry", "MIN..MAX",
+	    "the time between two attempts, which grows from the one to the other", &type_retry,
+	    IN_ACCOUNT(retry_min_s), .flags = KEY_UNSETS, .initial = "1m..1h" },
+	{ "fallback", "ACCOUNT", "the account to use where the servers of this one cannot be",
+	    &type_text, IN_ACCOUNT(fallback), .flags = KEY_UNSETS,
+	    .expected = "the name of an account" },
+	{ "connections", "NUMBER", "how many connections a long queue has to a server at once",
+	    &type_count, IN_ACCOUNT(connections), .flags = KEY_UNSETS, .initial = "2",
+	    .limit = 20 },
+	{ "window", "NUMBER", "how many messages are on the way in a connection without an answer",
+	    &type_count, IN_ACCOUNT(window), .flags = KEY_UNSETS, .initial = "1", .limit = 8 },
+	{ "rate", "NUMBER/min|off", "how many messages may go out a minute", &type_rate,
+	    IN_ACCOUNT(rate), .flags = KEY_UNSETS, .initial = "off" },
 
-	{ { "log_file", "FILE", "a file for one line an attempt" }, FIELD_LOG_FILE, KEY_UNSETS,
-	    set_log_file, IN_ACCOUNT(log_file), NULL, A_PATH },
-	{ { "logfile", "FILE", "msmtp's name of log_file" }, FIELD_LOG_FILE, KEY_UNSETS,
-	    set_log_file, IN_ACCOUNT(log_file), NULL, A_PATH },
-	{ { "syslog", "on|off", "log to syslog too; msmtp's facility names mean on" }, FIELD_SYSLOG,
-	    KEY_BARE_IS_ON, set_syslog, IN_ACCOUNT(syslog), NULL,
-	    "on, off, or a facility such as LOG_MAIL" },
+	{ "log_file", "FILE", "a file for one line an attempt", &type_log_file,
+	    IN_ACCOUNT(log_file), .flags = KEY_UNSETS },
+	{ "logfile", "FILE", "msmtp's name of log_file", &type_log_file, IN_ACCOUNT(log_file),
+	    .flags = KEY_UNSETS },
+	{ "syslog", "on|off", "log to syslog too; msmtp's facility names mean on", &type_syslog,
+	    IN_ACCOUNT(syslog), .flags = KEY_BARE_IS_ON, .initial = "on" },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
-const struct config_key *
-config_key(size_t i)
+const struct key *
+key_row(size_t i)
 {
-	return i < KEYS ? &keys[i].doc : NULL;
+	return i < KEYS ? &keys[i] : NULL;
 }
 
 const struct key *
 key_find(struct span name)
 {
 	for (size_t i = 0; i < KEYS; i++)
-		if (span_is(name, keys[i].doc.name))
+		if (span_is(name, keys[i].name))
 			return &keys[i];
 	return NULL;
+}
+
+void
+keys_release(void *base, size_t size)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (keys[i].place < size && keys[i].type->release != NULL)
+			keys[i].type->release(base, keys[i].place);
+}
+
+static bool
+proxy_is_url(const struct draft *draft)
+{
+	return draft->proxy_is_url;
+}
+
+static bool
+verifies_nothing(const struct draft *draft)
+{
+	return !draft->account.tls_verify;
+}
+
+static bool
+requires_what_it_does_not(const struct draft *draft)
+{
+	return draft->account.require_tls && !draft->account.tls_verify;
+}
+
+static bool
+host_has_two_ways_of_tls(const struct draft *draft)
+{
+	return draft->manner == MANNER_MSMTP &&
+	    draft->tls == (draft->starttls ? TLS_WORD_IMPLICIT : TLS_WORD_STARTTLS);
+}
+
+static bool
+socket_has_tls(const struct draft *draft)
+{
+	return draft->manner == MANNER_MSMTP && draft->tls != TLS_WORD_NONE &&
+	    draft->tls != TLS_WORD_OFF;
+}
+
+static const struct contradiction contradictions[] = {
+	{ IN_ACCOUNT(proxy_host), IN_ACCOUNT(tunnel_command), NULL,
+	    "an account has either a proxy or \"tunnel_command\", not both" },
+	{ IN_ACCOUNT(source_ip), IN_ACCOUNT(tunnel_command), NULL,
+	    "\"tunnel_command\" connects by itself: \"source_ip\" would not count" },
+	{ IN_DRAFT(proxy_port), IN_ACCOUNT(proxy_host), proxy_is_url,
+	    "\"proxy_port\" belongs to msmtp's \"proxy_host\": with \"proxy\", the port stands in the URL" },
+	{ IN_ACCOUNT(tls_only13), IN_ACCOUNT(tls_priorities), NULL,
+	    "\"tls_priorities\" says which TLS to speak: \"tls_min\" would not count" },
+	{ IN_ACCOUNT(tls_fingerprints), IN_ACCOUNT(tls_verify), verifies_nothing,
+	    "with \"tls_certcheck off\" the certificate is not compared with \"tls_fingerprint\"" },
+	{ IN_ACCOUNT(require_tls), IN_ACCOUNT(tls_verify), requires_what_it_does_not,
+	    "\"require_tls\" wants certificates checked, and \"tls_certcheck off\" does not" },
+	{ IN_ACCOUNT(servers), IN_DRAFT(host), NULL,
+	    "an account has either \"server\" or msmtp's \"host\", not both" },
+
+	/* What only goes with msmtp's host. */
+	{ IN_DRAFT(port), IN_ACCOUNT(servers), NULL,
+	    "\"port\" belongs to msmtp's \"host\": with \"server\", the port stands in the URL" },
+	{ IN_DRAFT(lmtp), IN_ACCOUNT(servers), NULL,
+	    "\"protocol\" belongs to msmtp's \"host\": with \"server\", write lmtp://HOST:PORT" },
+	{ IN_DRAFT(socket), IN_ACCOUNT(servers), NULL,
+	    "\"socket\" belongs to msmtp's \"host\": with \"server\", write unix:/PATH or lmtp:/PATH" },
+	{ IN_DRAFT(starttls), IN_ACCOUNT(servers), NULL,
+	    "\"tls_starttls\" belongs to msmtp's \"host\": with \"server\", smtp:// means STARTTLS" },
+	{ IN_DRAFT(tls), IN_DRAFT(starttls), host_has_two_ways_of_tls,
+	    "\"tls\" and \"tls_starttls\" contradict each other" },
+	{ IN_DRAFT(tls), IN_DRAFT(socket), socket_has_tls, "a \"socket\" has no TLS" },
+};
+
+const struct contradiction *
+contradiction_row(size_t i)
+{
+	return i < sizeof(contradictions) / sizeof(contradictions[0]) ? &contradictions[i] : NULL;
 }

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "config/block.h"
 #include "config/home.h"
 #include "config/keys.h"
 #include "config/nearest.h"
 #include "config/other_keys.h"
 #include "config/owned.h"
+#include "config/section.h"
 #include "config/value.h"
 
 enum { KEY_SHOWN_MAX = 40 }; /* octets of an unknown key that errors show */
@@ -22,15 +22,16 @@ struct parser {
 	struct source *sources; /* all that were read, the newest first */
 	size_t source_count;
 	unsigned depth;
-	struct block defaults;
-	struct block whole;   /* what holds for the whole configuration */
-	struct block *blocks; /* one an account, in the order of config->accounts; the last may be
-				 open */
-	size_t block_count;
-	struct block *open; /* where settings go; NULL: before the first account or defaults line */
-	size_t begun;       /* account and defaults lines so far */
-	struct origin included; /* an include line that began blocks of its own and ended; line 0:
-				   none since */
+	struct section defaults;
+	struct section whole;     /* what holds for the whole configuration */
+	struct section *sections; /* one an account, in the order of config->accounts; the last may
+				     be open */
+	size_t section_count;
+	struct section *open;   /* where settings go; NULL: before the first account or defaults
+				   line */
+	size_t begun;           /* account and defaults lines so far */
+	struct origin included; /* an include line that began sections of its own and ended; line
+				   0: none since */
 };
 
 typedef int directive_handler(struct parser *, const struct line *, struct err *);
@@ -38,12 +39,10 @@ typedef int directive_handler(struct parser *, const struct line *, struct err *
 static directive_handler begin_account, begin_defaults, include;
 static int parse_lines(struct parser *p, const struct source *source, struct err *err);
 
-struct directive {
+static const struct directive {
 	const char *name;
 	directive_handler *handle;
-};
-
-static const struct directive directives[] = {
+} directives[] = {
 	{ "account", begin_account },
 	{ "defaults", begin_defaults },
 	{ "include", include },
@@ -51,78 +50,50 @@ static const struct directive directives[] = {
 
 enum { DIRECTIVES = sizeof(directives) / sizeof(directives[0]) };
 
-static const struct directive *
-find_directive(struct span name)
-{
-	for (size_t i = 0; i < DIRECTIVES; i++)
-		if (span_is(name, directives[i].name))
-			return &directives[i];
-	return NULL;
-}
-
+/* Makes the account of the section whose last line was read. */
 static int
-build_account(struct parser *p, struct err *err)
+close_section(struct parser *p, struct err *err)
 {
+	struct section *section = p->open;
 	struct account account;
 
-	if (block_build(p->open, &p->config->warnings, &account, err) == -1)
+	p->open = NULL;
+	p->included = (struct origin){ NULL, 0 };
+	if (section == NULL)
+		return 0;
+	if (draft_account(section, &p->config->warnings, &account, err) == -1)
 		return -1;
-	return config_add(p->config, &account, err);
-}
-
-/*
- * Builds the defaults into nothing, so that what is wrong in them is told even where no account
- * uses them.
- */
-static int
-check_defaults(struct parser *p, struct err *err)
-{
-	struct account account;
-
-	if (block_build(&p->defaults, &p->config->warnings, &account, err) == -1)
-		return -1;
+	if (section != &p->defaults)
+		return config_add(p->config, &account, err);
+	/* It was made to have its errors told, even where no account uses the defaults. */
 	account_release(&account);
 	return 0;
 }
 
-static int
-close_block(struct parser *p, struct err *err)
+static struct section *
+find_section(struct parser *p, struct span name)
 {
-	int result = 0;
-
-	if (p->open == &p->defaults)
-		result = check_defaults(p, err);
-	else if (p->open != NULL)
-		result = build_account(p, err);
-	p->open = NULL;
-	p->included = (struct origin){ NULL, 0 };
-	return result;
-}
-
-static struct block *
-find_block(struct parser *p, struct span name)
-{
-	for (size_t i = 0; i < p->block_count; i++)
-		if (span_is(name, p->blocks[i].name))
-			return &p->blocks[i];
+	for (size_t i = 0; i < p->section_count; i++)
+		if (span_is(name, p->sections[i].name))
+			return &p->sections[i];
 	return NULL;
 }
 
 static int
-add_block(struct parser *p, struct span name, struct origin at, struct err *err)
+add_section(struct parser *p, struct span name, struct origin at, struct err *err)
 {
-	struct block *blocks;
+	struct section *sections;
 
-	if (p->block_count == ACCOUNTS_MAX)
+	if (p->section_count == ACCOUNTS_MAX)
 		return origin_err(at, err, "more than %d accounts", ACCOUNTS_MAX);
-	blocks = reallocarray(p->blocks, p->block_count + 1, sizeof(*blocks));
-	if (blocks == NULL)
+	sections = reallocarray(p->sections, p->section_count + 1, sizeof(*sections));
+	if (sections == NULL)
 		return err_memory(err);
-	p->blocks = blocks;
-	if (block_init(&blocks[p->block_count], name, at, err) == -1)
+	p->sections = sections;
+	if (section_init(&sections[p->section_count], name, at, err) == -1)
 		return -1;
-	p->open = &blocks[p->block_count++];
-	return block_inherit(p->open, &p->defaults, FROM_DEFAULTS, err);
+	p->open = &sections[p->section_count++];
+	return section_inherit(p->open, &p->defaults, FROM_DEFAULTS, err);
 }
 
 /* An error about a foreign word: sentence, the word in quotes, the rest. */
@@ -142,7 +113,7 @@ check_name(struct parser *p, struct span name, struct origin at, struct err *err
 {
 	struct span rest = name;
 	struct span word = value_word(&rest);
-	const struct block *same = find_block(p, name);
+	const struct section *same = find_section(p, name);
 	struct buf place = BUF_INIT(ERR_TEXT_MAX);
 
 	if (name.len == 0)
@@ -166,11 +137,11 @@ inherit(struct parser *p, struct span parents, struct origin at, struct err *err
 	struct span word;
 
 	for (word = value_word(&parents); word.len > 0; word = value_word(&parents)) {
-		const struct block *parent = find_block(p, word);
+		const struct section *parent = find_section(p, word);
 
 		if (parent == NULL || parent == p->open)
 			return word_err(at, err, "there is no account", word, " above this line");
-		if (block_inherit(p->open, parent, FROM_PARENT, err) == -1)
+		if (section_inherit(p->open, parent, FROM_PARENT, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -184,11 +155,11 @@ begin_account(struct parser *p, const struct line *line, struct err *err)
 	struct span name = span_trim(span_cut(&parents, ':'));
 	bool has_colon = memchr(line->value.data, ':', line->value.len) != NULL;
 
-	if (close_block(p, err) == -1 || check_name(p, name, line->at, err) == -1)
+	if (close_section(p, err) == -1 || check_name(p, name, line->at, err) == -1)
 		return -1;
 	if (has_colon && span_trim(parents).len == 0)
 		return origin_err(line->at, err, "the name of an account is missing behind \":\"");
-	if (add_block(p, name, line->at, err) == -1)
+	if (add_section(p, name, line->at, err) == -1)
 		return -1;
 	p->begun++;
 	return inherit(p, parents, line->at, err);
@@ -197,11 +168,11 @@ begin_account(struct parser *p, const struct line *line, struct err *err)
 static int
 begin_defaults(struct parser *p, const struct line *line, struct err *err)
 {
-	if (close_block(p, err) == -1)
+	if (close_section(p, err) == -1)
 		return -1;
 	if (line->value.len > 0)
 		return origin_err(line->at, err, "\"defaults\" takes no value");
-	block_reopen(&p->defaults, line->at);
+	section_reopen(&p->defaults, line->at);
 	p->open = &p->defaults;
 	p->begun++;
 	return 0;
@@ -268,7 +239,7 @@ keep_source(struct parser *p, struct source *source)
 }
 
 /*
- * The file's lines count as if they stood here.  Where they begin blocks of their own, the lines
+ * The file's lines count as if they stood here.  Where they begin sections of their own, the lines
  * behind the include would silently join the last of these: then a line that says where they belong
  * has to come first.
  */
@@ -287,7 +258,7 @@ include(struct parser *p, const struct line *line, struct err *err)
 	p->depth--;
 	if (result == -1 || p->begun == begun)
 		return result;
-	result = close_block(p, err);
+	result = close_section(p, err);
 	p->included = line->at;
 	return result;
 }
@@ -307,20 +278,17 @@ is_key_like(struct span key)
 }
 
 static const char *
-nearest_key(struct span key)
+nearest_key(struct span word)
 {
 	struct nearest nearest;
-	const struct config_key *ours;
-	const struct other_key *other;
-	size_t i;
 
-	nearest_begin(&nearest, key);
-	for (i = 0, ours = config_key(0); ours != NULL; ours = config_key(++i))
-		nearest_try(&nearest, ours->name);
-	for (i = 0; i < DIRECTIVES; i++)
+	nearest_begin(&nearest, word);
+	for (size_t i = 0; key_row(i) != NULL; i++)
+		nearest_try(&nearest, key_row(i)->name);
+	for (size_t i = 0; i < DIRECTIVES; i++)
 		nearest_try(&nearest, directives[i].name);
-	for (i = 0, other = other_key(0); other != NULL; other = other_key(++i))
-		nearest_try(&nearest, other->name);
+	for (size_t i = 0; other_key(i) != NULL; i++)
+		nearest_try(&nearest, other_key(i)->name);
 	return nearest.name;
 }
 
@@ -347,30 +315,20 @@ unknown_key(const struct line *line, struct err *err)
 
 /* Where a setting goes: lines before the first account or defaults are the account "default". */
 static int
-open_block(struct parser *p, struct origin at, struct err *err)
+open_section(struct parser *p, struct origin at, struct err *err)
 {
 	struct buf place = BUF_INIT(ERR_TEXT_MAX);
 
 	if (p->open != NULL)
 		return 0;
 	if (p->included.line == 0)
-		return add_block(p, span_of("default"), at, err);
+		return add_section(p, span_of("default"), at, err);
 	origin_add_short(&place, p->included, at);
 	origin_err(at, err,
 	    "an \"account\" or \"defaults\" line must come first: the file included (%s) has some",
 	    place.data);
 	buf_release(&place);
 	return -1;
-}
-
-/* Other programs' "key = value". */
-static bool
-begins_with_equals(const struct line *line)
-{
-	struct span rest = line->value;
-	struct span word = span_cut(&rest, ' ');
-
-	return !line->quoted && span_is(word, "=");
 }
 
 /* There is one value for all accounts: in one of them it would look like that account's own. */
@@ -381,8 +339,8 @@ add_for_whole(struct parser *p, const struct key *key, const struct line *line, 
 		return origin_err(line->at, err,
 		    "\"%s\" holds for all accounts: it stands before the first "
 		    "\"account\" line, or below a \"defaults\" line",
-		    key->doc.name);
-	return block_add(&p->whole, key, line, err);
+		    key->name);
+	return section_add(&p->whole, key, line, err);
 }
 
 static int
@@ -390,13 +348,16 @@ add_setting(struct parser *p, const struct line *line, struct err *err)
 {
 	const struct key *key = key_find(line->key);
 	const struct other_key *other = other_key_find(line->key);
+	struct span rest = line->value;
 
-	if (begins_with_equals(line))
+	/* Other programs write "key = value". */
+	if (!line->quoted && span_is(span_cut(&rest, ' '), "="))
 		return word_err(line->at, err, "there must be no \"=\" behind", line->key, "");
 	if (key != NULL && (key->flags & KEY_WHOLE) != 0)
 		return add_for_whole(p, key, line, err);
 	if (key != NULL)
-		return open_block(p, line->at, err) == 0 ? block_add(p->open, key, line, err) : -1;
+		return open_section(p, line->at, err) == 0 ? section_add(p->open, key, line, err) :
+							     -1;
 	if (other == NULL)
 		return unknown_key(line, err);
 	if (other->harmless(line->value))
@@ -410,68 +371,58 @@ parse_lines(struct parser *p, const struct source *source, struct err *err)
 {
 	struct grammar grammar;
 	struct line line;
-	int result;
 
 	grammar_begin(&grammar, source);
-	for (result = grammar_next(&grammar, &line, err); result == 0 && line.key.len > 0;
-	     result = grammar_next(&grammar, &line, err)) {
-		const struct directive *directive = find_directive(line.key);
+	for (;;) {
+		directive_handler *handle = add_setting;
 
-		result = directive != NULL ? directive->handle(p, &line, err) :
-					     add_setting(p, &line, err);
-		if (result == -1)
+		if (grammar_next(&grammar, &line, err) == -1)
+			return -1;
+		if (line.key.len == 0)
+			return 0;
+		for (size_t i = 0; i < DIRECTIVES; i++)
+			if (span_is(line.key, directives[i].name))
+				handle = directives[i].handle;
+		if (handle(p, &line, err) == -1)
 			return -1;
 	}
-	return result;
 }
 
+/* Where an account says what stands at a place in the draft, which it does. */
 static struct origin
-origin_of(const struct parser *p, size_t account, enum field field)
+origin_of(const struct parser *p, size_t account, size_t place)
 {
-	return block_origin(&p->blocks[account], field);
+	return section_find(&p->sections[account], place)->line.at;
 }
 
-/*
- * next[i] becomes the number of the account that number i falls back to; the count of accounts: to
- * none.
- */
+/* The number of the account that this one falls back to; the count of accounts: to none. */
 static int
-find_fallbacks(const struct parser *p, size_t *next, struct err *err)
+find_fallback(const struct parser *p, size_t account, size_t *next, struct err *err)
 {
 	const struct config *config = p->config;
+	const char *name = config->accounts[account].fallback;
+	const struct account *found;
+	struct origin at;
 
-	for (size_t i = 0; i < config->count; i++) {
-		const char *name = config->accounts[i].fallback;
-		const struct account *found = name != NULL ? config_find(config, name) : NULL;
-
-		next[i] = found != NULL ? (size_t)(found - config->accounts) : config->count;
-		if (name != NULL && found == NULL)
-			return word_err(origin_of(p, i, FIELD_FALLBACK), err, "there is no account",
-			    span_of(name), " to fall back to");
-		if (found != NULL && found->problem != NULL)
-			return origin_err(origin_of(p, i, FIELD_FALLBACK), err,
-			    "an account to fall back to must be one "
-			    "that can be used: %s",
-			    found->problem);
-	}
+	*next = config->count;
+	if (name == NULL)
+		return 0;
+	at = origin_of(p, account, IN_ACCOUNT(fallback));
+	found = config_find(config, name);
+	if (found == NULL)
+		return word_err(at, err, "there is no account", span_of(name), " to fall back to");
+	if (found->problem != NULL)
+		return origin_err(at, err,
+		    "an account to fall back to must be one that can be used: %s", found->problem);
+	*next = (size_t)(found - config->accounts);
 	return 0;
-}
-
-static bool
-comes_back(const size_t *next, size_t count, size_t from)
-{
-	size_t i = next[from];
-
-	for (size_t steps = 0; i != count && i != from && steps < count; steps++)
-		i = next[i];
-	return i == from;
 }
 
 static int
 circle(const struct parser *p, const size_t *next, size_t from, struct err *err)
 {
 	const struct account *accounts = p->config->accounts;
-	struct origin at = origin_of(p, from, FIELD_FALLBACK);
+	struct origin at = origin_of(p, from, IN_ACCOUNT(fallback));
 	struct buf names = BUF_INIT(ERR_TEXT_MAX / 2);
 
 	text_printable(&names, span_of(accounts[from].name), false);
@@ -492,60 +443,59 @@ check_fallbacks(const struct parser *p, struct err *err)
 {
 	size_t count = p->config->count;
 	size_t *next = calloc(count + 1, sizeof(*next));
-	int result;
+	int result = 0;
 
 	if (next == NULL)
 		return err_memory(err);
-	result = find_fallbacks(p, next, err);
-	for (size_t i = count; result == 0 && i-- > 0;)
-		if (comes_back(next, count, i))
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = find_fallback(p, i, &next[i], err);
+	for (size_t i = count; result == 0 && i-- > 0;) {
+		size_t k = next[i];
+
+		/* Whoever has not come back after as many steps as there are accounts never will.
+		 */
+		for (size_t steps = 0; k != count && k != i && steps < count; steps++)
+			k = next[k];
+		if (k == i)
 			result = circle(p, next, i, err);
+	}
 	free(next);
 	return result;
 }
 
+/* Without a queue, mail can only go while its caller waits. */
 static int
 check_deliveries(const struct parser *p, struct err *err)
 {
-	struct origin none = block_origin(&p->whole, FIELD_QUEUE_DIR);
-	struct buf place = BUF_INIT(ERR_TEXT_MAX);
-	int result = 0;
+	const struct statement *none = section_find(&p->whole, IN_DRAFT(queue_dir));
 
-	if (p->config->queue_dir != NULL || none.line == 0)
+	if (p->config->queue_dir != NULL || none == NULL)
 		return 0;
-	for (size_t i = 0; result == 0 && i < p->config->count; i++) {
-		struct origin at = origin_of(p, i, FIELD_DELIVERY);
+	for (size_t i = 0; i < p->config->count; i++) {
+		struct buf place = BUF_INIT(ERR_TEXT_MAX);
+		struct origin at;
 
 		if (p->config->accounts[i].delivery == DELIVERY_NOW)
 			continue;
-		origin_add_short(&place, none, at);
-		result = origin_err(at, err,
-		    "\"delivery\" wants a queue, and \"queue_dir\" says that there is none "
-		    "(%s)",
+		at = origin_of(p, i, IN_ACCOUNT(delivery));
+		origin_add_short(&place, none->line.at, at);
+		origin_err(at, err,
+		    "\"delivery\" wants a queue, and \"queue_dir\" says that there is none (%s)",
 		    place.data);
-	}
-	buf_release(&place);
-	return result;
-}
-
-/* What can be told only when all accounts are known. */
-static int
-finish(struct parser *p, struct err *err)
-{
-	if (close_block(p, err) == -1 || block_settle(&p->whole, p->config, err) == -1 ||
-	    check_fallbacks(p, err) == -1)
+		buf_release(&place);
 		return -1;
-	return check_deliveries(p, err);
+	}
+	return 0;
 }
 
 static void
 parser_release(struct parser *p)
 {
-	for (size_t i = 0; i < p->block_count; i++)
-		block_release(&p->blocks[i]);
-	free(p->blocks);
-	block_release(&p->defaults);
-	block_release(&p->whole);
+	for (size_t i = 0; i < p->section_count; i++)
+		section_release(&p->sections[i]);
+	free(p->sections);
+	section_release(&p->defaults);
+	section_release(&p->whole);
 	source_free(p->sources);
 }
 
@@ -553,22 +503,20 @@ int
 parse_source(struct config *config, struct source *first, source_reader *read, struct err *err)
 {
 	struct parser p = { .config = config, .read = read };
-	int result;
+	struct origin top = { first, 1 };
+	int result = 0;
 
 	keep_source(&p, first);
 	config->path = strdup(first->name);
 	if (config->path == NULL)
 		result = err_memory(err);
-	else
-		result = block_init(&p.defaults, span_of("defaults"), (struct origin){ first, 1 },
-		    err);
-	if (result == 0)
-		result = block_init(&p.whole, span_of("all accounts"), (struct origin){ first, 1 },
-		    err);
-	if (result == 0)
-		result = parse_lines(&p, first, err);
-	if (result == 0)
-		result = finish(&p, err);
+	if (result == -1 || section_init(&p.defaults, span_of("defaults"), top, err) == -1 ||
+	    section_init(&p.whole, span_of("all accounts"), top, err) == -1 ||
+	    parse_lines(&p, first, err) == -1 || close_section(&p, err) == -1 ||
+	    /* From here on, all accounts are known. */
+	    draft_whole(&p.whole, config, err) == -1 || check_fallbacks(&p, err) == -1 ||
+	    check_deliveries(&p, err) == -1)
+		result = -1;
 	parser_release(&p);
 	if (result == -1)
 		config_release(config);

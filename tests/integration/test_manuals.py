@@ -18,7 +18,7 @@ PAGE_WIDTH = 80
 
 # Functions that take a sentence, and where it stands among their arguments; None: anywhere.
 SENTENCE_AT = {
-    "err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 4, "set_problem": 3,
+    "err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 3, "set_problem": 3,
     "damaged": 1, "nonsense": 1, "write_failed": 1,
 }
 TAKES_SENTENCE = rf"\b({'|'.join(SENTENCE_AT)}|\w*refuse)\("
@@ -29,7 +29,8 @@ SENTENCE_CONSTANT = rf"^static const char \w+\[\] = ({STRING});"
 SENTENCE_DATA = (
     rf"^\t\{{ (?:END|'.{{1,2}}'), ({STRING}) \}},",
     rf"\] = \{{ ({STRING}),$",
-    rf"^\t\{{ (?:FIELD_\w+,\s+)+(?:\w+,\s+)?({STRING}(?:\s+{STRING})*) \}},",
+    rf"^\t\[\w+\] = \{{ [A-Z |]+,\s+({STRING}) \}},",
+    rf"^\t\{{ (?:IN_\w+\(\w+\),\s+)+\w+,\s+({STRING}) \}},",
 )
 # Not to be found in a manual, and why.
 EXCEPTIONS = {
@@ -217,10 +218,40 @@ def table_keys():
     """The keys that are acted on, and those that are known only."""
     keys = (ROOT / "src/config/keys.c").read_text(encoding="utf-8")
     others = (ROOT / "src/config/other_keys.c").read_text(encoding="utf-8")
-    acted_on = set(re.findall(r'^\t\{ \{ "(\w+)", "', keys, re.M))
+    acted_on = set(re.findall(r'^\t\{ "(\w+)", "', keys, re.M))
     known = set(re.findall(r'^\t\{ "(\w+)", is_', others, re.M))
     assert len(acted_on) > 30 and len(known) > 20, "the tables look other than this test expects"
     return acted_on, known
+
+
+def table_rows():
+    """{name: (form, default)} of the keys that are acted on."""
+    keys = (ROOT / "src/config/keys.c").read_text(encoding="utf-8")
+    rows = re.findall(r'^\t\{ "(\w+)", "([^"]*)",(.*?) \},$', keys, re.M | re.S)
+    found = {name: (form, re.findall(r'\.initial = "([^"]+)"', rest)) for name, form, rest in rows}
+    assert found.keys() == table_keys()[0], "the table looks other than this test expects"
+    return found
+
+
+def items_of(key):
+    """What sendoff.conf(5) says of a key: each of its items, in the page's source."""
+    source = (MAN / "sendoff.conf.5").read_text(encoding="ascii")
+    return re.findall(rf"^(\.It Ic {key}\b.*?)(?=^\.It |^\.El|^\.Bl)", source, re.M | re.S)
+
+
+def test_words_of_keys_are_described():
+    for key, (form, _) in table_rows().items():
+        heads = " ".join(item.splitlines()[0] for item in items_of(key))
+        for word in re.findall(r"[a-z]{2,}|\d\.\d", form):
+            assert re.search(rf"(?:Cm |\| |/){re.escape(word)}(?: |$)", heads), f"{key}: {word}"
+
+
+def test_defaults_are_described():
+    defaults = {key: default[0] for key, (_, default) in table_rows().items() if default}
+    assert len(defaults) > 20, "the table looks other than this test expects"
+    for key, default in defaults.items():
+        said = rf"Default:(?: |\n\.Cm ){re.escape(default)}(?:[.,]| [.,])"
+        assert any(re.search(said, item) for item in items_of(key)), f"{key}: {default}"
 
 
 def described_keys():

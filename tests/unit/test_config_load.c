@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "config/account.h"
+#include "config/keys.h"
 #include "config/other_keys.h"
 #include "config/owned.h"
 
@@ -152,15 +153,16 @@ test_find(void **state)
 static void
 test_keys(void **state)
 {
-	const struct config_key *key;
-	size_t n = 0;
+	size_t n;
 
 	(void)state;
-	for (key = config_key(0); key != NULL; key = config_key(++n)) {
+	for (n = 0; key_row(n) != NULL; n++) {
+		const struct key *key = key_row(n);
+
 		assert_true(key->name[0] != '\0');
 		assert_true(key->what[0] != '\0');
 		for (size_t i = 0; i < n; i++)
-			assert_string_not_equal(config_key(i)->name, key->name);
+			assert_string_not_equal(key_row(i)->name, key->name);
 	}
 	assert_true(n > 30);
 }
@@ -171,7 +173,7 @@ test_manual(void **state)
 {
 	struct buf text = BUF_INIT(1 << 20), item = BUF_INIT(256);
 	FILE *f = fopen("man/sendoff.conf.5", "r");
-	size_t n = 0;
+	size_t n;
 	int c;
 
 	(void)state;
@@ -180,11 +182,11 @@ test_manual(void **state)
 	for (c = getc(f); c != EOF; c = getc(f))
 		buf_addc(&text, (char)c);
 	fclose(f);
-	for (const struct config_key *key = config_key(0); key != NULL; key = config_key(++n)) {
+	for (n = 0; key_row(n) != NULL; n++) {
 		buf_clear(&item);
-		buf_addf(&item, "\n.It Ic %s", key->name);
+		buf_addf(&item, "\n.It Ic %s", key_row(n)->name);
 		if (strstr(text.data, item.data) == NULL)
-			fail_msg("%s is not in the manual", key->name);
+			fail_msg("%s is not in the manual", key_row(n)->name);
 	}
 	for (n = 0; other_key(n) != NULL; n++) {
 		buf_clear(&item);
