@@ -46,7 +46,7 @@ only_in 'gnutls[/_]' 'GnuTLS' src/net/tls.c src/net/verify.c src/net/verify.h \
 only_in '<gsasl' 'libgsasl' src/smtp/sasl.c
 only_in '(dlopen|dlsym|dlclose) *\(' 'loading of libraries' src/base/late.c
 only_in '(^|[^_a-z])exit *\(' 'exit()' src/main.c
-only_in 'getenv' 'the environment' src/config/editor.c src/config/home.c src/config/load.c src/config/temp.c
+only_in 'getenv' 'the environment' src/config/environment.c src/config/load.c
 only_in '(^|[^_a-z])(strcat|strlcat|sprintf|gets|strtok|alloca) *\(' 'what buf.h replaces' -
 
 files=$(git ls-files 'src/*.[ch]' 'tests/*.c' 'tests/*.py' 'tests/*.sh') || complain "git does not name the files"

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/unique.h"
 #include "command/report.h"
-#include "config/temp.h"
+#include "config/environment.h"
 #include "format/header.h"
 #include "message/resent.h"
 #include "routing/route.h"

@@ -16,7 +16,7 @@
 #include "command/send_option.h"
 #include "command/send_show.h"
 #include "command/view.h"
-#include "config/editor.h"
+#include "config/environment.h"
 #include "format/header.h"
 
 enum { RECEIPT_MAX = 16 * 1024 * 1024 };

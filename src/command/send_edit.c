@@ -14,8 +14,7 @@
 #include "base/wait.h"
 #include "command/send_draft.h"
 #include "command/send_part.h"
-#include "config/editor.h"
-#include "config/temp.h"
+#include "config/environment.h"
 #include "format/header.h"
 
 enum {

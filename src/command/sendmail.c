@@ -9,7 +9,7 @@
 #include "command/job.h"
 #include "command/queue.h"
 #include "command/run_queue.h"
-#include "config/temp.h"
+#include "config/environment.h"
 #include "format/codec.h"
 #include "message/message.h"
 

@@ -54,7 +54,7 @@ disagree(const struct draft *draft, size_t a, size_t b, const char *sentence, st
 	struct origin first = draft_origin(draft, a), last = draft_origin(draft, b);
 	struct buf other = BUF_INIT(ERR_TEXT_MAX);
 
-	if (first.source == last.source && first.line > last.line) {
+	if (first.file == last.file && first.line > last.line) {
 		first = last;
 		last = draft_origin(draft, a);
 	}
@@ -302,7 +302,7 @@ static int
 apply(struct draft *draft, const struct statement *statement, struct err *err)
 {
 	const struct line *line = &statement->line;
-	struct buf plain = BUF_INIT_SECRET(SOURCE_LINE_MAX);
+	struct buf plain = BUF_INIT_SECRET(CONFIG_LINE_MAX);
 	struct span text = line->value;
 	int result;
 

@@ -7,46 +7,46 @@
 
 #include "base/text.h"
 
-struct source *
-source_new(const char *name)
+struct config_file *
+config_file_new(const char *name)
 {
-	struct source *source = calloc(1, sizeof(*source));
+	struct config_file *file = calloc(1, sizeof(*file));
 
-	if (source == NULL)
+	if (file == NULL)
 		return NULL;
-	buf_init_secret(&source->text, SOURCE_MAX);
-	source->name = strdup(name);
-	if (source->name == NULL) {
-		free(source);
+	buf_init_secret(&file->text, CONFIG_FILE_MAX);
+	file->name = strdup(name);
+	if (file->name == NULL) {
+		free(file);
 		return NULL;
 	}
-	return source;
+	return file;
 }
 
 void
-source_free(struct source *source)
+config_file_free(struct config_file *file)
 {
-	struct source *next;
+	struct config_file *next;
 
-	for (; source != NULL; source = next) {
-		next = source->next;
-		buf_release(&source->text);
-		free(source->name);
-		free(source);
+	for (; file != NULL; file = next) {
+		next = file->next;
+		buf_release(&file->text);
+		free(file->name);
+		free(file);
 	}
 }
 
 void
 origin_add(struct buf *out, struct origin at)
 {
-	text_printable(out, span_of(at.source->name), false);
+	text_printable(out, span_of(at.file->name), false);
 	buf_addf(out, ":%u", at.line);
 }
 
 void
 origin_add_short(struct buf *out, struct origin at, struct origin from)
 {
-	if (at.source == from.source)
+	if (at.file == from.file)
 		buf_addf(out, "line %u", at.line);
 	else
 		origin_add(out, at);
@@ -78,11 +78,11 @@ origin_wrap(struct origin at, struct err *err)
 }
 
 void
-grammar_begin(struct grammar *g, const struct source *source)
+grammar_begin(struct grammar *g, const struct config_file *file)
 {
 	static const char byte_order_mark[] = "\xef\xbb\xbf";
 
-	*g = (struct grammar){ source, { source->text.data, source->text.len }, 0 };
+	*g = (struct grammar){ file, { file->text.data, file->text.len }, 0 };
 	/* Editors on Windows put it there, and nobody sees it. */
 	if (span_starts_nocase(g->rest, byte_order_mark)) {
 		g->rest.data += strlen(byte_order_mark);
@@ -120,8 +120,8 @@ has_control(struct span text)
 static int
 check_text(struct span text, struct origin at, struct err *err)
 {
-	if (text.len > SOURCE_LINE_MAX)
-		return origin_err(at, err, "the line is longer than %d octets", SOURCE_LINE_MAX);
+	if (text.len > CONFIG_LINE_MAX)
+		return origin_err(at, err, "the line is longer than %d octets", CONFIG_LINE_MAX);
 	if (memchr(text.data, '\0', text.len) != NULL)
 		return origin_err(at, err, "there is a NUL in the line: is this a text file?");
 	if (!is_comment(span_trim(text)) && has_control(text))
@@ -156,7 +156,7 @@ grammar_next(struct grammar *g, struct line *line, struct err *err)
 {
 	struct span text;
 
-	*line = (struct line){ .at.source = g->source };
+	*line = (struct line){ .at.file = g->file };
 	while (g->rest.len > 0) {
 		text = next_text(g);
 		line->at.line = g->line;

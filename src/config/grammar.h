@@ -21,22 +21,22 @@
 #include "base/span.h"
 
 enum {
-	SOURCE_MAX = 1 << 20,       /* octets of a file */
-	SOURCE_LINE_MAX = 64 << 10, /* octets of a line */
+	CONFIG_FILE_MAX = 1 << 20,  /* octets of a file */
+	CONFIG_LINE_MAX = 64 << 10, /* octets of a line */
 };
 
 /* A file that was read.  Lines point into it, so it lives until all of them were used. */
-struct source {
+struct config_file {
 	char *name;
-	struct buf text;    /* at most SOURCE_MAX octets; wiped, for passwords may stand in it */
-	bool is_private;    /* nobody but its owner can read it */
+	struct buf text; /* at most CONFIG_FILE_MAX octets; wiped, for passwords may stand in it */
+	bool is_private; /* nobody but its owner can read it */
 	struct stat status; /* the file's; all 0 for text that was in none */
-	struct source *next;
+	struct config_file *next;
 };
 
 /* A place in a file; line 0: nowhere. */
 struct origin {
-	const struct source *source;
+	const struct config_file *file;
 	unsigned line;
 };
 
@@ -48,15 +48,15 @@ struct line {
 };
 
 struct grammar {
-	const struct source *source;
+	const struct config_file *file;
 	struct span rest;
 	unsigned line;
 };
 
-/* A source with no text yet; NULL where memory is out. */
-struct source *source_new(const char *name);
+/* A file with no text yet; NULL where memory is out. */
+struct config_file *config_file_new(const char *name);
 /* Frees all that hang together by next. */
-void source_free(struct source *source);
+void config_file_free(struct config_file *file);
 
 /* Appends "FILE:LINE", printable. */
 void origin_add(struct buf *out, struct origin at);
@@ -68,7 +68,7 @@ int origin_err(struct origin at, struct err *err, const char *fmt, ...)
 /* Puts "FILE:LINE: " before the sentence of err.  Always -1. */
 int origin_wrap(struct origin at, struct err *err);
 
-void grammar_begin(struct grammar *g, const struct source *source);
+void grammar_begin(struct grammar *g, const struct config_file *file);
 /*
  * The next line that says something; its key is empty behind the last one.
  * Errors: ERR_CONFIG (a line that is too long, a NUL, another control character than tab outside of

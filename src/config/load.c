@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "config/account.h"
-#include "config/home.h"
+#include "config/environment.h"
 #include "config/owned.h"
 #include "config/parse.h"
 
@@ -19,36 +19,36 @@
 #define SYSTEM_QUEUE LOCALSTATEDIR "/spool/sendoff"
 
 static int
-read_text(int fd, const struct stat *status, struct source *source, struct err *err)
+read_text(int fd, const struct stat *status, struct config_file *file, struct err *err)
 {
-	if (status->st_size > SOURCE_MAX) {
-		err_set(err, ERR_CONFIG, "larger than %d octets", SOURCE_MAX);
-		return err_wrap(err, "%s", source->name);
+	if (status->st_size > CONFIG_FILE_MAX) {
+		err_set(err, ERR_CONFIG, "larger than %d octets", CONFIG_FILE_MAX);
+		return err_wrap(err, "%s", file->name);
 	}
-	if (owned_read(fd, status, &source->text, err) == -1)
-		return err_wrap(err, "%s", source->name);
-	source->is_private = (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
-	source->status = *status;
+	if (owned_read(fd, status, &file->text, err) == -1)
+		return err_wrap(err, "%s", file->name);
+	file->is_private = (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	file->status = *status;
 	return 0;
 }
 
 static int
-read_source(const char *path, struct source **source, struct err *err)
+read_config_file(const char *path, struct config_file **file, struct err *err)
 {
-	struct source *new;
+	struct config_file *new;
 	struct stat status;
 	int fd, result;
 
 	if (owned_open(path, &fd, &status, err) == -1)
 		return -1;
-	new = source_new(path);
+	new = config_file_new(path);
 	result = new == NULL ? err_memory(err) : read_text(fd, &status, new, err);
 	close(fd);
 	if (result == -1) {
-		source_free(new);
+		config_file_free(new);
 		return -1;
 	}
-	*source = new;
+	*file = new;
 	return 0;
 }
 
@@ -124,7 +124,7 @@ none_found(const char *user, struct err *err)
 
 /* The first of the usual places where there is a file. */
 static int
-read_usual(const char *user, struct source **source, struct err *err)
+read_usual(const char *user, struct config_file **file, struct err *err)
 {
 	struct err failure;
 	int result = -1;
@@ -132,12 +132,12 @@ read_usual(const char *user, struct source **source, struct err *err)
 
 	err_init(&failure);
 	if (user != NULL) {
-		result = read_source(user, source, &failure);
+		result = read_config_file(user, file, &failure);
 		next = result == -1 &&
 		    (is_missing(&failure) || (failure.sys_errno == EACCES && home_is_foreign()));
 	}
 	if (next)
-		result = read_source(SYSTEM_FILE, source, &failure);
+		result = read_config_file(SYSTEM_FILE, file, &failure);
 	if (result == -1 && next && is_missing(&failure))
 		none_found(user, err);
 	else if (result == -1)
@@ -202,7 +202,7 @@ int
 config_load(struct config *config, const char *path, struct err *err)
 {
 	const char *variable = secure_getenv("SENDOFF_CONFIG");
-	struct source *source;
+	struct config_file *file;
 	char *user;
 	int result;
 
@@ -210,15 +210,15 @@ config_load(struct config *config, const char *path, struct err *err)
 	if (path == NULL && variable != NULL && variable[0] != '\0')
 		path = variable;
 	if (path != NULL) {
-		result = read_source(path, &source, err);
+		result = read_config_file(path, &file, err);
 	} else {
 		user = user_file();
-		result = read_usual(user, &source, err);
+		result = read_usual(user, &file, err);
 		free(user);
 	}
 	if (result == -1)
 		return -1;
-	if (parse_source(config, source, read_source, err) == -1) {
+	if (parse_file(config, file, read_config_file, err) == -1) {
 		/*
 		 * A file that is included and missing does not mean that there is no configuration.
 		 */
@@ -234,21 +234,21 @@ config_load(struct config *config, const char *path, struct err *err)
 int
 config_parse(struct config *config, const char *name, const char *text, size_t len, struct err *err)
 {
-	struct source *source = source_new(name);
+	struct config_file *file = config_file_new(name);
 
 	*config = (struct config)CONFIG_INIT;
-	if (source == NULL)
+	if (file == NULL)
 		return err_memory(err);
-	if (len > SOURCE_MAX) {
-		source_free(source);
-		err_set(err, ERR_CONFIG, "larger than %d octets", SOURCE_MAX);
+	if (len > CONFIG_FILE_MAX) {
+		config_file_free(file);
+		err_set(err, ERR_CONFIG, "larger than %d octets", CONFIG_FILE_MAX);
 		return err_wrap(err, "%s", name);
 	}
-	buf_add(&source->text, text, len);
-	source->is_private = true;
-	if (!buf_ok(&source->text)) {
-		source_free(source);
+	buf_add(&file->text, text, len);
+	file->is_private = true;
+	if (!buf_ok(&file->text)) {
+		config_file_free(file);
 		return err_memory(err);
 	}
-	return parse_source(config, source, NULL, err);
+	return parse_file(config, file, NULL, err);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "config/home.h"
+#include "config/environment.h"
 #include "config/keys.h"
 #include "config/nearest.h"
 #include "config/other_keys.h"
@@ -16,11 +16,11 @@
 
 enum { KEY_SHOWN_MAX = 40 }; /* octets of an unknown key that errors show */
 
-struct parser {
+struct config_parser {
 	struct config *config;
-	source_reader *read;
-	struct source *sources; /* all that were read, the newest first */
-	size_t source_count;
+	config_file_reader *read;
+	struct config_file *files; /* all that were read, the newest first */
+	size_t file_count;
 	unsigned depth;
 	struct section defaults;
 	struct section whole;     /* what holds for the whole configuration */
@@ -34,10 +34,10 @@ struct parser {
 				   0: none since */
 };
 
-typedef int directive_handler(struct parser *, const struct line *, struct err *);
+typedef int directive_handler(struct config_parser *, const struct line *, struct err *);
 
 static directive_handler begin_account, begin_defaults, include;
-static int parse_lines(struct parser *p, const struct source *source, struct err *err);
+static int parse_lines(struct config_parser *p, const struct config_file *file, struct err *err);
 
 static const struct directive {
 	const char *name;
@@ -52,7 +52,7 @@ enum { DIRECTIVES = sizeof(directives) / sizeof(directives[0]) };
 
 /* Makes the account of the section whose last line was read. */
 static int
-close_section(struct parser *p, struct err *err)
+close_section(struct config_parser *p, struct err *err)
 {
 	struct section *section = p->open;
 	struct account account;
@@ -71,7 +71,7 @@ close_section(struct parser *p, struct err *err)
 }
 
 static struct section *
-find_section(struct parser *p, struct span name)
+find_section(struct config_parser *p, struct span name)
 {
 	for (size_t i = 0; i < p->section_count; i++)
 		if (span_is(name, p->sections[i].name))
@@ -80,7 +80,7 @@ find_section(struct parser *p, struct span name)
 }
 
 static int
-add_section(struct parser *p, struct span name, struct origin at, struct err *err)
+add_section(struct config_parser *p, struct span name, struct origin at, struct err *err)
 {
 	struct section *sections;
 
@@ -109,7 +109,7 @@ word_err(struct origin at, struct err *err, const char *before, struct span word
 }
 
 static int
-check_name(struct parser *p, struct span name, struct origin at, struct err *err)
+check_name(struct config_parser *p, struct span name, struct origin at, struct err *err)
 {
 	struct span rest = name;
 	struct span word = value_word(&rest);
@@ -132,7 +132,7 @@ check_name(struct parser *p, struct span name, struct origin at, struct err *err
 }
 
 static int
-inherit(struct parser *p, struct span parents, struct origin at, struct err *err)
+inherit(struct config_parser *p, struct span parents, struct origin at, struct err *err)
 {
 	struct span word;
 
@@ -149,7 +149,7 @@ inherit(struct parser *p, struct span parents, struct origin at, struct err *err
 
 /* account NAME [: PARENT[,PARENT...]] */
 static int
-begin_account(struct parser *p, const struct line *line, struct err *err)
+begin_account(struct config_parser *p, const struct line *line, struct err *err)
 {
 	struct span parents = line->value;
 	struct span name = span_trim(span_cut(&parents, ':'));
@@ -166,7 +166,7 @@ begin_account(struct parser *p, const struct line *line, struct err *err)
 }
 
 static int
-begin_defaults(struct parser *p, const struct line *line, struct err *err)
+begin_defaults(struct config_parser *p, const struct line *line, struct err *err)
 {
 	if (close_section(p, err) == -1)
 		return -1;
@@ -182,9 +182,9 @@ begin_defaults(struct parser *p, const struct line *line, struct err *err)
 static int
 include_path(const struct line *line, char **path, struct err *err)
 {
-	const char *name = line->at.source->name;
+	const char *name = line->at.file->name;
 	const char *slash = strrchr(name, '/');
-	struct buf plain = BUF_INIT(SOURCE_LINE_MAX);
+	struct buf plain = BUF_INIT(CONFIG_LINE_MAX);
 	int result = 0;
 
 	if (line->quoted)
@@ -201,7 +201,7 @@ include_path(const struct line *line, char **path, struct err *err)
 }
 
 static int
-check_include(const struct parser *p, const struct line *line, struct err *err)
+check_include(const struct config_parser *p, const struct line *line, struct err *err)
 {
 	if (line->value.len == 0)
 		return err_set(err, ERR_CONFIG, "\"include\" needs a value: a file");
@@ -211,31 +211,32 @@ check_include(const struct parser *p, const struct line *line, struct err *err)
 		return err_set(err, ERR_CONFIG,
 		    "files include each other more than %d deep: does one include itself?",
 		    INCLUDE_DEPTH_MAX);
-	if (p->source_count == INCLUDE_FILES_MAX)
+	if (p->file_count == INCLUDE_FILES_MAX)
 		return err_set(err, ERR_CONFIG, "more than %d files", INCLUDE_FILES_MAX);
 	return 0;
 }
 
 static int
-read_included(struct parser *p, const struct line *line, struct source **source, struct err *err)
+read_included(struct config_parser *p, const struct line *line, struct config_file **file,
+    struct err *err)
 {
 	char *path = NULL;
 	int result;
 
 	if (check_include(p, line, err) == -1 || include_path(line, &path, err) == -1)
 		return -1;
-	result = p->read(path, source, err);
+	result = p->read(path, file, err);
 	free(path);
 	return result;
 }
 
 static void
-keep_source(struct parser *p, struct source *source)
+keep_file(struct config_parser *p, struct config_file *file)
 {
-	source->next = p->sources;
-	p->sources = source;
-	p->source_count++;
-	p->config->stamp = owned_stamp(p->config->stamp, &source->status);
+	file->next = p->files;
+	p->files = file;
+	p->file_count++;
+	p->config->stamp = owned_stamp(p->config->stamp, &file->status);
 }
 
 /*
@@ -244,17 +245,17 @@ keep_source(struct parser *p, struct source *source)
  * has to come first.
  */
 static int
-include(struct parser *p, const struct line *line, struct err *err)
+include(struct config_parser *p, const struct line *line, struct err *err)
 {
-	struct source *source;
+	struct config_file *file;
 	size_t begun = p->begun;
 	int result;
 
-	if (read_included(p, line, &source, err) == -1)
+	if (read_included(p, line, &file, err) == -1)
 		return origin_wrap(line->at, err);
-	keep_source(p, source);
+	keep_file(p, file);
 	p->depth++;
-	result = parse_lines(p, source, err);
+	result = parse_lines(p, file, err);
 	p->depth--;
 	if (result == -1 || p->begun == begun)
 		return result;
@@ -315,7 +316,7 @@ unknown_key(const struct line *line, struct err *err)
 
 /* Where a setting goes: lines before the first account or defaults are the account "default". */
 static int
-open_section(struct parser *p, struct origin at, struct err *err)
+open_section(struct config_parser *p, struct origin at, struct err *err)
 {
 	struct buf place = BUF_INIT(ERR_TEXT_MAX);
 
@@ -333,7 +334,8 @@ open_section(struct parser *p, struct origin at, struct err *err)
 
 /* There is one value for all accounts: in one of them it would look like that account's own. */
 static int
-add_for_whole(struct parser *p, const struct key *key, const struct line *line, struct err *err)
+add_for_whole(struct config_parser *p, const struct key *key, const struct line *line,
+    struct err *err)
 {
 	if (p->begun > 0 && p->open != &p->defaults)
 		return origin_err(line->at, err,
@@ -344,7 +346,7 @@ add_for_whole(struct parser *p, const struct key *key, const struct line *line, 
 }
 
 static int
-add_setting(struct parser *p, const struct line *line, struct err *err)
+add_setting(struct config_parser *p, const struct line *line, struct err *err)
 {
 	const struct key *key = key_find(line->key);
 	const struct other_key *other = other_key_find(line->key);
@@ -367,12 +369,12 @@ add_setting(struct parser *p, const struct line *line, struct err *err)
 }
 
 static int
-parse_lines(struct parser *p, const struct source *source, struct err *err)
+parse_lines(struct config_parser *p, const struct config_file *file, struct err *err)
 {
 	struct grammar grammar;
 	struct line line;
 
-	grammar_begin(&grammar, source);
+	grammar_begin(&grammar, file);
 	for (;;) {
 		directive_handler *handle = add_setting;
 
@@ -390,14 +392,14 @@ parse_lines(struct parser *p, const struct source *source, struct err *err)
 
 /* Where an account says what stands at a place in the draft, which it does. */
 static struct origin
-origin_of(const struct parser *p, size_t account, size_t place)
+origin_of(const struct config_parser *p, size_t account, size_t place)
 {
 	return section_find(&p->sections[account], place)->line.at;
 }
 
 /* The number of the account that this one falls back to; the count of accounts: to none. */
 static int
-find_fallback(const struct parser *p, size_t account, size_t *next, struct err *err)
+find_fallback(const struct config_parser *p, size_t account, size_t *next, struct err *err)
 {
 	const struct config *config = p->config;
 	const char *name = config->accounts[account].fallback;
@@ -419,7 +421,7 @@ find_fallback(const struct parser *p, size_t account, size_t *next, struct err *
 }
 
 static int
-circle(const struct parser *p, const size_t *next, size_t from, struct err *err)
+circle(const struct config_parser *p, const size_t *next, size_t from, struct err *err)
 {
 	const struct account *accounts = p->config->accounts;
 	struct origin at = origin_of(p, from, IN_ACCOUNT(fallback));
@@ -439,7 +441,7 @@ circle(const struct parser *p, const size_t *next, size_t from, struct err *err)
 }
 
 static int
-check_fallbacks(const struct parser *p, struct err *err)
+check_fallbacks(const struct config_parser *p, struct err *err)
 {
 	size_t count = p->config->count;
 	size_t *next = calloc(count + 1, sizeof(*next));
@@ -465,7 +467,7 @@ check_fallbacks(const struct parser *p, struct err *err)
 
 /* Without a queue, mail can only go while its caller waits. */
 static int
-check_deliveries(const struct parser *p, struct err *err)
+check_deliveries(const struct config_parser *p, struct err *err)
 {
 	const struct statement *none = section_find(&p->whole, IN_DRAFT(queue_dir));
 
@@ -489,24 +491,25 @@ check_deliveries(const struct parser *p, struct err *err)
 }
 
 static void
-parser_release(struct parser *p)
+parser_release(struct config_parser *p)
 {
 	for (size_t i = 0; i < p->section_count; i++)
 		section_release(&p->sections[i]);
 	free(p->sections);
 	section_release(&p->defaults);
 	section_release(&p->whole);
-	source_free(p->sources);
+	config_file_free(p->files);
 }
 
 int
-parse_source(struct config *config, struct source *first, source_reader *read, struct err *err)
+parse_file(struct config *config, struct config_file *first, config_file_reader *read,
+    struct err *err)
 {
-	struct parser p = { .config = config, .read = read };
+	struct config_parser p = { .config = config, .read = read };
 	struct origin top = { first, 1 };
 	int result = 0;
 
-	keep_source(&p, first);
+	keep_file(&p, first);
 	config->path = strdup(first->name);
 	if (config->path == NULL)
 		result = err_memory(err);

@@ -15,14 +15,15 @@ enum {
 	ACCOUNTS_MAX = 1000,
 };
 
-/* Reads the file `path` into a new source.  Errors: ERR_CONFIG, ERR_SYSTEM. */
-typedef int source_reader(const char *path, struct source **source, struct err *err);
+/* Reads the file at `path`.  Errors: ERR_CONFIG, ERR_SYSTEM. */
+typedef int config_file_reader(const char *path, struct config_file **file, struct err *err);
 
 /*
  * Reads the accounts out of `first`, which it frees, into config, which is empty before and after a
  * failure.  `read` opens included files; NULL: include is refused.
  * Errors: ERR_CONFIG (with place), ERR_SYSTEM.
  */
-int parse_source(struct config *config, struct source *first, source_reader *read, struct err *err);
+int parse_file(struct config *config, struct config_file *first, config_file_reader *read,
+    struct err *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "config/home.h"
+#include "config/environment.h"
 #include "config/keys.h"
 #include "config/mechanism.h"
 #include "config/owned.h"
@@ -477,9 +477,9 @@ check_private(const struct value *value, struct err *err)
 {
 	struct buf path = BUF_INIT(ERR_TEXT_MAX);
 
-	if (value->at.source->is_private)
+	if (value->at.file->is_private)
 		return 0;
-	shell_word(&path, value->at.source->name);
+	shell_word(&path, value->at.file->name);
 	err_set(err, ERR_CONFIG, "a password stands here, and others can read the file");
 	err_hint(err, "chmod 600 %s", path.data);
 	buf_release(&path);
@@ -490,7 +490,7 @@ check_private(const struct value *value, struct err *err)
 static int
 replace_unescaped(char **string, struct span text, const struct value *value, struct err *err)
 {
-	struct buf plain = BUF_INIT_SECRET(SOURCE_LINE_MAX);
+	struct buf plain = BUF_INIT_SECRET(CONFIG_LINE_MAX);
 	int result;
 
 	if (!value_unescape(text, &plain))

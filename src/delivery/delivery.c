@@ -5,7 +5,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
-#include "config/temp.h"
+#include "config/environment.h"
 #include "message/convert.h"
 
 /* What the server shall do: as the message wishes, else as the account does. */

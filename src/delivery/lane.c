@@ -9,7 +9,7 @@
 #include "base/pack.h"
 #include "base/pair.h"
 #include "base/wait.h"
-#include "delivery/age.h"
+#include "config/environment.h"
 #include "delivery/breaker.h"
 #include "delivery/settle.h"
 #include "delivery/work.h"
