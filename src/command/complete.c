@@ -98,38 +98,19 @@ offer_options(FILE *out, const char *typed, bool first)
 	}
 }
 
-/* Those that "-C FILE" can stand before. */
 static void
-offer_configured_commands(FILE *out, const char *typed)
+offer_commands(FILE *out, const char *typed, bool first)
 {
+	/* These need no configuration: "-C FILE" cannot stand before them. */
+	if (first) {
+		offer(out, "help", "show the options", typed);
+		offer(out, "version", "show the version", typed);
+	}
 	offer(out, "send", "make a message, and send it", typed);
 	offer(out, "queue", "the messages that wait", typed);
 }
 
-static void
-offer_commands(FILE *out, const char *typed)
-{
-	offer(out, "help", "show the options", typed);
-	offer(out, "version", "show the version", typed);
-	offer_configured_commands(out, typed);
-}
-
 /* `sendoff queue …` */
-
-static void
-offer_queue_commands(FILE *out, const char *typed)
-{
-	for (size_t i = 0; queue_row(i) != NULL; i++)
-		offer(out, queue_row(i)->name, queue_row(i)->what, typed);
-}
-
-static void
-offer_queue_options(FILE *out, const struct queue_row *row, const char *typed)
-{
-	for (size_t i = 0; queue_option_row(i) != NULL; i++)
-		if ((row->options & queue_option_row(i)->option) != 0)
-			offer(out, queue_option_row(i)->text, queue_option_row(i)->what, typed);
-}
 
 static bool
 is_among(const char *word, int count, char **words)
@@ -183,12 +164,18 @@ offer_queue(FILE *out, const char *config, int count, char **words)
 	const struct queue_row *row = count > 1 ? queue_find(words[0]) : NULL;
 
 	if (count == 1)
-		offer_queue_commands(out, typed);
-	else if (row != NULL && typed[0] == '-')
-		offer_queue_options(out, row, typed);
-	else if (row != NULL && row->operands != QUEUE_NONE &&
-	    (row->operands != QUEUE_ONE || count == 2))
-		offer_messages(out, config, row, count, words);
+		for (size_t i = 0; queue_row(i) != NULL; i++)
+			offer(out, queue_row(i)->name, queue_row(i)->what, typed);
+	if (row == NULL)
+		return;
+	if (typed[0] != '-') {
+		if (row->operands != QUEUE_NONE && (row->operands != QUEUE_ONE || count == 2))
+			offer_messages(out, config, row, count, words);
+		return;
+	}
+	for (size_t i = 0; queue_option_row(i) != NULL; i++)
+		if ((row->options & queue_option_row(i)->option) != 0)
+			offer(out, queue_option_row(i)->text, queue_option_row(i)->what, typed);
 }
 
 /* `sendoff send …` */
@@ -354,8 +341,6 @@ complete_print(FILE *out, int count, char **words)
 		offer_values(out, option, word);
 	else if (word[0] == '-')
 		offer_options(out, word, count == 1);
-	else if (count <= 1)
-		offer_commands(out, word);
-	else if (count == taken + 1)
-		offer_configured_commands(out, word);
+	else if (count <= 1 || count == taken + 1)
+		offer_commands(out, word, count <= 1);
 }

@@ -41,18 +41,6 @@ print_content(FILE *out, struct span text, bool terminal, struct err *err)
 	return result;
 }
 
-/*
- * To the last line end that text has, so that no character is cut in two where lines are not too
- * long for that.
- */
-static size_t
-whole_lines(struct span text)
-{
-	const char *end = memrchr(text.data, '\n', text.len);
-
-	return end != NULL ? (size_t)(end - text.data) + 1 : text.len;
-}
-
 static int
 print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
 {
@@ -61,13 +49,18 @@ print_body(FILE *out, const struct spool *body, bool terminal, struct err *err)
 
 	while (offset < body->size) {
 		struct span text;
+		const char *end;
 
 		if (spool_read(body, offset, scratch, sizeof(scratch), &text.data, &text.len, err) <
 		    0)
 			return -1;
 		if (text.len == 0)
 			return err_set(err, ERR_IO, "the stored message is shorter than it was");
-		text.len = whole_lines(text);
+		/* Whole lines, so that no character is cut in two; but for those that are longer.
+		 */
+		end = memrchr(text.data, '\n', text.len);
+		if (end != NULL)
+			text.len = (size_t)(end - text.data) + 1;
 		if (print_content(out, text, terminal, err) < 0)
 			return -1;
 		offset += text.len;

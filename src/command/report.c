@@ -153,14 +153,6 @@ said_before(const struct delivery *d, size_t recipient)
 	return false;
 }
 
-static void
-print_failures(FILE *out, const struct account *account, const struct delivery *d)
-{
-	for (size_t i = 0; i < d->tx.envelope->count; i++)
-		if (d->tx.outcomes[i].state == OUTCOME_FAILED && !said_before(d, i))
-			report_error(out, account->name, &d->tx.outcomes[i].err);
-}
-
 /* All is well: the server's words, on one line; and until when it holds the message. */
 static void
 print_success(FILE *out, const struct submission *s)
@@ -188,13 +180,17 @@ print_success(FILE *out, const struct submission *s)
 void
 report_submission(FILE *out, const struct account *account, const struct submission *s)
 {
+	const struct delivery *d = &s->delivery;
+
 	if (s->fate == FATE_SENT) {
 		print_success(out, s);
 		return;
 	}
 	/* What was to be, is: the time has its own line. */
-	if (s->tried && !(s->queued && cannot_hold(&s->delivery)))
-		print_failures(out, account, &s->delivery);
+	if (s->tried && !(s->queued && cannot_hold(d)))
+		for (size_t i = 0; i < s->envelope->count; i++)
+			if (d->tx.outcomes[i].state == OUTCOME_FAILED && !said_before(d, i))
+				report_error(out, account->name, &d->tx.outcomes[i].err);
 	if (s->fate == FATE_UNSENT && s->queue_err.what.len > 0)
 		report_error(out, NULL, &s->queue_err);
 	if (s->queued && s->fate == FATE_REFUSED)

@@ -141,22 +141,16 @@ write_file(struct edit *edit, const struct buf *content, struct err *err)
 /* The editor. */
 
 /*
- * Where it can, the shell makes way for the editor: Ctrl-C would end a shell that waits, amid the
- * editing.
- */
-static const char *
-way(const char *command)
-{
-	return strpbrk(command, "|&;<>()$`\\\"'*?[#~=%!{}\n") == NULL ? "exec " : "";
-}
-
-/*
  * In the child: the shell, for the command may have arguments; its terminal is ours, also where our
  * input is a pipe.
  */
 static void
 become_editor(const char *path)
 {
+	const char *editor = editor_command();
+	/* Where the command is a simple one, the shell makes way for the editor: Ctrl-C would end a
+	 * shell that waits for it, amid the editing. */
+	bool simple = strpbrk(editor, "|&;<>()$`\\\"'*?[#~=%!{}\n") == NULL;
 	char *command = NULL;
 
 	if (!isatty(STDIN_FILENO)) {
@@ -169,7 +163,7 @@ become_editor(const char *path)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGQUIT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
-	if (asprintf(&command, "%s%s \"$@\"", way(editor_command()), editor_command()) > 0)
+	if (asprintf(&command, "%s%s \"$@\"", simple ? "exec " : "", editor) > 0)
 		execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
 	_exit(127);
 }

@@ -501,13 +501,6 @@ parse_cluster(struct parsing *p, const char *word, struct err *err)
 	return 0;
 }
 
-/* A recipient, as by --to. */
-static int
-add_operand(struct send_options *options, const char *word, struct err *err)
-{
-	return check_line("to", word, err) < 0 ? -1 : add_word(&options->to, word, err);
-}
-
 static int
 parse_words(struct parsing *p, struct err *err)
 {
@@ -525,7 +518,10 @@ parse_words(struct parsing *p, struct err *err)
 			result = err_set(err, ERR_USAGE,
 			    "\"-\" is nobody to send to; standard input is read anyway");
 		else if (!options || word[0] != '-')
-			result = add_operand(p->options, word, err);
+			/* A recipient, as by --to. */
+			result = check_line("to", word, err) < 0 ?
+			    -1 :
+			    add_word(&p->options->to, word, err);
 		else
 			result = word[1] == '-' ? parse_long(p, word, err) :
 						  parse_cluster(p, word, err);

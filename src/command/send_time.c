@@ -105,16 +105,6 @@ local_seconds(struct tm *tm, int64_t after_s)
 	return mktime(tm);
 }
 
-/* The seconds since 1970; false for a day that there is not. */
-static bool
-to_seconds(const struct tm *given, bool local, int east_s, int64_t after_s, int64_t *seconds)
-{
-	struct tm tm = *given;
-
-	*seconds = local ? local_seconds(&tm, after_s) : timegm(&tm) - east_s;
-	return tm.tm_mday == given->tm_mday && tm.tm_mon == given->tm_mon;
-}
-
 /* When the clock shows that next. */
 static bool
 parse_clock(const char *text, int64_t now_ms, int64_t *ms)
@@ -140,7 +130,7 @@ parse_clock(const char *text, int64_t now_ms, int64_t *ms)
 bool
 send_time_parse(const char *text, int64_t now_ms, int64_t *ms)
 {
-	struct tm tm;
+	struct tm tm, given;
 	int64_t seconds;
 	bool local;
 	int east_s;
@@ -149,9 +139,11 @@ send_time_parse(const char *text, int64_t now_ms, int64_t *ms)
 		return true;
 	memset(&tm, 0, sizeof(tm));
 	if (!take_date(&text, &tm) || (!take_char(&text, 'T') && !take_char(&text, ' ')) ||
-	    !take_clock(&text, true, &tm) || !take_zone(&text, &local, &east_s) ||
-	    !to_seconds(&tm, local, east_s, now_ms / 1000, &seconds))
+	    !take_clock(&text, true, &tm) || !take_zone(&text, &local, &east_s))
 		return false;
+	given = tm;
+	seconds = local ? local_seconds(&tm, now_ms / 1000) : timegm(&tm) - east_s;
 	*ms = seconds * 1000;
-	return true;
+	/* A day that there is not has become another. */
+	return tm.tm_mday == given.tm_mday && tm.tm_mon == given.tm_mon;
 }

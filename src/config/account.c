@@ -108,37 +108,31 @@ find_fitting(const struct config *config, const char *sender)
 	return account;
 }
 
-static void
-add_names(const struct config *config, struct buf *out)
-{
-	for (size_t i = 0; i < config->count; i++) {
-		buf_adds(out, i == 0 ? "" : ", ");
-		text_printable(out, span_of(config->accounts[i].name), false);
-	}
-	if (config->count == 0)
-		buf_adds(out, "none");
-}
-
 static int
 no_account(const struct config *config, const char *name, struct err *err)
 {
 	struct buf names = BUF_INIT(ERR_TEXT_MAX / 2);
 	struct buf shown = BUF_INIT(ERR_TEXT_MAX / 4);
 
-	add_names(config, &names);
-	text_printable(&shown, span_of(name != NULL ? name : ""), false);
-	if (name != NULL)
+	for (size_t i = 0; i < config->count; i++) {
+		buf_adds(&names, i == 0 ? "" : ", ");
+		text_printable(&names, span_of(config->accounts[i].name), false);
+	}
+	if (config->count == 0)
+		buf_adds(&names, "none");
+	if (name != NULL) {
+		text_printable(&shown, span_of(name), false);
 		err_set(err, ERR_CONFIG, "%s has no account \"%s\", only: %s", config->path,
 		    shown.data, names.data);
-	else
+	} else {
 		err_set(err, ERR_CONFIG,
 		    "%s has no account \"default\", and none for this sender, only: %s",
 		    config->path, names.data);
+		err_hint(err, "choose one with -a NAME, or add: account default : NAME");
+	}
 	buf_release(&names);
 	buf_release(&shown);
-	return name != NULL ?
-	    -1 :
-	    err_hint(err, "choose one with -a NAME, or add: account default : NAME");
+	return -1;
 }
 
 int

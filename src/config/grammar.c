@@ -90,18 +90,6 @@ grammar_begin(struct grammar *g, const struct config_file *file)
 	}
 }
 
-/* Cuts the next line off, without its line end and the space around it. */
-static struct span
-next_text(struct grammar *g)
-{
-	struct span text = span_cut(&g->rest, '\n');
-
-	g->line++;
-	if (text.len > 0 && text.data[text.len - 1] == '\r')
-		text.len--;
-	return text;
-}
-
 static bool
 is_comment(struct span text)
 {
@@ -129,12 +117,6 @@ check_text(struct span text, struct origin at, struct err *err)
 	return 0;
 }
 
-static bool
-is_quoted(struct span value)
-{
-	return value.len >= 2 && value.data[0] == '"' && value.data[value.len - 1] == '"';
-}
-
 static void
 split(struct span text, struct line *line)
 {
@@ -144,7 +126,8 @@ split(struct span text, struct line *line)
 		n++;
 	line->key = (struct span){ text.data, n };
 	line->value = span_trim((struct span){ text.data + n, text.len - n });
-	line->quoted = is_quoted(line->value);
+	line->quoted = line->value.len >= 2 && line->value.data[0] == '"' &&
+	    line->value.data[line->value.len - 1] == '"';
 	if (line->quoted) {
 		line->value.data++;
 		line->value.len -= 2;
@@ -154,12 +137,13 @@ split(struct span text, struct line *line)
 int
 grammar_next(struct grammar *g, struct line *line, struct err *err)
 {
-	struct span text;
-
 	*line = (struct line){ .at.file = g->file };
 	while (g->rest.len > 0) {
-		text = next_text(g);
-		line->at.line = g->line;
+		struct span text = span_cut(&g->rest, '\n');
+
+		line->at.line = ++g->line;
+		if (text.len > 0 && text.data[text.len - 1] == '\r')
+			text.len--;
 		if (check_text(text, line->at, err) == -1)
 			return -1;
 		text = span_trim(text);

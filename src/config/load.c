@@ -19,37 +19,31 @@
 #define SYSTEM_QUEUE LOCALSTATEDIR "/spool/sendoff"
 
 static int
-read_text(int fd, const struct stat *status, struct config_file *file, struct err *err)
-{
-	if (status->st_size > CONFIG_FILE_MAX) {
-		err_set(err, ERR_CONFIG, "larger than %d octets", CONFIG_FILE_MAX);
-		return err_wrap(err, "%s", file->name);
-	}
-	if (owned_read(fd, status, &file->text, err) == -1)
-		return err_wrap(err, "%s", file->name);
-	file->is_private = (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
-	file->status = *status;
-	return 0;
-}
-
-static int
 read_config_file(const char *path, struct config_file **file, struct err *err)
 {
-	struct config_file *new;
+	struct config_file *made = config_file_new(path);
 	struct stat status;
 	int fd, result;
 
-	if (owned_open(path, &fd, &status, err) == -1)
-		return -1;
-	new = config_file_new(path);
-	result = new == NULL ? err_memory(err) : read_text(fd, &status, new, err);
-	close(fd);
-	if (result == -1) {
-		config_file_free(new);
-		return -1;
+	if (made == NULL)
+		return err_memory(err);
+	result = owned_open(path, &fd, &status, err);
+	if (result == 0) {
+		made->is_private = (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+		made->status = status;
+		if (status.st_size > CONFIG_FILE_MAX)
+			result = err_set(err, ERR_CONFIG, "larger than %d octets", CONFIG_FILE_MAX);
+		else
+			result = owned_read(fd, &status, &made->text, err);
+		if (result == -1)
+			err_wrap(err, "%s", path);
+		close(fd);
 	}
-	*file = new;
-	return 0;
+	if (result == 0)
+		*file = made;
+	else
+		config_file_free(made);
+	return result;
 }
 
 /*
@@ -70,13 +64,6 @@ own_path(const char *base, const char *usual, const char *file)
 		path = NULL;
 	free(home);
 	return path;
-}
-
-/* The user's own file, whether it exists or not. */
-static char *
-user_file(void)
-{
-	return own_path(secure_getenv("XDG_CONFIG_HOME"), ".config", "sendoff/config");
 }
 
 char *
@@ -212,7 +199,8 @@ config_load(struct config *config, const char *path, struct err *err)
 	if (path != NULL) {
 		result = read_config_file(path, &file, err);
 	} else {
-		user = user_file();
+		/* The user's own file, whether it exists or not. */
+		user = own_path(secure_getenv("XDG_CONFIG_HOME"), ".config", "sendoff/config");
 		result = read_usual(user, &file, err);
 		free(user);
 	}

@@ -422,24 +422,6 @@ read_element(struct parser *ps)
 }
 
 static int
-read_comma(struct parser *ps)
-{
-	if (ps->flags & ADDRESS_ONE)
-		return cursor_refuse(&ps->in, not_a_list);
-	ps->in.at++;
-	return 0;
-}
-
-static int
-read_end(struct parser *ps)
-{
-	if (ps->group == NULL)
-		return 0;
-	ps->in.element = ps->group;
-	return cursor_refuse(&ps->in, "a group (\"name: …\") without its ';'");
-}
-
-static int
 read_list(struct parser *ps)
 {
 	int result = 0;
@@ -449,9 +431,14 @@ read_list(struct parser *ps)
 			return -1;
 		switch (cursor_peek(&ps->in)) {
 		case CURSOR_END:
-			return read_end(ps);
+			if (ps->group == NULL)
+				return 0;
+			ps->in.element = ps->group;
+			return cursor_refuse(&ps->in, "a group (\"name: …\") without its ';'");
 		case ',':
-			result = read_comma(ps);
+			if ((ps->flags & ADDRESS_ONE) != 0)
+				return cursor_refuse(&ps->in, not_a_list);
+			ps->in.at++;
 			break;
 		case ';':
 			result = close_group(ps);

@@ -281,24 +281,16 @@ cursor_skip_words(struct cursor *in)
 	}
 }
 
-/* Octets of the CRLF or LF at p where space follows; 0 where it is no folding. */
-static size_t
-folding_length(const char *p, const char *end)
-{
-	size_t n = *p == '\r' ? 2 : 1;
-
-	if ((size_t)(end - p) <= n || p[n - 1] != '\n' || !ascii_is_space(p[n]))
-		return 0;
-	return n;
-}
-
 /* Octets of what stands at p and may stand there; 0 where it may not. */
 static size_t
 permitted_length(const char *p, const char *end)
 {
-	if (*p == '\r' || *p == '\n')
-		return folding_length(p, end);
-	return *p == '\t' || !ascii_is_control(*p);
+	size_t n = *p == '\r' ? 2 : 1;
+
+	if (*p != '\r' && *p != '\n')
+		return *p == '\t' || !ascii_is_control(*p);
+	/* Folding: CRLF or LF, and space behind it. */
+	return (size_t)(end - p) > n && p[n - 1] == '\n' && ascii_is_space(p[n]) ? n : 0;
 }
 
 int

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "format/fold.h"
 
-static void
-advance(struct fold *f, size_t n)
-{
-	f->column += n;
-	if (f->column > f->longest)
-		f->longest = f->column;
-}
-
 void
 fold_begin(struct fold *f, struct buf *out, struct span name)
 {
@@ -47,7 +39,9 @@ void
 fold_raw(struct fold *f, struct span text)
 {
 	buf_add(f->out, text.data, text.len);
-	advance(f, text.len);
+	f->column += text.len;
+	if (f->column > f->longest)
+		f->longest = f->column;
 	f->any = true;
 }
 

@@ -119,16 +119,13 @@ add_mailbox(struct writer *w, struct span text, bool angle)
 	return result;
 }
 
-static bool
-ends_encoded(const struct buf *out)
-{
-	return out->len > 2 && memcmp(out->data + out->len - 2, "?=", 2) == 0;
-}
-
 /* Behind the ':'. */
 static void
 open_group(struct writer *w)
 {
+	const struct buf *out = w->f->out;
+	bool encoded;
+
 	add_separator(w);
 	w->f->reserve += strlen(":;");
 	/* A group without a name is none. */
@@ -136,7 +133,8 @@ open_group(struct writer *w)
 		fold_token(w->f, " ", span_of("\"\""));
 	w->f->reserve -= strlen(":;");
 	/* Nothing may follow an encoded word at once (RFC 2047 section 5 (3)). */
-	fold_raw(w->f, span_of(ends_encoded(w->f->out) ? " :" : ":"));
+	encoded = out->len > 2 && memcmp(out->data + out->len - 2, "?=", 2) == 0;
+	fold_raw(w->f, span_of(encoded ? " :" : ":"));
 	w->separate = false;
 }
 
@@ -153,28 +151,20 @@ skip_angle(struct writer *w)
 	return cursor_skip_words(&w->in);
 }
 
-/* The comments within and behind <…>. */
-static int
-sort_angle(struct writer *w, struct span text)
-{
-	struct buf address = BUF_INIT(SIZE_MAX);
-	int result;
-
-	sort_words(text, &address, &w->comments);
-	result = memory_or(&address, w->in.err);
-	buf_release(&address);
-	return result;
-}
-
-/* At '<': passes the rest of the element. */
+/* At '<': passes the rest of the element, and keeps the comments within and behind <…>. */
 static int
 take_angle(struct writer *w)
 {
 	const char *begin = w->in.at;
+	struct buf address = BUF_INIT(SIZE_MAX);
+	int result;
 
 	if (skip_angle(w) < 0)
 		return -1;
-	return sort_angle(w, (struct span){ begin, (size_t)(w->in.at - begin) });
+	sort_words((struct span){ begin, (size_t)(w->in.at - begin) }, &address, &w->comments);
+	result = memory_or(&address, w->in.err);
+	buf_release(&address);
+	return result;
 }
 
 static bool

@@ -63,15 +63,6 @@ is_simple(struct span text)
 	return is_token(text);
 }
 
-static void
-add_value(struct buf *out, struct span text)
-{
-	if (is_simple(text))
-		buf_add(out, text.data, text.len);
-	else
-		add_quoted(out, text);
-}
-
 /*
  * The characters that text begins with, as many as fit max octets of the extended form, one at
  * least; all in out.
@@ -121,16 +112,6 @@ add_piece(struct fold *f, const char *name, unsigned number, struct span value)
 	return value;
 }
 
-/*
- * Not ASCII; or a reader could take it for encoded words, which have no place here, but some decode
- * them.
- */
-static bool
-is_extended(struct span value)
-{
-	return span_has_8bit(value) || memmem(value.data, value.len, "=?", 2) != NULL;
-}
-
 /* The whole value in one token, where it fits a line. */
 static bool
 add_whole(struct fold *f, const char *name, struct span value)
@@ -138,12 +119,17 @@ add_whole(struct fold *f, const char *name, struct span value)
 	struct buf token = BUF_INIT(strlen(name) + strlen("*=UTF-8''") + 3 * value.len);
 	bool fits;
 
-	if (is_extended(value)) {
+	/* Some readers decode encoded words here, where they have no place: nothing is to look like
+	 * one. */
+	if (span_has_8bit(value) || memmem(value.data, value.len, "=?", 2) != NULL) {
 		buf_addf(&token, "%s*=UTF-8''", name);
 		add_extended(&token, value, SIZE_MAX);
 	} else {
 		buf_addf(&token, "%s=", name);
-		add_value(&token, value);
+		if (is_simple(value))
+			buf_add(&token, value.data, value.len);
+		else
+			add_quoted(&token, value);
 	}
 	fits = !buf_ok(&token) || token.len <= FOLD_COLUMNS - strlen(" ;");
 	if (fits)
@@ -278,14 +264,6 @@ take_parameter(struct span *body, struct span *name, bool *quoted, struct buf *v
 	return true;
 }
 
-/* What is no parameter: to the next ';', as other readers do. */
-static void
-pass_stray(struct span *text)
-{
-	while (text->len > 0 && text->data[0] != ';')
-		take(text, text->data[0]);
-}
-
 bool
 parameter_find(struct span body, const char *name, struct buf *out)
 {
@@ -301,7 +279,9 @@ parameter_find(struct span body, const char *name, struct buf *out)
 	while (!is_found && rest.len > 0 && rest.data[0] == ';') {
 		if (take_parameter(&rest, &found, &quoted, &value))
 			is_found = span_is_nocase(found, name) && buf_ok(&value);
-		pass_stray(&rest);
+		/* What is no parameter is passed, as other readers do. */
+		while (rest.len > 0 && rest.data[0] != ';')
+			take(&rest, rest.data[0]);
 	}
 	if (is_found)
 		buf_add(out, value.data, value.len);
