@@ -15,8 +15,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/process.h"
-#include "command/complete.h"
 #include "command/help.h"
 #include "command/option.h"
 #include "command/queue.h"
@@ -35,10 +33,11 @@ base_name(const char *path)
 static int
 run_help(int argc, char **argv, struct err *err)
 {
-	(void)argc;
-	(void)argv;
 	(void)err;
-	help_print(stdout);
+	if (argc > 2 && strcmp(argv[2], "keys") == 0)
+		help_print_keys(stdout);
+	else
+		help_print(stdout);
 	return 0;
 }
 

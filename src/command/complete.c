@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "command/complete.h"
+#include "command/help.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -341,6 +341,8 @@ complete_print(FILE *out, int count, char **words)
 		offer_values(out, option, word);
 	else if (word[0] == '-')
 		offer_options(out, word, count == 1);
+	else if (count == 2 && strcmp(words[0], "help") == 0)
+		offer(out, "keys", "show the keys of the configuration", word);
 	else if (count <= 1 || count == taken + 1)
 		offer_commands(out, word, count <= 1);
 }

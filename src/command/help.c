@@ -5,6 +5,7 @@
 #include "command/option.h"
 #include "command/queue.h"
 #include "command/send_option.h"
+#include "config/keys.h"
 
 enum { SEND_COLUMN = 28 }; /* octets before what an option of `sendoff send` means */
 
@@ -81,7 +82,7 @@ help_print(FILE *out)
 	      "       sendoff [-C FILE] [OPTION...] [--] RECIPIENT... < message\n"
 	      "       sendoff [-C FILE] send [OPTION...] [--] RECIPIENT... < text\n"
 	      "       sendoff [-C FILE] queue COMMAND [OPTION] [ID...]\n"
-	      "       sendoff help | version\n"
+	      "       sendoff help [keys] | version\n"
 	      "\n"
 	      "Hands a message to the mail server that the configuration names.\n"
 	      "\n",
@@ -98,6 +99,22 @@ help_print(FILE *out)
 	fputs(
 	    "\nManuals: sendoff(1), sendoff-send(1), sendoff-queue(1), sendoff.conf(5), sendmail(8)\n",
 	    out);
+}
+
+void
+help_print_keys(FILE *out)
+{
+	fputs("The keys of the configuration. Each begins a line, with its value behind it:\n\n",
+	    out);
+	for (size_t i = 0; key_row(i) != NULL; i++) {
+		const struct key *key = key_row(i);
+
+		fprintf(out, "  %s%s%s", key->name, key->form[0] != '\0' ? " " : "", key->form);
+		if (key->initial != NULL)
+			fprintf(out, " (default: %s)", key->initial);
+		fprintf(out, "\n      %s\n", key->what);
+	}
+	fputs("\nManual: sendoff.conf(5)\n", out);
 }
 
 static void

@@ -306,6 +306,14 @@ def test_help_and_version(place, args):
     assert "sendoff" in stdout
 
 
+def test_help_with_keys(place):
+    status, stdout, stderr = run(place, "help", "keys", name="sendoff")
+    assert (status, stderr) == (0, "")
+    lines = stdout.splitlines()
+    assert lines[lines.index("  wait TIME|off (default: 10s)") + 1] == "      how long a caller waits before mail is queued"
+    assert "  tls_nostarttls" in lines and max(map(len, lines)) <= 80
+
+
 def test_own_name(server, place):
     assert run(place, BOB, name="sendoff") == (0, "", "")
     assert run(place, "--", "root", name="sendoff") == (0, "", "")

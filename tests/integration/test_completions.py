@@ -210,6 +210,7 @@ def test_commands(shell, sendoff):
     assert shell.candidates(f"{sendoff} ") == {"help", "version", "send", "queue"}
     assert shell.complete(f"{sendoff} ver") == f"{sendoff} version "
     assert shell.complete(f"{sendoff} que") == f"{sendoff} queue "
+    assert shell.complete(f"{sendoff} help k") == f"{sendoff} help keys "
     assert shell.complete(f"{sendoff} -C config que") == f"{sendoff} -C config queue "
 
 
