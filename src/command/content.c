@@ -8,7 +8,9 @@
 
 enum { CHUNK = 64 * 1024 }; /* octets of the body that are read at once */
 
-/* At once: what a stream could not write it forgets, and who flushes it later is not told. */
+/*
+ * Failures are told here: a stream forgets what it could not write, and a later fflush(3) succeeds.
+ */
 static int
 put(FILE *out, struct span text, struct err *err)
 {

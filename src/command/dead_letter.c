@@ -22,9 +22,10 @@ enum {
  */
 struct letter {
 	FILE *file;
-	bool at_begin;  /* of a line: quotes and matched are not written yet */
-	size_t quotes;  /* '>' at its begin */
-	size_t matched; /* octets of "From " behind them */
+	bool at_begin;  /* so far the line has '>' and the begin of "From " only, which are not
+			   written yet */
+	size_t quotes;  /* how many '>' */
+	size_t matched; /* how many octets of "From " */
 };
 
 static const char FROM[] = "From ";
@@ -81,7 +82,10 @@ open_letter(int dir, struct err *err)
 	return -1;
 }
 
-/* The line's begin is known: so it is written. */
+/*
+ * Writes what was held back of the line, which begins with one more '>' if it could begin another
+ * message.
+ */
 static void
 end_begin(struct letter *l)
 {

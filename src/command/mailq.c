@@ -26,10 +26,7 @@ struct mailq {
 	struct buf shown;
 };
 
-/*
- * An id has ten characters, and room for one that tells its state; nothing but a person changes
- * '!'.
- */
+/* Postfix's mark behind the id: '*' is being sent; '!' stays until a person does something. */
 static char
 status_character(const struct item *item)
 {

@@ -175,7 +175,10 @@ queue_command(const char *config_path, int argc, char **argv, struct err *err)
 	if (find_row(&call, argc, argv, err) < 0 || read_words(&call, argc, argv, err) < 0 ||
 	    check_words(&call, err) < 0)
 		return -1;
-	/* What sends must not die of a reader that went away. */
+	/*
+	 * For lists alone, SIGPIPE ends the program in silence: a process that sends must not die
+	 * because the reader of its output went away.
+	 */
 	if (call.row->operands == QUEUE_NONE || call.row->operands == QUEUE_ONE)
 		view_begin(call.out);
 	if (queue_open(&call.store, config_path, &call.config, &call.missing, err) == 0)

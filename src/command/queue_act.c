@@ -64,8 +64,8 @@ act_on_each(void *arg, const char *id)
 }
 
 /*
- * All that was named; what went wrong has been said, unless err's sentence is filled.  Ids with
- * which it did are dropped.
+ * Acts on all that was named.  -1 where something went wrong: it has been printed, unless err has a
+ * sentence.  The ids of those messages are dropped from the call.
  */
 static int
 act_on_all(struct act *act, struct err *err)
@@ -140,7 +140,7 @@ queue_hold(struct queue_call *call, struct err *err)
 	return act_on_all(&act, err);
 }
 
-/* They may be due at once, and nobody else may be there to see to it. */
+/* What is released may be due at once, and there may be no runner that sees to it. */
 int
 queue_release(struct queue_call *call, struct err *err)
 {
@@ -166,7 +166,7 @@ queue_retry(struct queue_call *call, struct err *err)
 	result = act_on_all(&act, err);
 	if (err->what.len > 0 || act.count == 0)
 		return result;
-	/* What fails now is the later failure. */
+	/* The first failure gives the exit status: those of the flush come later. */
 	if (queue_flush(call, err) < 0 && act.first.kind == ERR_NONE)
 		return -1;
 	err->kind = act.first.kind;

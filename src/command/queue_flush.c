@@ -20,7 +20,8 @@ struct flush {
 	struct queue_call *call;
 	char **ids; /* what is to be tried, where ids were given */
 	size_t id_count;
-	struct err first; /* the first failure's kind */
+	unsigned long told; /* lines of attempts that this process has printed */
+	struct err first;   /* the first failure's kind */
 };
 
 int
@@ -45,7 +46,7 @@ queue_start_runner(const struct queue_call *call, struct err *first)
 	if (call->config.count == 0)
 		return;
 	err_init(&err);
-	/* Else it would be printed twice. */
+	/* The runner is forked: what is not written yet would be printed twice. */
 	fflush(call->out);
 	if (runner_start(&runner, false, &err) < 0)
 		queue_report(&err, first);
@@ -176,8 +177,11 @@ print_end(struct flush *flush, const struct run_result *result)
 	if (result->busy > 0)
 		fprintf(out, "%lu message%s not tried: another process works on %s\n", result->busy,
 		    plural(result->busy), result->busy == 1 ? "it" : "them");
-	/* Of those that were named; the others, which are held or failed, are meant to stay. */
-	if (flush->id_count > 0 && result->idle > 0 && result->told == 0)
+	/*
+	 * Of messages that were named it is told why they stay; others that are held or failed are
+	 * meant to.
+	 */
+	if (flush->id_count > 0 && result->idle > 0 && flush->told == 0)
 		fprintf(out,
 		    "%lu message%s not tried: everybody left was refused, and there is no sender to tell\n",
 		    result->idle, plural(result->idle));

@@ -186,7 +186,7 @@ report_submission(FILE *out, const struct account *account, const struct submiss
 		print_success(out, s);
 		return;
 	}
-	/* What was to be, is: the time has its own line. */
+	/* Where the server cannot hold the message, and so it waits here, nothing has failed. */
 	if (s->tried && !(s->queued && cannot_hold(d)))
 		for (size_t i = 0; i < s->envelope->count; i++)
 			if (d->tx.outcomes[i].state == OUTCOME_FAILED && !said_before(d, i))
@@ -311,8 +311,8 @@ log_line(const struct account *account, int priority, const struct buf *line)
 	err_init(&err);
 	if (log_file(account->log_file, line->data, &err) < 0) {
 		/*
-		 * The message goes its way all the same, and some callers take any octet for a
-		 * failure.
+		 * Told on a terminal alone: the message goes its way all the same, and some callers
+		 * take any octet for a failure.
 		 */
 		report_log_error(&err);
 		if (isatty(STDERR_FILENO))

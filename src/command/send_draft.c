@@ -112,8 +112,7 @@ open_body(struct send_draft *draft, struct err *err)
 }
 
 /*
- * All are open: in whichever order their writers come, none waits for another file to be opened
- * first.
+ * Waits until all FIFOs have a writer.  All are open, so that their writers may come in any order.
  */
 static int
 wait_for_writers(const struct send_draft *draft, struct err *err)

@@ -15,8 +15,8 @@
 enum { KEY_LEN_MAX = 200 }; /* octets of an idempotency key */
 
 /*
- * What text becomes part of headers, and a line break in it another header: nothing is taken out,
- * all of it is refused.
+ * Such text stands in headers, where a line break would begin another one: it is refused as a
+ * whole.
  */
 static int
 check_line(const char *option, const char *value, struct err *err)
@@ -104,7 +104,7 @@ add_addresses(struct send_options *options, const struct send_row *row, const ch
 
 static const struct send_row *find_name(struct span name);
 
-/* What such a header says has an option of its own, which is meant. */
+/* The option that --header means where the header has one of its own. */
 static const struct send_row *
 row_for_header(struct span name)
 {

@@ -54,8 +54,8 @@ kind_of_file(mode_t mode)
 }
 
 /*
- * The file is asked for in its folder, and not opened: opening alone can block, or do things to a
- * device.
+ * What the folder knows of the file has to do.  It is not opened: that alone can block, or do
+ * things to a device.
  */
 static void
 show_file(const struct showing *showing, const char *name, const char *why, bool later)
@@ -81,7 +81,7 @@ show_foreign(void *arg, const char *name)
 	return true;
 }
 
-/* Asked again, for the reason was not kept. */
+/* Looks at the message once more: why it is damaged was not kept. */
 static void
 show_message(const struct showing *showing, const char *id)
 {

@@ -175,7 +175,7 @@ write_multipart_head(struct composer *w, const struct entity *e, const struct bu
 	buf_addf(&type, " boundary=\"%s\"", boundary->data);
 	head_begin(&head, w, top);
 	head_field(&head, "Content-Type", type.data);
-	/* Of the outermost it is known in the end alone. */
+	/* Whether the whole message is 8-bit is known in the end: finish() adds the field. */
 	if (!top && e->has_8bit)
 		head_field(&head, "Content-Transfer-Encoding", "8bit");
 	head.out->failed = head.out->failed || !buf_ok(&type) || !buf_ok(boundary);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Accounts: what the configuration says, ready to use.  One account is one way to send: servers,
- * login, TLS and policy.  Values that the file does not set hold the defaults given below.
+ * login, TLS and policy.  Values that the file does not set hold the defaults of the table in
+ * keys.c.
  */
 #ifndef SENDOFF_CONFIG_ACCOUNT_H
 #define SENDOFF_CONFIG_ACCOUNT_H
@@ -76,7 +77,7 @@ struct account {
 	bool auth_off; /* auth off, or msmtp's host without auth: no login though user is set */
 	struct string_list auth; /* mechanisms in the order to try, upper case; empty: choose */
 	char *ntlm_domain;       /* for NTLM, or NULL */
-	bool insecure_auth;      /* log in without verified TLS: false */
+	bool insecure_auth;      /* log in without verified TLS */
 	struct string_list from; /* addresses and patterns; the first address is the default sender
 				  */
 	char *full_name;         /* for a From header that is added, or NULL */
@@ -85,7 +86,7 @@ struct account {
 	char *local_to;     /* where mail to local names goes, or NULL: the account's own address */
 	enum tls_mode tls;
 	bool tls_explicit_none; /* `tls none` is written: plain text off this machine is wanted */
-	bool tls_verify;        /* true; false by tls_certcheck off */
+	bool tls_verify;        /* tls_certcheck */
 	char *tls_trust_file;   /* NULL: the system's */
 	char *tls_priorities;   /* GnuTLS priority string, or NULL */
 	bool tls_only13;        /* tls_min 1.3 */
@@ -94,8 +95,8 @@ struct account {
 	char *tls_key_file;     /* its key, likewise; NULL: in the same place */
 	struct string_list tls_fingerprints; /* pins, as tls.h has them */
 	char *tls_host;     /* the name to expect in the certificate, or NULL: the server's */
-	int64_t timeout_ms; /* a whole transaction without its content: 10 minutes; -1: no limit */
-	int64_t connect_timeout_ms; /* reaching the server: 30 s; -1: no limit */
+	int64_t timeout_ms; /* a whole transaction without its content; -1: no limit */
+	int64_t connect_timeout_ms; /* reaching the server; -1: no limit */
 	enum proxy_kind proxy;
 	char *proxy_host;
 	uint16_t proxy_port;
@@ -115,15 +116,17 @@ struct account {
 			       NULL */
 	char *aliases;      /* a file; NULL or "": none; the system's accounts have /etc/aliases */
 	bool aliases_usual; /* the file is the system's usual one, and need not exist */
-	enum rewrite_from rewrite_from; /* REWRITE_AUTO */
-	enum delivery_when delivery;    /* DELIVERY_NOW */
-	int64_t wait_ms; /* how long a caller waits for a delivery: 10 s; -1: as long as it takes */
-	int64_t expire_s;                 /* how long mail is tried again: 5 days */
-	int64_t retry_min_s, retry_max_s; /* between two attempts: 1 minute, growing to 1 hour */
-	unsigned connections;             /* at once to a server for a long queue, 1 to 20: 2 */
+	enum rewrite_from rewrite_from;
+	enum delivery_when delivery;
+	int64_t wait_ms;  /* how long a caller waits for a delivery; -1: as long as it takes */
+	int64_t expire_s; /* how long mail is tried again */
+	int64_t retry_min_s, retry_max_s; /* between two attempts, growing from the one to the other
+					   */
+	unsigned connections;             /* at once to a server for a long queue, 1 to 20 */
+	unsigned window;                  /* messages on the way without an answer, 1 to 8 */
 	unsigned rate;                    /* messages a minute, 0: no limit */
 	char *log_file;                   /* or NULL */
-	bool syslog;                      /* true */
+	bool syslog;                      /* log there, too */
 	char *origin;                     /* "file:line" where the account begins */
 	char *problem; /* "file:line: why it cannot be used" (a parent without server), or NULL */
 };

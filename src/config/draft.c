@@ -103,7 +103,7 @@ finish_host(struct draft *draft, struct err *err)
 	return draft_add_server(draft, scheme, span_of(draft->host), (uint16_t)port, err);
 }
 
-enum { /* sets of words */
+enum { /* the words of `tls` as bits, and a set of them */
 	ON = 1 << TLS_WORD_ON,
 	IMPLICIT = 1 << TLS_WORD_IMPLICIT,
 	STARTTLS = 1 << TLS_WORD_STARTTLS,

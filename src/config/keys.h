@@ -41,7 +41,7 @@ const struct key *key_row(size_t i);
 /* NULL where the table has no such key. */
 const struct key *key_find(struct span name);
 
-/* Frees what the keys' values hold in a draft, or in an account, of that size; zeroes nothing. */
+/* Frees the values in a draft or an account of that size; no pointer to them is left in it. */
 void keys_release(void *base, size_t size);
 
 /* Two settings of which one would silently not count. */

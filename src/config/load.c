@@ -55,7 +55,7 @@ own_path(const char *base, const char *usual, const char *file)
 {
 	char *home, *path = NULL;
 
-	/* The XDG specification has relative paths ignored. */
+	/* The XDG specification wants relative paths to be ignored. */
 	if (base != NULL && base[0] == '/')
 		return asprintf(&path, "%s/%s", base, file) == -1 ? NULL : path;
 	home = home_dir();
@@ -75,8 +75,8 @@ queue_dir_usual(void)
 }
 
 /*
- * Daemons that give up root often keep HOME=/root, where they may not look: that is not a file of
- * theirs that cannot be read, and what they call must work all the same.
+ * Daemons that give up root often keep HOME=/root, where they may not look.  What may lie there is
+ * no configuration of theirs, and their mail must go all the same: by the system's.
  */
 static bool
 home_is_foreign(void)
@@ -133,7 +133,10 @@ read_usual(const char *user, struct config_file **file, struct err *err)
 	return result;
 }
 
-/* One that cannot be looked at has no part in it, and so changes it when it comes. */
+/*
+ * A password_file that cannot be looked at adds nothing, so that the stamp changes when the file
+ * comes.
+ */
 static void
 stamp_password_files(struct config *config)
 {
@@ -167,7 +170,7 @@ use_system_aliases(struct config *config, struct err *err)
 
 /*
  * A process that goes on behind its caller's back leaves this folder, and reads the configuration
- * anew.
+ * anew: it needs an absolute name.
  */
 static int
 remember(struct config *config, const char *path, struct err *err)

@@ -11,10 +11,7 @@ least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/*
- * The optimal string alignment distance, row by row; case counts for half a letter that is wrong:
- * not at all.
- */
+/* The optimal string alignment distance, row by row.  A letter is the same in both cases. */
 static unsigned
 distance(struct span a, struct span b)
 {

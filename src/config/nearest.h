@@ -11,7 +11,8 @@
 struct nearest {
 	struct span word;  /* as it was written */
 	const char *name;  /* the nearest so far, or NULL where none is near enough */
-	unsigned distance; /* of name; before: the first that is too far */
+	unsigned distance; /* how far name is from word; where there is none, the least that is too
+			      far */
 };
 
 void nearest_begin(struct nearest *nearest, struct span word);

@@ -130,7 +130,7 @@ owned_open(const char *path, int *fd, struct stat *status, struct err *err)
 	return *fd == -1 ? -1 : 0;
 }
 
-/* The finalizer of SplitMix64. */
+/* Spreads each bit of value over all of the result: the last step of SplitMix64. */
 static uint64_t
 mix(uint64_t before, uint64_t value)
 {
@@ -160,8 +160,8 @@ owned_stamp(uint64_t before, const struct stat *status)
 }
 
 /*
- * So much that a small file takes little memory (all of it is wiped), one octet more than it has,
- * to see its end.
+ * How many octets to read next: what is left of the file, and one more, so that its end is seen.  A
+ * small file so takes little memory, all of which has to be wiped.
  */
 static size_t
 to_read(const struct stat *status, const struct buf *out)

@@ -332,7 +332,10 @@ open_section(struct config_parser *p, struct origin at, struct err *err)
 	return -1;
 }
 
-/* There is one value for all accounts: in one of them it would look like that account's own. */
+/*
+ * A key that holds for all accounts may not stand in one of them: it would look like that account's
+ * own.
+ */
 static int
 add_for_whole(struct config_parser *p, const struct key *key, const struct line *line,
     struct err *err)
@@ -390,7 +393,7 @@ parse_lines(struct config_parser *p, const struct config_file *file, struct err 
 	}
 }
 
-/* Where an account says what stands at a place in the draft, which it does. */
+/* The line in which an account sets that place in the draft; there must be one. */
 static struct origin
 origin_of(const struct config_parser *p, size_t account, size_t place)
 {

@@ -225,7 +225,7 @@ set_path_or_default(const struct value *value, struct err *err)
 static int
 set_aliases(const struct value *value, struct err *err)
 {
-	/* Nothing, not even the system's: that must be kept apart from no word about it. */
+	/* An empty name: no aliases, not even the system's.  NULL means that nothing was said. */
 	if (span_is(value->text, "off"))
 		return replace(value->place, span_of(""), err);
 	return set_path(value, err);
@@ -350,7 +350,7 @@ set_wait(const struct value *value, struct err *err)
 {
 	if (set_time(value, err) == 0)
 		return 0;
-	/* Somebody who does not want to wait at all, most likely. */
+	/* Who writes 0 does not want to wait at all, most likely. */
 	return value->text.data[0] == '0' ? err_hint(err, "without waiting: delivery background") :
 					    -1;
 }

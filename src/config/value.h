@@ -23,7 +23,7 @@ bool value_duration(struct span text, int64_t *ms);
 bool value_size(struct span text, uint64_t *octets);
 /* 1 to max, in decimal digits. */
 bool value_count(struct span text, unsigned max, unsigned *count);
-/* "90s", or "1m..1h", the first at most the second: seconds, of which one alone is both. */
+/* "1m..1h", in seconds, the first at most the second; "90s" alone is both. */
 bool value_range(struct span text, int64_t *min_s, int64_t *max_s);
 /* 1 to 65535. */
 bool value_port(struct span text, uint16_t *port);

@@ -89,7 +89,7 @@ add_extended(struct buf *out, struct span text, size_t max)
 	return (struct span){ text.data + done, text.len - done };
 }
 
-/* The token is buf's. */
+/* Adds "; token". */
 static void
 add_token(struct fold *f, const struct buf *token)
 {
