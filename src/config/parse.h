@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From lines to accounts: account, defaults and include, and the settings between them.
+ * From lines to accounts.  The way of a line:
+ *
+ *	grammar_next()	cuts it out of the file, key and value apart
+ *	key_find()	finds the key's row in the table, other_key_find() those not acted on
+ *	section_add()	keeps it with the account's other lines, and what those inherit
+ *	draft_account()	when the account ends: makes it of all its lines
+ *	type_set()	puts one value into its place in the draft
+ *	config_add()	takes the account
  */
 #ifndef SENDOFF_CONFIG_PARSE_H
 #define SENDOFF_CONFIG_PARSE_H

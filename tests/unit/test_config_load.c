@@ -167,6 +167,56 @@ test_keys(void **state)
 	assert_true(n > 30);
 }
 
+/* 0, or the kind of the error that this line of an account is. */
+static int
+try_line(const char *name, struct span value)
+{
+	struct buf text = BUF_INIT(1024);
+	struct config config;
+	struct err err;
+	int kind = 0;
+
+	err_init(&err);
+	buf_addf(&text, "account parent\n%s %.*s\n", name, (int)value.len, value.data);
+	if (config_parse(&config, "conf", text.data, text.len, &err) == -1)
+		kind = (int)err.kind;
+	config_release(&config);
+	err_release(&err);
+	buf_release(&text);
+	return kind;
+}
+
+/* What the table tells people of a key is what the key takes: the words in its form, its default.
+ */
+static void
+test_forms(void **state)
+{
+	size_t tried = 0;
+
+	(void)state;
+	for (size_t i = 0; key_row(i) != NULL; i++) {
+		const struct key *key = key_row(i);
+		struct span rest = span_of(key->form), word;
+
+		if ((key->flags & KEY_WHOLE) != 0)
+			continue;
+		if (key->initial != NULL)
+			assert_int_equal(try_line(key->name, span_of(key->initial)), 0);
+		for (word = span_cut(&rest, '|'); word.len > 0; word = span_cut(&rest, '|')) {
+			/* The others are placeholders. */
+			if (strspn(word.data, "abcdefghijklmnopqrstuvwxyz.0123456789") < word.len)
+				continue;
+			if (try_line(key->name, word) != 0)
+				fail_msg("%s does not take %.*s", key->name, (int)word.len,
+				    word.data);
+			tried++;
+		}
+		if (key->form[0] == '\0')
+			assert_int_equal(try_line(key->name, span_of("on")), ERR_CONFIG);
+	}
+	assert_true(tried > 30);
+}
+
 /* Every key stands in the manual. */
 static void
 test_manual(void **state)
@@ -890,6 +940,7 @@ main(void)
 		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test_setup_teardown(test_places, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home_from_password_database, setup, teardown),
