@@ -5,14 +5,14 @@
 #include <string.h>
 #include <sysexits.h>
 
-struct kind {
+struct err_row {
 	const char *name;
 	int exit_status;
 	bool temporary;
 	const char *hint;
 };
 
-static const struct kind kinds[ERR_KINDS] = {
+static const struct err_row kinds[ERR_KINDS] = {
 	[ERR_NONE] = { "none", EX_OK, false, NULL },
 	[ERR_USAGE] = { "usage", EX_USAGE, false, NULL },
 	[ERR_NO_RECIPIENT] = { "no-recipient", EX_USAGE, false,

@@ -10,14 +10,14 @@ enum {
 };
 
 /* A word of a fixed set, and what it stands for. */
-struct word {
+struct choice {
 	const char *text;
 	int value;
 };
 
 /* The value of text in a list that ends with a NULL text; -1 where it is not in it. */
 static int
-look_up(const struct word *words, struct span text, bool (*is)(struct span, const char *))
+look_up(const struct choice *words, struct span text, bool (*is)(struct span, const char *))
 {
 	for (; words->text != NULL; words++)
 		if (is(text, words->text))
@@ -38,7 +38,7 @@ apply_body(struct options *options, const char *value, struct err *err)
 static int
 apply_mode(struct options *options, const char *value, struct err *err)
 {
-	static const struct word modes[] = {
+	static const struct choice modes[] = {
 		{ "m", MODE_DELIVER },
 		{ "s", MODE_SMTP },
 		{ "p", MODE_LIST_QUEUE },
@@ -95,7 +95,7 @@ apply_dot(struct options *options, const char *value, struct err *err)
 int
 option_notify(const char *option, const char *value, unsigned *notify, struct err *err)
 {
-	static const struct word words[] = {
+	static const struct choice words[] = {
 		{ "never", NOTIFY_NEVER },
 		{ "success", NOTIFY_SUCCESS },
 		{ "failure", NOTIFY_FAILURE },
@@ -128,7 +128,7 @@ apply_notify(struct options *options, const char *value, struct err *err)
 static int
 apply_return(struct options *options, const char *value, struct err *err)
 {
-	static const struct word words[] = { { "full", RETURN_FULL }, { "hdrs", RETURN_HEADERS },
+	static const struct choice words[] = { { "full", RETURN_FULL }, { "hdrs", RETURN_HEADERS },
 		{ NULL, 0 } };
 	int word = look_up(words, span_of(value), span_is_nocase);
 
@@ -271,7 +271,7 @@ apply_queue(struct options *options, const char *value, struct err *err)
 static int
 apply_errors(struct options *options, const char *value, struct err *err)
 {
-	static const struct word words[] = {
+	static const struct choice words[] = {
 		{ "p", ERRORS_PRINT },
 		{ "q", ERRORS_QUIET },
 		{ "m", ERRORS_MAIL },
@@ -291,7 +291,7 @@ apply_errors(struct options *options, const char *value, struct err *err)
 static int
 apply_old_option(struct options *options, const char *value, struct err *err)
 {
-	static const struct word words[] = {
+	static const struct choice words[] = {
 		{ "di", WHEN_NOW },
 		{ "db", WHEN_BACKGROUND },
 		{ "dq", WHEN_QUEUE },

@@ -15,7 +15,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* How the body of a field is written. */
-enum form {
+enum field_form {
 	FORM_AS_IS, /* what is ASCII stays as it is, but for folding; what is not becomes encoded
 		       words */
 	FORM_TEXT,  /* encoded words for all that needs them, in ASCII too */
@@ -26,7 +26,7 @@ enum form {
 /* Fields of a known form. */
 static const struct known {
 	const char *name;
-	enum form form;
+	enum field_form form;
 	bool once; /* a message has one at most (RFC 5322 section 3.6) */
 } known[] = {
 	{ "From", FORM_MAILBOXES, true },
@@ -167,7 +167,7 @@ add_mailboxes(struct fold *fold, struct span name, struct span value, struct err
 }
 
 static int
-add_field(struct composer *w, struct span name, struct span value, enum form form)
+add_field(struct composer *w, struct span name, struct span value, enum field_form form)
 {
 	struct fold fold;
 	int rc = check_octets(name, value, w->err);

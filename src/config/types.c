@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config/types.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,6 +285,8 @@ find_word(const struct value *value, unsigned *number, struct err *err)
 	}
 	return expected(value, text, err);
 }
+
+static_assert(sizeof(enum delivery_when) == sizeof(unsigned), "enums are stored as unsigned");
 
 static int
 set_word(const struct value *value, struct err *err)
