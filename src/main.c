@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/process.h"
 #include "command/help.h"
 #include "command/option.h"
 #include "command/queue.h"

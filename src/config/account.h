@@ -123,7 +123,6 @@ struct account {
 	int64_t retry_min_s, retry_max_s; /* between two attempts, growing from the one to the other
 					   */
 	unsigned connections;             /* at once to a server for a long queue, 1 to 20 */
-	unsigned window;                  /* messages on the way without an answer, 1 to 8 */
 	unsigned rate;                    /* messages a minute, 0: no limit */
 	char *log_file;                   /* or NULL */
 	bool syslog;                      /* log there, too */

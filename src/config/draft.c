@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config/keys.h"
-#include "config/mechanism.h"
+#include "format/mechanism.h"
 #include "config/secret.h"
 #include "config/section.h"
 

@@ -140,8 +140,6 @@ static const struct key keys[] = {
 	{ "connections", "NUMBER", "how many connections a long queue has to a server at once",
 	    &type_count, IN_ACCOUNT(connections), .flags = KEY_UNSETS, .initial = "2",
 	    .limit = 20 },
-	{ "window", "NUMBER", "how many messages are on the way in a connection without an answer",
-	    &type_count, IN_ACCOUNT(window), .flags = KEY_UNSETS, .initial = "1", .limit = 8 },
 	{ "rate", "NUMBER/min|off", "how many messages may go out a minute", &type_rate,
 	    IN_ACCOUNT(rate), .flags = KEY_UNSETS, .initial = "off" },
 

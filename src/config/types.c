@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "config/environment.h"
 #include "config/keys.h"
-#include "config/mechanism.h"
+#include "format/mechanism.h"
 #include "config/owned.h"
 #include "config/secret.h"
 #include "config/value.h"

@@ -10,6 +10,7 @@
 #include "base/pair.h"
 #include "base/wait.h"
 #include "config/environment.h"
+#include "delivery/age.h"
 #include "delivery/breaker.h"
 #include "delivery/settle.h"
 #include "delivery/work.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "config/temp.h"
+#include "config/environment.h"
 #include "delivery/notice.h"
 #include "delivery/settle.h"
 #include "routing/route.h"

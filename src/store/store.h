@@ -4,7 +4,7 @@
  * can be in, what leads there, and what is done about it.
  *
  * 	ID	a message
- * 	run/	what runs keep: locks, and breakers in a folder of their own; nothing is lost with it
+ * 	run/	what runs keep: locks, breakers in a folder of their own; nothing is lost with it
  * 	keys/	reservations, by which idempotency keys are kept: reservation.h
  * 	tmp/	files on their way, only where the file system has no O_TMPFILE
  *
