@@ -44,6 +44,8 @@ static const struct err_row kinds[ERR_KINDS] = {
 	[ERR_TLS] = { "tls", EX_PROTOCOL, false, NULL },
 	[ERR_CERTIFICATE] = { "certificate", EX_PROTOCOL, false, NULL },
 	[ERR_LOGIN] = { "login", EX_NOPERM, false, NULL },
+	[ERR_SECRET] = { "secret", EX_TEMPFAIL, true,
+	    "does the command for the password wait for something that nobody sees?" },
 	[ERR_PERMISSION] = { "permission", EX_NOPERM, false, NULL },
 	[ERR_CONFIG] = { "configuration", EX_CONFIG, false, NULL },
 };

@@ -43,6 +43,7 @@ enum err_kind {
 	ERR_TLS,         /* no secure connection */
 	ERR_CERTIFICATE, /* the server's certificate cannot be trusted */
 	ERR_LOGIN,       /* login refused or impossible */
+	ERR_SECRET,      /* the password cannot be had now */
 	ERR_PERMISSION,  /* no permission */
 	ERR_CONFIG,      /* the configuration is wrong or missing */
 	ERR_KINDS

@@ -188,19 +188,21 @@ const char *account_address(const struct account *account);
 
 /*
  * Gets the password into `secret` (a secret buf).  A file must be readable by no one but its owner,
- * who is root or the effective user; a command has a time limit of 60 s, its standard input is
- * /dev/null, its standard error ours, and its exit status must be 0.  One line end is stripped from
- * what file or command give; NUL, other line ends, or nothing at all are refused, and so is more
- * than 8192 octets.
- * Errors: ERR_CONFIG (none configured, unreadable, command failed), ERR_TIMEOUT, ERR_SYSTEM.
+ * who is root or the effective user; a command has time until the deadline, but 60 s at most, its
+ * standard input is /dev/null, its standard error ours, and its exit status must be 0.  One line
+ * end is stripped from what file or command give; NUL, other line ends, or nothing at all are
+ * refused, and so is more than 8192 octets. Errors: ERR_CONFIG (none configured, unreadable,
+ * command failed), ERR_SECRET (the command took too long), ERR_SYSTEM.
  */
-int account_secret(const struct account *account, struct buf *secret, struct err *err);
+int account_secret(const struct account *account, int64_t deadline, struct buf *secret,
+    struct err *err);
 
 /*
  * Runs token_command once more after the server refused its token, with SENDOFF_TOKEN_REFUSED=1 in
  * its environment.
  * Errors: as account_secret().
  */
-int account_new_token(const struct account *account, struct buf *token, struct err *err);
+int account_new_token(const struct account *account, int64_t deadline, struct buf *token,
+    struct err *err);
 
 #endif

@@ -15,17 +15,17 @@ enum {
 	SECRET_MAX = 8192,             /* octets of a password */
 	SECRET_SETTING_MAX = 64 << 10, /* octets of a password, or of the command or path that leads
 					  to one */
-	SECRET_COMMAND_LIMIT_MS = 60000,
+	SECRET_COMMAND_LIMIT_MS = 60000, /* how long a command may take, whatever the deadline */
 };
 
 /*
- * Puts the output of `/bin/sh -c command` into secret, which is empty on failure.  The command,
- * with all it started in its process group, is killed after limit_ms.  What it leaves running in
- * other process groups is not waited for. SIGCHLD must not be ignored.
+ * Puts the output of `/bin/sh -c command` into secret, which is empty on failure.  At the deadline
+ * the command is killed, with all that it started in its process group.  Where it ends before, what
+ * it leaves running is not waited for, nor ended.
  * Errors: as account_secret(), without place; the command is not shown, for a password may stand in
  * it.
  */
-int secret_command(const char *command, int64_t limit_ms, struct buf *secret, struct err *err);
+int secret_command(const char *command, int64_t deadline, struct buf *secret, struct err *err);
 
 /* The same for the content of a file. */
 int secret_file(const char *path, struct buf *secret, struct err *err);

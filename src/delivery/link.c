@@ -161,17 +161,19 @@ log_in(struct link *link, const struct account *account, struct err *err)
 {
 	struct buf secret = BUF_INIT_SECRET(SECRET_MAX), again = BUF_INIT_SECRET(SECRET_MAX);
 	struct err ignored;
-	int result;
+	int result = 0;
 
 	err_init(&ignored);
-	result = needs_secret(account) ? account_secret(account, &secret, err) : 0;
+	if (needs_secret(account))
+		result = account_secret(account, deadline_in(account->timeout_ms), &secret, err);
 	if (result < 0)
 		link->tried = true;
 	else
 		result = open_servers(link, account, &secret, err);
 	/* The command gets one chance to bring another. */
 	if (result < 0 && account->secret_source == SECRET_TOKEN && err->kind == ERR_LOGIN &&
-	    err->reply_code / 100 == 5 && account_new_token(account, &again, &ignored) == 0 &&
+	    err->reply_code / 100 == 5 &&
+	    account_new_token(account, deadline_in(account->timeout_ms), &again, &ignored) == 0 &&
 	    strcmp(again.data, secret.data) != 0) {
 		err_clear(err);
 		result = open_servers(link, account, &again, err);

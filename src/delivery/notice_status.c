@@ -47,6 +47,7 @@ static const char *const details[ERR_KINDS] = {
 	[ERR_TLS] = "7.5",      /* cryptographic failure */
 	[ERR_CERTIFICATE] = "7.5",
 	[ERR_LOGIN] = "7.8",      /* authentication credentials invalid (RFC 4954 section 6) */
+	[ERR_SECRET] = "7.0",     /* other or undefined security status */
 	[ERR_PERMISSION] = "7.0", /* other or undefined security status */
 	[ERR_CONFIG] = "3.5",     /* system incorrectly configured */
 };
