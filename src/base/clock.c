@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/clock.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <time.h>
+
+enum { LOCK_NAP_MS = 1 }; /* between two attempts to lock a file */
 
 int64_t
 clock_ms(void)
@@ -47,4 +51,17 @@ deadline_poll_ms(int64_t deadline)
 	if (left <= 0)
 		return 0;
 	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+int
+deadline_lock(int fd, int64_t deadline)
+{
+	const struct timespec nap = { 0, LOCK_NAP_MS * 1000000L };
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) || deadline_poll_ms(deadline) == 0)
+			return -1;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
 }

@@ -20,4 +20,10 @@ int64_t deadline_min(int64_t a, int64_t b);
 /* Milliseconds left, as poll(2) wants them: 0 when it has passed, -1 for DEADLINE_NONE. */
 int deadline_poll_ms(int64_t deadline);
 
+/*
+ * flock(2) for writing, which is tried until the deadline.  0, or -1 with errno: EWOULDBLOCK where
+ * somebody else has it all the time.
+ */
+int deadline_lock(int fd, int64_t deadline);
+
 #endif

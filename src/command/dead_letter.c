@@ -5,15 +5,17 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum {
 	PERSONS_FROM = 1000, /* user numbers */
 	NOBODY = 65534,
 	PIECE = 16384, /* octets read at once */
+	LOCK_WAIT_MS = 10000,
 };
 
 /*
@@ -62,7 +64,7 @@ check_letter(int fd, struct err *err)
 	if (status.st_size > DEAD_LETTER_MAX)
 		return err_set(err, ERR_CANT_CREATE, "dead.letter has more than %d octets already",
 		    DEAD_LETTER_MAX);
-	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 || flock(fd, LOCK_EX) < 0)
+	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 || deadline_lock(fd, deadline_in(LOCK_WAIT_MS)) < 0)
 		return err_sys(err, ERR_CANT_CREATE, "dead.letter");
 	return 0;
 }

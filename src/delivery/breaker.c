@@ -11,11 +11,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "base/clock.h"
 #include "base/unique.h"
 #include "delivery/backoff.h"
 #include "store/failure.h"
@@ -25,6 +25,8 @@ enum {
 	FILE_SIZE_MAX = 64 * 1024,
 	PATH_SIZE = 64,
 	AHEAD_MAX_MS = 3600 * 1000,
+	LOCK_WAIT_MS = 1000, /* for others that take their places: each needs no more than a moment
+			      */
 };
 
 void
@@ -252,7 +254,7 @@ breaker_take_place(struct store *store, const char *name, unsigned rate, int64_t
 	file_path(name, "rate", path);
 	fd = store->dir >= 0 ? make_file(store, path, O_RDWR | O_CREAT) : -1;
 	/* Without a file there is nobody to wait for that we could know of. */
-	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+	if (fd < 0 || deadline_lock(fd, deadline_in(LOCK_WAIT_MS)) < 0) {
 		if (fd >= 0)
 			close(fd);
 		return true;

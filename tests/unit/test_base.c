@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -311,6 +312,7 @@ err_says_what_may_pass(void **state)
 	assert_true(err_is_temporary(ERR_TIMEOUT));
 	assert_true(err_is_temporary(ERR_LOST));
 	assert_true(err_is_temporary(ERR_RESOLVE));
+	assert_true(err_is_temporary(ERR_SECRET));
 	assert_true(err_is_temporary(ERR_SYSTEM));
 	assert_false(err_is_temporary(ERR_REFUSED));
 	assert_false(err_is_temporary(ERR_ADDRESS));
@@ -710,6 +712,28 @@ clock_counts_deadlines(void **state)
 	assert_true(deadline_min(DEADLINE_NONE, 2) == 2);
 }
 
+/* A lock that somebody else has is waited for until the deadline, and one that is free, taken. */
+static void
+locks_within_a_deadline(void **state)
+{
+	char path[] = "/tmp/sendoff-lock-XXXXXX";
+	int first = mkostemp(path, O_CLOEXEC), second;
+
+	(void)state;
+	assert_true(first >= 0);
+	second = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(second >= 0);
+	assert_int_equal(deadline_lock(first, deadline_in(0)), 0);
+	assert_int_equal(deadline_lock(second, deadline_in(50)), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	assert_int_equal(deadline_lock(-1, DEADLINE_NONE), -1);
+	assert_int_equal(errno, EBADF);
+	close(first);
+	assert_int_equal(deadline_lock(second, deadline_in(0)), 0);
+	close(second);
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -739,6 +763,7 @@ main(void)
 		cmocka_unit_test(log_joins_fields),
 		cmocka_unit_test(log_appends_to_a_private_file),
 		cmocka_unit_test(clock_counts_deadlines),
+		cmocka_unit_test(locks_within_a_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -381,6 +382,22 @@ test_hostile_places(void **state)
 	}
 }
 
+/* A process that stopped with the lock in its hands holds nobody up. */
+static void
+test_places_locked(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(take(1, now_ms, 0), 0);
+	fd = open(only_file(), O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(take(1, now_ms, 0), 0);
+	close(fd);
+	assert_int_equal(take(1, now_ms, INT64_MAX), MINUTE_MS);
+}
+
 /* Many processes: each has a place of its own. */
 static void
 test_places_of_many(void **state)
@@ -432,6 +449,7 @@ main(void)
 		TEST(test_places),
 		TEST(test_places_far_ahead),
 		TEST(test_hostile_places),
+		TEST(test_places_locked),
 		TEST(test_places_of_many),
 	};
 
