@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reaching a server: its name is resolved, and its addresses are tried side by side (Happy
- * Eyeballs, RFC 8305).
+ * Reaching a server: its addresses are tried side by side (Happy Eyeballs, RFC 8305).
  */
 #ifndef SENDOFF_NET_DIAL_H
 #define SENDOFF_NET_DIAL_H
@@ -11,10 +10,7 @@
 #include "base/err.h"
 #include "net/stream.h"
 
-enum {
-	DIAL_ADDRESSES_MAX = 16, /* of one name; more are not tried */
-	DIAL_STAGGER_MS = 250,   /* between two attempts (RFC 8305 section 8) */
-};
+enum { DIAL_STAGGER_MS = 250 }; /* between two attempts (RFC 8305 section 8) */
 
 /*
  * Connects s to the host, a name or an IPv4 or IPv6 address, within the deadline, the resolver's
@@ -29,10 +25,10 @@ int dial_tcp(struct stream *s, const char *host, uint16_t port, const char *sour
 
 /*
  * Connects s to a Unix socket.  trusted_socket tells whether the process that listens is root's or
- * the effective user's.
- * Errors: ERR_CONNECT, ERR_SYSTEM.
+ * the effective user's.  Where the listener's backlog is full, it is tried again until the
+ * deadline. Errors: ERR_CONNECT, ERR_TIMEOUT, ERR_CONFIG (the path is too long), ERR_SYSTEM.
  */
-int dial_unix(struct stream *s, const char *path, struct err *err);
+int dial_unix(struct stream *s, const char *path, int64_t deadline, struct err *err);
 
 /*
  * Appends "[192.0.2.1]" or "[IPv6:…]", our end of the connection (RFC 5321 section 4.1.3), or

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/proxy.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/text.h"
-#include "base/wait.h"
 #include "format/codec.h"
 
 enum {
@@ -251,36 +250,30 @@ proxy_http(struct stream *s, const struct proxy_target *target, int64_t deadline
 	return http_answer(s, deadline, err);
 }
 
-/* The child: the socket is its standard input and output, and everything else is closed at exec. */
-static void
-run_command(int fd, const char *command, const char *host, const char *port)
-{
-	wait_forget();
-	signal(SIGPIPE, SIG_DFL);
-	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
-		execl("/bin/sh", "sh", "-c", command, "sh", host, port, (char *)NULL);
-	_exit(127);
-}
-
 int
 proxy_command(struct stream *s, const char *command, const char *host, uint16_t port,
-    struct err *err)
+    int64_t deadline, struct err *err)
 {
 	char number[8];
-	int pair[2];
-	pid_t child;
+	int pair[2], result;
 
 	snprintf(number, sizeof(number), "%u", port);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, ERR_SYSTEM, "socketpair");
-	child = fork();
-	if (child == 0)
-		run_command(pair[1], command, host, number);
+	result = child_start(&s->command, command, host, number, pair[1], pair[1], deadline, err);
 	close(pair[1]);
-	if (child < 0) {
-		err_sys(err, ERR_SYSTEM, "fork");
-		close(pair[0]);
-		return -1;
-	}
-	return stream_open_socket(s, pair[0], err);
+	if (result == 0)
+		return stream_open_socket(s, pair[0], err);
+	close(pair[0]);
+	return err_wrap(err, "the tunnel_command");
+}
+
+int
+proxy_await(struct stream *s, int64_t deadline, struct err *err)
+{
+	if (stream_wait(s, STREAM_READABLE, deadline, err) == 0)
+		return 0;
+	if (err->kind == ERR_TIMEOUT)
+		return err_set(err, ERR_TIMEOUT, "no answer in time through the tunnel_command");
+	return -1;
 }

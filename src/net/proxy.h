@@ -35,9 +35,15 @@ int proxy_http(struct stream *s, const struct proxy_target *target, int64_t dead
 
 /*
  * Connects s to the standard input and output of `/bin/sh -c command`, which gets the host and port
- * as $1 and $2 and ends when we close.  Errors: ERR_SYSTEM.
+ * as $1 and $2 and ends with the stream.  Errors: ERR_SYSTEM.
  */
 int proxy_command(struct stream *s, const char *command, const char *host, uint16_t port,
-    struct err *err);
+    int64_t deadline, struct err *err);
+
+/*
+ * Waits until something comes through the command, from a server that speaks first: until then
+ * nobody knows whether it is reached.  Errors: ERR_TIMEOUT, ERR_SYSTEM.
+ */
+int proxy_await(struct stream *s, int64_t deadline, struct err *err);
 
 #endif

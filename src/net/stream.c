@@ -83,6 +83,7 @@ stream_init(struct stream *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
+	s->command = (struct child)CHILD_INIT;
 	buf_init(&s->peer, 1024);
 	buf_init(&s->in, STREAM_INPUT_MAX);
 	buf_init(&s->out, STREAM_OUTPUT_MAX);
@@ -95,6 +96,10 @@ stream_release(struct stream *s)
 		s->layer->close(s->self);
 	if (s->fd >= 0)
 		close(s->fd);
+	if (s->command.guard > 0) {
+		child_wait(&s->command, deadline_in(STREAM_COMMAND_END_MS));
+		child_kill(&s->command);
+	}
 	buf_release(&s->peer);
 	buf_release(&s->in);
 	buf_release(&s->out);

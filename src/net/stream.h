@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/err.h"
 #include "base/span.h"
 
@@ -26,6 +27,8 @@ enum {
 				     its end */
 	STREAM_OUTPUT_MAX = 256 * 1024, /* octets of output that wait to be sent */
 	STREAM_PIECE = 16384,           /* octets in one write: the largest TLS record */
+	STREAM_COMMAND_END_MS = 1000,   /* in which a command may end by itself when the stream is
+					   closed */
 };
 
 enum stream_result {
@@ -72,10 +75,11 @@ struct stream_watch {
 
 struct stream {
 	const struct stream_layer *layer;
-	void *self;          /* the layer's; owned */
-	int fd;              /* the socket, non-blocking; owned */
-	bool local;          /* loopback, or a Unix socket */
-	bool trusted_socket; /* a Unix socket whose owner is root or this user */
+	void *self;           /* the layer's; owned */
+	int fd;               /* the socket, non-blocking; owned */
+	struct child command; /* that is at its other end, or none; owned */
+	bool local;           /* loopback, or a Unix socket */
+	bool trusted_socket;  /* a Unix socket whose owner is root or this user */
 	bool encrypted;
 	bool verified;   /* encrypted, and the peer proved to be the one we meant */
 	struct buf peer; /* "host:port" or the socket's path, for messages */
@@ -92,7 +96,10 @@ struct stream {
 };
 
 void stream_init(struct stream *s);
-/* Closes it: politely under TLS, without waiting. */
+/*
+ * Closes it: politely under TLS, without waiting; but for a command, which has
+ * STREAM_COMMAND_END_MS to end by itself, and then is killed with its process group.
+ */
 void stream_release(struct stream *s);
 
 /* Takes over a connected socket, which becomes non-blocking.  Errors: ERR_SYSTEM. */

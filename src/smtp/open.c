@@ -35,17 +35,29 @@ connect_tcp(struct smtp *s, int64_t deadline, struct err *err)
 					  proxy_http(&s->stream, &target, deadline, err);
 }
 
+/* The silence of a port that waits for a TLS handshake is worth a word. */
+static int
+hint_at_tls(struct err *err)
+{
+	return err_hint(err,
+	    "if this port speaks TLS from the start, configure smtps:// (msmtp: tls_starttls off)");
+}
+
 static int
 connect_server(struct smtp *s, int64_t deadline, struct err *err)
 {
 	const struct smtp_settings *w = &s->settings;
 
 	if (w->socket != NULL)
-		return dial_unix(&s->stream, w->socket, err);
+		return dial_unix(&s->stream, w->socket, deadline, err);
 	if (w->tunnel_command == NULL)
 		return connect_tcp(s, deadline, err);
 	buf_addf(&s->stream.peer, "%s:%u", w->host, w->port);
-	return proxy_command(&s->stream, w->tunnel_command, w->host, w->port, err);
+	if (proxy_command(&s->stream, w->tunnel_command, w->host, w->port, deadline, err) < 0)
+		return -1;
+	if (w->tls_mode == SMTP_TLS_IMPLICIT || proxy_await(&s->stream, deadline, err) == 0)
+		return 0;
+	return err->kind == ERR_TIMEOUT ? hint_at_tls(err) : -1;
 }
 
 /*
@@ -95,7 +107,6 @@ start_tls(struct smtp *s, struct err *err)
 	    deadline_min(s->deadline, deadline_in(w->connect_timeout_ms)), err);
 }
 
-/* The silence of a port that waits for a TLS handshake is worth a word. */
 static int
 read_greeting(struct smtp *s, struct err *err)
 {
@@ -105,8 +116,7 @@ read_greeting(struct smtp *s, struct err *err)
 	if (err->kind == ERR_PROTOCOL)
 		err_hint(err, "is this the port of a mail server?");
 	if (err->kind == ERR_TIMEOUT && !s->stream.encrypted && !s->stream.local)
-		err_hint(err,
-		    "if this port speaks TLS from the start, configure smtps:// (msmtp: tls_starttls off)");
+		hint_at_tls(err);
 	return -1;
 }
 
