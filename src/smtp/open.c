@@ -101,7 +101,9 @@ start_tls(struct smtp *s, struct err *err)
 	 */
 	if (!w->no_dane && w->proxy == PROXY_NONE && w->tunnel_command == NULL &&
 	    tls.pin_count == 0 && tls.verify && !s->stream.local &&
-	    dane_look_up(w->host, w->port, records, &tls.tlsa_count, err) < 0)
+	    dane_look_up(w->host, w->port,
+		deadline_min(s->deadline, deadline_in(w->connect_timeout_ms)), records,
+		&tls.tlsa_count, err) < 0)
 		return -1;
 	return tls_start(&s->stream, &tls,
 	    deadline_min(s->deadline, deadline_in(w->connect_timeout_ms)), err);

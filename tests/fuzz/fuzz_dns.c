@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Any octets as a DNS answer, as a certificate in DER, and as a trust bundle's pin.
+ * Any octets as a DNS answer, as resolv.conf, as a certificate in DER, and as a trust bundle's pin.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,6 +21,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = { (const char *)data, size }, record, subject;
+	struct dns_servers servers;
 	struct dns_answer answer;
 	unsigned records = 0;
 	char *pin;
@@ -30,6 +31,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check(lies_within(record, text));
 			check(++records <= DNS_ANSWERS_MAX);
 		}
+	dns_answers(text, text);
+	dns_servers(&servers, text);
+	for (size_t i = 0; i < servers.count; i++)
+		check(lies_within(servers.address[i], text));
 	subject = anchors_subject(text);
 	check(subject.len == 0 || lies_within(subject, text));
 	pin = span_dup(text);
