@@ -129,6 +129,20 @@ verify(gnutls_session_t session)
 }
 
 /*
+ * GnuTLS opens files as they are, and would wait for the writer of a FIFO for ever.  What is not
+ * there, or is no file (a PKCS #11 URL), GnuTLS says more about.
+ */
+static int
+check_file(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (path == NULL || stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return err_set(err, ERR_CONFIG, "%s is not a regular file", path);
+}
+
+/*
  * The files that trust is in.  The system's store is no such file: verify.c takes from it what it
  * needs.
  */
@@ -139,6 +153,8 @@ set_trust(struct tls *tls, struct err *err)
 	const char *file = verify_goes_by_tlsa(tls->settings) ? NULL : tls->settings->trust_file;
 	int code = 1;
 
+	if (check_file(file, err) < 0 || check_file(crl, err) < 0)
+		return -1;
 	if (file != NULL)
 		code = gnutls.certificate_set_x509_trust_file(tls->credentials, file,
 		    GNUTLS_X509_FMT_PEM);
@@ -179,7 +195,7 @@ set_client_certificate(struct tls *tls, struct err *err)
 
 	if (cert == NULL)
 		return 0;
-	if (check_key_file(key, err) < 0)
+	if (check_file(cert, err) < 0 || check_file(key, err) < 0 || check_key_file(key, err) < 0)
 		return -1;
 	code = gnutls.certificate_set_x509_key_file2(tls->credentials, cert, key,
 	    GNUTLS_X509_FMT_PEM, NULL, 0);
