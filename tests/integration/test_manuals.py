@@ -360,10 +360,10 @@ def tables(path, text):
         for match in re.finditer(data, text, re.M):
             yield from literals(match[1])
     # net/verify.c puts its verdicts together from pieces, and some sentences get an end behind.
-    for piece in re.findall(rf"\bbuf_addf?s?\(&(?:why|err->what), ({STRING})", text):
+    for piece in re.findall(rf"\bbuf_addf?s?\(&(?:why|err->what),\s+({STRING})", text):
         yield from literals(piece)
     for body in re.findall(r"^say_\w+\(.*?^\}", text, re.M | re.S):
-        for piece in re.findall(rf"\bbuf_addf?s?\(out, ({STRING})", body):
+        for piece in re.findall(rf"\bbuf_addf?s?\(out,\s+({STRING})", body):
             yield from literals(piece)
     # Warnings.
     for piece in re.findall(rf'buf_addf\(&text, ("(?:: )?[a-z][^%]*%s(?:[^"\\]|\\.)*")', text):
