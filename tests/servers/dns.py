@@ -133,12 +133,13 @@ class DnsServer:
     """Answers on 127.0.0.1:53 (and other addresses), over UDP and TCP.
 
     answers: (name, type) → Answer; for what is not there, an empty one if the name has any other, else NXDOMAIN.
-    authentic: the AD bit of those.  What was asked for is in `asked`.
+    authentic: the AD bit of those.  mute_tcp: takes connections, and says nothing.  What was asked for is in `asked`.
     """
 
-    def __init__(self, answers, authentic=True, addresses=("127.0.0.1",)):
+    def __init__(self, answers, authentic=True, addresses=("127.0.0.1",), mute_tcp=False):
         self.answers = answers
         self.authentic = authentic
+        self.mute_tcp = mute_tcp
         self.asked = []
         self._udp = [_bound(where, socket.SOCK_DGRAM) for where in addresses]
         self._tcp = [_bound(where, socket.SOCK_STREAM) for where in addresses]
@@ -180,6 +181,8 @@ class DnsServer:
                 return
             with client, contextlib.suppress(OSError):
                 client.settimeout(5)
+                while self.mute_tcp and client.recv(4096):
+                    pass
                 length = struct.unpack("!H", client.recv(2, socket.MSG_WAITALL))[0]
                 reply = self._reply(client.recv(length, socket.MSG_WAITALL))
                 client.sendall(struct.pack("!H", len(reply)) + reply)
