@@ -11,6 +11,7 @@
 
 enum {
 	LOG_LINE_MAX = 4096, /* octets of one line; a longer one is cut */
+	LOG_WAIT_S = 1,
 	LOG_FIELD_MAX = 400, /* octets of one value: a long one must not push the others out of the
 				line */
 };
@@ -24,7 +25,10 @@ void log_field(struct buf *line, const char *key, const char *value);
 /* The same for a number. */
 void log_number(struct buf *line, const char *key, long long value);
 
-/* Writes the line to syslog; priority is one of syslog(3)'s. */
+/*
+ * Writes the line to syslog; priority is one of syslog(3)'s.  A daemon that takes nothing for
+ * LOG_WAIT_S misses it.
+ */
 void log_syslog(int priority, const char *line);
 /*
  * Appends the line, with the time (RFC 3339, local) before it, to the file, which is made 0600

@@ -982,6 +982,36 @@ def test_syslog(server, place, syslog, args, message, priority, expected):
 
 
 @needs_root
+def test_syslog_that_takes_nothing(place, syslog):
+    """A daemon that has stopped misses some lines, and holds up no mail."""
+    wrapper, logged = syslog
+    full = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text(encoding="ascii")) + 1
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(full):
+                other.sendto(b"full", str(place / "log.socket"))
+    assert run(place, BOB, wrapper=wrapper) == (0, "", "")
+    assert set(logged()) == {"full"}
+    assert run(place, BOB, wrapper=wrapper) == (0, "", "")
+    assert len(logged()) == 1
+
+
+@needs_root
+def test_syslog_stream(place, tmp_path):
+    """Some daemons want a stream."""
+    path, folder = tmp_path / "stream", tmp_path / "dev"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as log:
+        log.bind(str(path))
+        log.listen()
+        assert run(place, BOB, wrapper=("unshare", "--mount", "sh", "-c", OWN_DEV, "sh", str(folder), str(path))) == (0, "", "")
+        with log.accept()[0] as client:
+            lines = client.recv(1 << 16)
+    assert re.match(rb"<22>.* sendoff\[\d+\]: .*result=sent.*\0$", lines), lines
+
+
+@needs_root
 def test_syslog_of_a_message_that_is_saved(place, syslog):
     wrapper, logged = syslog
     run(place, "-a", "nosuch", BOB, wrapper=(*own_home(place), *wrapper))
