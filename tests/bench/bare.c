@@ -3,13 +3,13 @@
  * The least that a program must do to send a message with GnuTLS: the floor that the benchmark
  * measures against.
  *
- *   bare HOST PORT implicit|starttls CA-FILE USER PASSWORD SENDER RECIPIENT... <MESSAGE
+ *   bare HOST PORT implicit|starttls|plain CA-FILE USER PASSWORD SENDER RECIPIENT... <MESSAGE
  *
  * It reads the input (into an unnamed file where it is large), connects, verifies the server
- * against the one CA, logs in with PLAIN, sends, and nothing else.  It does not look at the
- * message, which must be ready for the wire (CRLF); has no configuration, no time limits, no
- * addresses to check, no error worth reading; and it takes for granted that the server has
- * PIPELINING, CHUNKING and AUTH PLAIN.
+ * against the one CA, logs in with PLAIN, sends, and nothing else (plain: without TLS and login).
+ * It does not look at the message, which must be ready for the wire (CRLF); has no configuration,
+ * no time limits, no addresses to check, no error worth reading; and it takes for granted that the
+ * server has PIPELINING, CHUNKING and AUTH PLAIN.
  */
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
@@ -283,7 +283,7 @@ main(int argc, char **argv)
 	const char *host, *port, *ca_file;
 
 	if (argc < 9)
-		die("usage: bare HOST PORT implicit|starttls CA-FILE USER PASSWORD SENDER RECIPIENT...");
+		die("usage: bare HOST PORT implicit|starttls|plain CA-FILE USER PASSWORD SENDER RECIPIENT...");
 	host = argv[1];
 	port = argv[2];
 	ca_file = argv[4];
@@ -297,12 +297,15 @@ main(int argc, char **argv)
 		expect(&s, '2');
 		start_tls(&s, host, ca_file);
 	} else {
-		start_tls(&s, host, ca_file);
+		if (strcmp(argv[3], "plain") != 0)
+			start_tls(&s, host, ca_file);
 		expect(&s, '2');
 	}
 	ehlo(&s);
-	log_in(&s, argv[5], argv[6]);
+	if (s.tls != NULL)
+		log_in(&s, argv[5], argv[6]);
 	send_message(&s, &m, argv[7], argv + 8, argc - 8);
-	gnutls_bye(s.tls, GNUTLS_SHUT_WR);
+	if (s.tls != NULL)
+		gnutls_bye(s.tls, GNUTLS_SHUT_WR);
 	return 0;
 }

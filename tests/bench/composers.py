@@ -58,7 +58,7 @@ class Piped(senders.Sendoff):
     name = "piped"
 
     def command(self, task):
-        return super().command(senders.Task(task.port, False, None, task.message, [RECIPIENT]))
+        return super().command(senders.Task(task.port, "implicit", None, task.message, [RECIPIENT]))
 
 
 class Mutt(Sender):
@@ -108,7 +108,7 @@ class Swaks(senders.Swaks):
     holds = 22
 
     def command(self, task):
-        sending = super().command(senders.Task(task.port, False, None, task.text, [RECIPIENT]))
+        sending = super().command(senders.Task(task.port, "implicit", None, task.text, [RECIPIENT]))
         argv = [
             *sending.argv[:sending.argv.index("--data")], "--h-Subject", SUBJECT, "--body", "-",
             "--attach-type", "application/octet-stream", "--attach-name", task.attachment.name,
@@ -121,7 +121,7 @@ class Curl(senders.Curl):
     """The same as sends finished messages."""
 
     def command(self, task):
-        sending = super().command(senders.Task(task.port, False, None, task.text, [RECIPIENT]))
+        sending = super().command(senders.Task(task.port, "implicit", None, task.text, [RECIPIENT]))
         argv = [word for word in sending.argv[:sending.argv.index("--upload-file")] if word != "--crlf"]
         for field in (f"From: {SENDER}", f"To: {RECIPIENT}", f"Subject: {SUBJECT}"):
             argv += ["--header", field]

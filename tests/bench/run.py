@@ -49,7 +49,7 @@ class Row:
     title: str
     octets: int = SMALL
     recipients: int = 1
-    starttls: bool = False
+    way: str = "implicit"  # or "starttls", or "plain": in the clear, without login
     system_trust: bool = True
     runs: int = 0  # of the clock; 0: not measured
     counted: bool = False  # with callgrind, too
@@ -67,13 +67,14 @@ VERY_SLOW = ("msmtp", "swaks")
 ROWS = (
     Row("tls", "small, implicit TLS", runs=41, counted=True, ratio_mark=1.5),
     Row("tls-one-ca", "small, implicit TLS, one CA", system_trust=False, runs=41, counted=True),
-    Row("starttls", "small, STARTTLS", starttls=True, runs=41, counted=True, ratio_mark=1.5),
+    Row("starttls", "small, STARTTLS", way="starttls", runs=41, counted=True, ratio_mark=1.5),
     Row("100mb", "100 MB", octets=100 * MB, runs=11, counted=True, writes=True, ratio_mark=1.25, slow=VERY_SLOW),
+    Row("100mb-clear", "100 MB in the clear", octets=100 * MB, way="plain", runs=11, ratio_mark=1.5, slow=VERY_SLOW),
     Row("1gb", "1 GB", octets=1000 * MB, runs=3, slow=VERY_SLOW),
     Row("recipients", "1,000 recipients", recipients=1000, runs=15, counted=True, ratio_mark=1.5),
     Row("far-tls", "40 ms away, implicit TLS", delayed=True, trips_mark=6),
     Row("far-data", "40 ms away, without CHUNKING", delayed=True, without=("CHUNKING",), trips_mark=7),
-    Row("far-starttls", "40 ms away, STARTTLS", delayed=True, starttls=True, trips_mark=8),
+    Row("far-starttls", "40 ms away, STARTTLS", delayed=True, way="starttls", trips_mark=8),
 )
 
 NAMES = ("sendoff", "bare", "msmtp", "curl", "swaks")
@@ -137,8 +138,7 @@ class Bench:
     def _task(self, row, sink, port=0):
         recipients = [f"recipient{i}@example.net" for i in range(row.recipients)]
         ca = None if row.system_trust else self.certs.ca
-        port = port or (sink.starttls if row.starttls else sink.implicit)
-        return Task(port, row.starttls, ca, self.message(row.octets), recipients)
+        return Task(port or getattr(sink, row.way), row.way, ca, self.message(row.octets), recipients)
 
     def _checked(self, row, sink, sender, task, measure):
         """What `measure` gives for the sender's command; None where the message has not arrived."""
@@ -146,7 +146,8 @@ class Bench:
         try:
             result = measure(sender.command(task))
             seen = sink.seen() - before
-            arrived = (seen.logins, seen.messages, seen.recipients) == (1, 1, row.recipients)
+            logins = 0 if row.way == "plain" else 1
+            arrived = (seen.logins, seen.messages, seen.recipients) == (logins, 1, row.recipients)
             if not arrived or seen.octets < task.message.with_suffix(".crlf").stat().st_size:
                 raise Failed(f"the sink saw something else: {seen}")
             return result
@@ -228,7 +229,7 @@ class Bench:
         for sender in self.senders:
             if sender.name == "bare" and row.without:
                 continue
-            with Delay(sink.starttls if row.starttls else sink.implicit) as delay:
+            with Delay(getattr(sink, row.way)) as delay:
                 runs = self._far_runs(row, sink, sender, delay)
             if runs:
                 whole, count = min(runs)

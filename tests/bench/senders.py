@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The programs that are compared, and how each is told to send one message.
 
-Each gets the same: login with PLAIN, the server's certificate verified, the message on standard input.
+Each gets the same: login with PLAIN, the server's certificate verified, the message on standard input; in the clear
+neither TLS nor login.
 """
 
 import shutil
@@ -22,7 +23,7 @@ class Task:
     """One message to send."""
 
     port: int
-    starttls: bool
+    way: str  # "implicit", "starttls", or "plain": in the clear
     ca: Path  # None: the system's trust store
     message: Path  # with LF line ends, as a caller of sendmail gives it; beside it, .crlf, one ready for the wire
     recipients: list
@@ -58,7 +59,7 @@ class Sendoff(Sender):
         self._program = str(build / "sendmail")
 
     def command(self, task):
-        lines = smarthost(task.port, task.starttls)
+        lines = smarthost(task.port, task.way)
         if task.ca:
             lines.append(f"tls_trust_file {task.ca}")
         env = {"HOME": str(self.home), "SENDOFF_CONFIG": self._config(lines)}
@@ -75,9 +76,8 @@ class Bare(Sender):
         self._program, self._ca = str(tools / "bare"), str(ca)
 
     def command(self, task):
-        way = "starttls" if task.starttls else "implicit"
-        argv = [self._program, "localhost", str(task.port), way, self._ca, USER, PASSWORD, SENDER, *task.recipients]
-        return Command(argv, {}, task.message.with_suffix(".crlf"))
+        server = ["localhost", str(task.port), task.way, self._ca, USER, PASSWORD]
+        return Command([self._program, *server, SENDER, *task.recipients], {}, task.message.with_suffix(".crlf"))
 
 
 class Msmtp(Sender):
@@ -90,11 +90,13 @@ class Msmtp(Sender):
         self._program, self._env = find("msmtp", ["msmtp"])
 
     def command(self, task):
-        config = self._config([
-            "host localhost", f"port {task.port}", "tls on", f"tls_starttls {'on' if task.starttls else 'off'}",
-            f"tls_trust_file {task.ca or 'system'}", "auth plain", f"user {USER}", f"password {PASSWORD}",
-        ])
-        argv = [self._program, "-C", config, "-i", "-f", SENDER, *task.recipients]
+        lines = ["host localhost", f"port {task.port}"]
+        if task.way != "plain":
+            lines += [
+                "tls on", f"tls_starttls {'on' if task.way == 'starttls' else 'off'}",
+                f"tls_trust_file {task.ca or 'system'}", "auth plain", f"user {USER}", f"password {PASSWORD}",
+            ]
+        argv = [self._program, "-C", self._config(lines), "-i", "-f", SENDER, *task.recipients]
         return Command(argv, {"HOME": str(self.home), **self._env}, task.message)
 
 
@@ -109,10 +111,11 @@ class Curl(Sender):
 
     def command(self, task):
         argv = [
-            self._program, "--disable", "--silent", "--show-error", "--crlf", "--ssl-reqd",
-            "--url", f"{'smtp' if task.starttls else 'smtps'}://localhost:{task.port}",
-            "--user", f"{USER}:{PASSWORD}", "--login-options", "AUTH=PLAIN", "--sasl-ir", "--mail-from", SENDER,
+            self._program, "--disable", "--silent", "--show-error", "--crlf",
+            "--url", f"{'smtps' if task.way == 'implicit' else 'smtp'}://localhost:{task.port}", "--mail-from", SENDER,
         ]
+        if task.way != "plain":
+            argv += ["--ssl-reqd", "--user", f"{USER}:{PASSWORD}", "--login-options", "AUTH=PLAIN", "--sasl-ir"]
         if task.ca:
             argv += ["--cacert", str(task.ca)]
         for recipient in task.recipients:
@@ -132,21 +135,25 @@ class Swaks(Sender):
 
     def command(self, task):
         argv = [
-            "perl", self._program, "--silent", "3", "--server", "localhost", "--port", str(task.port),
-            "--tls" if task.starttls else "--tls-on-connect", "--tls-verify",
-            "--tls-ca-path", str(task.ca or SYSTEM_BUNDLE), "--pipeline",
-            "--auth", "PLAIN", "--auth-user", USER, "--auth-password", PASSWORD,
+            "perl", self._program, "--silent", "3", "--server", "localhost", "--port", str(task.port), "--pipeline",
             "--from", SENDER, "--to", ",".join(task.recipients), "--data", "-",
         ]
+        if task.way != "plain":
+            argv += [
+                "--tls" if task.way == "starttls" else "--tls-on-connect", "--tls-verify",
+                "--tls-ca-path", str(task.ca or SYSTEM_BUNDLE),
+                "--auth", "PLAIN", "--auth-user", USER, "--auth-password", PASSWORD,
+            ]
         return Command(argv, {"HOME": str(self.home), **self._env}, task.message)
 
 
-def smarthost(port, starttls=False):
+def smarthost(port, way="implicit"):
     """The lines of sendoff's configuration for the server at that port."""
-    scheme = "smtp" if starttls else "smtps"
+    scheme = "smtps" if way == "implicit" else "smtp"
     # An instrument may make it so slow that it would go on behind its caller's back.
     wait = "wait 1h"
-    return [f"server {scheme}://localhost:{port}", f"user {USER}", f'password "{PASSWORD}"', f"from {SENDER}", wait]
+    access = ["tls none"] if way == "plain" else [f"user {USER}", f'password "{PASSWORD}"']
+    return [f"server {scheme}://localhost:{port}", *access, f"from {SENDER}", wait]
 
 
 def find(name, packages, folder=None):
