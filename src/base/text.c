@@ -4,43 +4,70 @@
 #include <inttypes.h>
 
 /*
- * One row a lead byte range: how many octets follow, and what the first of them may be (RFC 3629
- * section 4).
+ * Behind each octet: a whole character, one that lacks one to three octets whatever they are, one
+ * whose next octet is bounded (behind E0, ED, F0, F4; RFC 3629 section 4), or no UTF-8.
  */
-static const struct {
-	unsigned char first, last;
-	unsigned char length;
-	unsigned char low, high;
-} leads[] = {
-	{ 0x00, 0x7f, 1, 0x00, 0x00 },
-	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
-	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
-	{ 0xe1, 0xec, 3, 0x80, 0xbf },
-	{ 0xed, 0xed, 3, 0x80, 0x9f },
-	{ 0xee, 0xef, 3, 0x80, 0xbf },
-	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
-	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
-	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+enum {
+	WHOLE = UTF8_WHOLE,
+	LACKS_1 = 6,
+	LACKS_2 = 12,
+	LACKS_3 = 18,
+	BEHIND_E0 = 24,
+	BEHIND_ED = 30,
+	BEHIND_F0 = 36,
+	BEHIND_F4 = 42,
+	BROKEN = UTF8_BROKEN,
+	STATE_MASK = 63,
 };
+
+/*
+ * What an octet makes of each state, six bits for each: a state is the place of its successors in a
+ * row, so that a step is one look and one shift, without a branch that text could mislead.
+ */
+#define ROW(whole, lacks_1, lacks_2, lacks_3, behind_e0, behind_ed, behind_f0, behind_f4) \
+	((uint64_t)(whole) << WHOLE | (uint64_t)(lacks_1) << LACKS_1 | \
+	    (uint64_t)(lacks_2) << LACKS_2 | (uint64_t)(lacks_3) << LACKS_3 | \
+	    (uint64_t)(behind_e0) << BEHIND_E0 | (uint64_t)(behind_ed) << BEHIND_ED | \
+	    (uint64_t)(behind_f0) << BEHIND_F0 | (uint64_t)(behind_f4) << BEHIND_F4 | \
+	    (uint64_t)BROKEN << BROKEN)
+#define LEAD(next) ROW(next, BROKEN, BROKEN, BROKEN, BROKEN, BROKEN, BROKEN, BROKEN)
+
+static const uint64_t rows[256] = {
+	[0x00 ... 0x7f] = LEAD(WHOLE),
+	[0x80 ... 0x8f] = ROW(BROKEN, WHOLE, LACKS_1, LACKS_2, BROKEN, LACKS_1, BROKEN, LACKS_2),
+	[0x90 ... 0x9f] = ROW(BROKEN, WHOLE, LACKS_1, LACKS_2, BROKEN, LACKS_1, LACKS_2, BROKEN),
+	[0xa0 ... 0xbf] = ROW(BROKEN, WHOLE, LACKS_1, LACKS_2, LACKS_1, BROKEN, LACKS_2, BROKEN),
+	[0xc0 ... 0xc1] = LEAD(BROKEN),
+	[0xc2 ... 0xdf] = LEAD(LACKS_1),
+	[0xe0] = LEAD(BEHIND_E0),
+	[0xe1 ... 0xec] = LEAD(LACKS_2),
+	[0xed] = LEAD(BEHIND_ED),
+	[0xee ... 0xef] = LEAD(LACKS_2),
+	[0xf0] = LEAD(BEHIND_F0),
+	[0xf1 ... 0xf3] = LEAD(LACKS_3),
+	[0xf4] = LEAD(BEHIND_F4),
+	[0xf5 ... 0xff] = LEAD(BROKEN),
+};
+
+unsigned
+utf8_pass(unsigned state, struct span text)
+{
+	uint64_t next = state;
+
+	for (size_t i = 0; i < text.len; i++)
+		next = rows[(unsigned char)text.data[i]] >> (next & STATE_MASK);
+	return next & STATE_MASK;
+}
 
 unsigned
 utf8_length(struct span text)
 {
-	const unsigned char *p = (const unsigned char *)text.data;
+	unsigned state = UTF8_WHOLE;
 
-	for (size_t row = 0; text.len > 0 && row < sizeof(leads) / sizeof(leads[0]); row++) {
-		unsigned length = leads[row].length;
-
-		if (p[0] < leads[row].first || p[0] > leads[row].last)
-			continue;
-		if (length > text.len)
-			return 0;
-		if (length > 1 && (p[1] < leads[row].low || p[1] > leads[row].high))
-			return 0;
-		for (unsigned i = 2; i < length; i++)
-			if ((p[i] & 0xc0) != 0x80)
-				return 0;
-		return length;
+	for (unsigned n = 0; n < text.len && state != UTF8_BROKEN; n++) {
+		state = utf8_pass(state, (struct span){ text.data + n, 1 });
+		if (state == UTF8_WHOLE)
+			return n + 1;
 	}
 	return 0;
 }
@@ -48,15 +75,7 @@ utf8_length(struct span text)
 bool
 utf8_valid(struct span text)
 {
-	while (text.len > 0) {
-		unsigned n = utf8_length(text);
-
-		if (n == 0)
-			return false;
-		text.data += n;
-		text.len -= n;
-	}
-	return true;
+	return utf8_pass(UTF8_WHOLE, text) == UTF8_WHOLE;
 }
 
 /*

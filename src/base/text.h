@@ -25,4 +25,12 @@ void text_size(struct buf *out, uint64_t octets);
 unsigned utf8_length(struct span text);
 bool utf8_valid(struct span text);
 
+/*
+ * UTF-8 that comes in pieces: the state behind text, from the one before it; UTF8_WHOLE at the
+ * begin. UTF8_WHOLE: all was valid, and ends with a whole character; UTF8_BROKEN: it is none, and
+ * will not be; other values: so far it is valid, and ends amid a character.
+ */
+enum { UTF8_WHOLE = 0, UTF8_BROKEN = 48 };
+unsigned utf8_pass(unsigned state, struct span text);
+
 #endif

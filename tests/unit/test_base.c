@@ -598,6 +598,37 @@ text_knows_utf8(void **state)
 	assert_false(utf8_valid(span_of("\xf6")));
 }
 
+/* In two pieces, it is what its sequences are one by one. */
+static void
+text_knows_utf8_in_pieces(void **state)
+{
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
+		struct span text = sequences[i].text, rest = text;
+
+		for (unsigned n = utf8_length(rest); n > 0; n = utf8_length(rest)) {
+			rest.data += n;
+			rest.len -= n;
+		}
+		for (size_t at = 0; at <= text.len; at++) {
+			struct span begin = { text.data, at },
+				    end = { text.data + at, text.len - at };
+			unsigned whole = utf8_pass(utf8_pass(UTF8_WHOLE, begin), end);
+
+			if ((whole == UTF8_WHOLE) != (rest.len == 0)) {
+				complain(text, "another verdict", "this");
+				failures++;
+			}
+		}
+		failures += utf8_pass(UTF8_BROKEN, text) != UTF8_BROKEN;
+	}
+	assert_int_equal(failures, 0);
+	assert_int_equal(utf8_pass(UTF8_WHOLE, span_of("\xe2\x82\xac\xc3")),
+	    utf8_pass(UTF8_WHOLE, span_of("\xc3")));
+}
+
 /* log */
 
 static const struct {
@@ -759,6 +790,7 @@ main(void)
 		cmocka_unit_test(span_cuts),
 		cmocka_unit_test(text_is_printable),
 		cmocka_unit_test(text_knows_utf8),
+		cmocka_unit_test(text_knows_utf8_in_pieces),
 		cmocka_unit_test(log_quotes_fields),
 		cmocka_unit_test(log_joins_fields),
 		cmocka_unit_test(log_appends_to_a_private_file),
