@@ -200,7 +200,7 @@ type_of(const struct file *f)
 static bool
 may_be_text(const struct file *f)
 {
-	struct scan scan = { 0 };
+	struct scan scan = { .look_for_control = true };
 
 	scan_add(&scan, (struct span){ f->source.block.data, f->source.block.len });
 	return !scan.has_control && !scan.not_utf8;
@@ -311,6 +311,7 @@ settle_type(struct file *f, bool all_7bit)
 	closer = f->type.len == 0 ?
 	    may_be_text(f) :
 	    media_is(type_of(f), "text/") || media_is(type_of(f), "message/");
+	f->scan.look_for_control = f->type.len == 0;
 	if (closer && source_scan(&f->source, &f->scan, foreign) != 0)
 		return -1;
 	if (closer)

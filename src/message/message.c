@@ -47,6 +47,16 @@ message_header_facts(struct message *m)
 }
 
 void
+message_body_facts(struct message *m, const struct scan *seen)
+{
+	m->body_8bit = m->body_8bit || seen->has_8bit;
+	m->body_utf8 = m->body_utf8 && !seen->not_utf8;
+	m->body_nul = m->body_nul || seen->has_nul;
+	if (seen->line_max > m->body_line_max)
+		m->body_line_max = seen->line_max;
+}
+
+void
 message_id(const struct message *m, struct buf *out)
 {
 	struct span block = { m->header.data, m->header.len };

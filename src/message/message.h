@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "format/header.h"
 #include "message/envelope.h"
+#include "message/scan.h"
 #include "message/spool.h"
 
 enum {
@@ -66,6 +67,7 @@ void message_release(struct message *m);
  * yet, it begins the body.
  *
  * Memory is bounded by twice MESSAGE_HEADER_MAX, SPOOL_MEMORY_MAX and some 200 KiB, whatever comes.
+ * intake.h reads what does not come from a descriptor.
  * Errors: ERR_NO_INPUT (not one octet), ERR_IO (reading failed), ERR_MESSAGE (header block or
  * message too large), ERR_CANT_CREATE (no room for it), ERR_SYSTEM.
  */
@@ -76,6 +78,9 @@ uint64_t message_size(const struct message *m);
 
 /* Sets header_8bit and header_line_max from the header: for those who changed it. */
 void message_header_facts(struct message *m);
+/* Adds what was seen of the body, or of a part of it, to the facts of it; scan_end() came before.
+ */
+void message_body_facts(struct message *m, const struct scan *seen);
 
 /*
  * True where an address in the header holds UTF-8: such a message needs SMTPUTF8 (RFC 6531 section

@@ -1,72 +1,62 @@
 /* SPDX-License-Identifier: ISC */
 #include "message/scan.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/text.h"
 
-/* Classes of octets: a bit each. */
-enum { CLASS_8BIT = 1, CLASS_CONTROL = 2, CLASS_NUL = 4, CLASS_CR = 8 };
+enum { BLOCK = 1024 }; /* octets that are looked at in one go */
 
-static const unsigned char class_of[256] = {
-	[0x00] = CLASS_NUL | CLASS_CONTROL,
-	[0x01 ... '\t' - 1] = CLASS_CONTROL,
-	['\v'] = CLASS_CONTROL,
-	['\r'] = CLASS_CR,
-	['\r' + 1 ... 0x1f] = CLASS_CONTROL,
-	[0x7f] = CLASS_CONTROL,
-	[0x80 ... 0xff] = CLASS_8BIT,
-};
-
-static const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
-
-static uint64_t
-word_at(const char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-/* Eight octets that are each 0x20 to 0x7E, or 8-bit: what most are. */
 static bool
-are_plain(uint64_t word)
+has_high(struct span block)
 {
-	/* Each octet's high bit: it is 0x20 or more; it is 0x7F; but for 8-bit ones. */
-	uint64_t no_control = (word | high) - ones * 0x20, is_delete = (word & ~high) + ones;
+	unsigned char all = 0;
 
-	return (((no_control & ~is_delete) | word) & high) == high;
+	/* A length that compilers know makes vector instructions of the loop. */
+	if (block.len == BLOCK)
+		for (size_t i = 0; i < BLOCK; i++)
+			all |= (unsigned char)block.data[i];
+	else
+		for (size_t i = 0; i < block.len; i++)
+			all |= (unsigned char)block.data[i];
+	return (all & 0x80) != 0;
 }
 
-static unsigned
-classes_of_each(const char *p, size_t len)
+static bool
+has_control(struct span block)
 {
-	unsigned all = 0;
+	static const bool controls[256] = {
+		[0x00 ... '\t' - 1] = true,
+		['\v'] = true,
+		['\r' + 1 ... 0x1f] = true,
+		[0x7f] = true,
+	};
+	bool any = false;
 
-	for (size_t i = 0; i < len; i++)
-		all |= class_of[(unsigned char)p[i]];
-	return all;
+	for (size_t i = 0; i < block.len; i++)
+		any |= controls[(unsigned char)block.data[i]];
+	return any;
 }
 
-static unsigned
-classes_in(struct span piece)
+/* All facts but those of lines. */
+static void
+note_content(struct scan *s, struct span piece)
 {
-	unsigned all = 0;
-	uint64_t plain = 0;
+	while (piece.len > 0) {
+		size_t len = piece.len < BLOCK ? piece.len : BLOCK;
+		struct span block = { piece.data, len };
+		bool high = has_high(block);
 
-	for (; piece.len >= sizeof(plain);
-	     piece.data += sizeof(plain), piece.len -= sizeof(plain)) {
-		uint64_t word = word_at(piece.data);
-
-		if (are_plain(word))
-			plain |= word;
-		else
-			all |= classes_of_each(piece.data, sizeof(word));
+		s->has_8bit = s->has_8bit || high;
+		if (high || s->utf8 != UTF8_WHOLE)
+			s->utf8 = utf8_pass(s->utf8, block);
+		s->has_nul = s->has_nul || memchr(block.data, '\0', len) != NULL;
+		if (s->look_for_control && !s->has_control)
+			s->has_control = has_control(block);
+		piece.data += len;
+		piece.len -= len;
 	}
-	return all | classes_of_each(piece.data, piece.len) |
-	    ((plain & high) != 0 ? CLASS_8BIT : 0);
+	s->not_utf8 = s->utf8 == UTF8_BROKEN;
 }
 
 static void
@@ -80,115 +70,69 @@ end_line(struct scan *s, uint64_t len)
 static void
 note_lines(struct scan *s, struct span piece)
 {
-	while (piece.len > 0) {
-		const char *lf = memchr(piece.data, '\n', piece.len);
-		size_t len = lf != NULL ? (size_t)(lf - piece.data) : piece.len;
-		bool cr = len > 0 ? piece.data[len - 1] == '\r' : s->after_cr;
+	bool any_cr = memchr(piece.data, '\r', piece.len) != NULL;
 
+	while (piece.len > 0) {
+		const char *lf = memchr(piece.data, '\n', piece.len), *cr = NULL;
+		size_t len = lf != NULL ? (size_t)(lf - piece.data) : piece.len;
+		bool before = s->after_cr && len == 0; /* the CR came with the last piece */
+
+		if (any_cr)
+			cr = memchr(piece.data, '\r', len);
+		s->bare_cr = s->bare_cr || (s->after_cr && !before) ||
+		    (cr != NULL && cr + 1 < piece.data + len);
 		s->line += len;
-		s->after_cr = lf == NULL && cr;
+		s->after_cr = len > 0 && piece.data[len - 1] == '\r';
 		if (lf == NULL)
 			return;
-		end_line(s, s->line - (cr ? 1 : 0));
+		s->bare_lf = s->bare_lf || !(before || s->after_cr);
+		end_line(s, s->line - (before || s->after_cr ? 1 : 0));
+		s->after_cr = false;
 		piece.data += len + 1;
 		piece.len -= len + 1;
-	}
-}
-
-/* The CRs of the piece; one at its end is the next piece's to judge, by after_cr. */
-static void
-note_crs(struct scan *s, struct span piece)
-{
-	const char *p = piece.data, *end = p + piece.len;
-
-	if (s->after_cr && piece.len > 0 && *p != '\n')
-		s->bare_cr = true;
-	while (!s->bare_cr && p < end) {
-		p = memchr(p, '\r', (size_t)(end - p));
-		if (p == NULL || ++p == end)
-			return;
-		s->bare_cr = *p != '\n';
-	}
-}
-
-/* Octets that the sequence begun by c should have. */
-static size_t
-sequence_length(unsigned char c)
-{
-	return c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-}
-
-/* Completes the sequence that the last piece ended in. */
-static void
-complete_sequence(struct scan *s, struct span *piece)
-{
-	while (s->sequence_len > 0 && piece->len > 0) {
-		s->sequence[s->sequence_len++] = piece->data[0];
-		piece->data++;
-		piece->len--;
-		if (s->sequence_len < sequence_length((unsigned char)s->sequence[0]))
-			continue;
-		if (utf8_length((struct span){ s->sequence, s->sequence_len }) != s->sequence_len)
-			s->not_utf8 = true;
-		s->sequence_len = 0;
-	}
-}
-
-/* Octets of ASCII that the text begins with, as far as they are seen at a glance. */
-static size_t
-ascii_length(struct span text)
-{
-	uint64_t beyond;
-
-	if (text.len < sizeof(beyond))
-		return 0;
-	beyond = le64toh(word_at(text.data)) & high;
-	return beyond == 0 ? sizeof(beyond) : (size_t)__builtin_ctzll(beyond) / 8;
-}
-
-static void
-note_utf8(struct scan *s, struct span piece)
-{
-	complete_sequence(s, &piece);
-	while (piece.len > 0 && !s->not_utf8) {
-		size_t len = ascii_length(piece);
-
-		if (len == 0)
-			len = is_8bit(piece.data[0]) ? utf8_length(piece) : 1;
-		if (len == 0 && piece.len < sequence_length((unsigned char)piece.data[0])) {
-			memcpy(s->sequence, piece.data, piece.len);
-			s->sequence_len = piece.len;
-			return;
-		}
-		s->not_utf8 = len == 0;
-		piece.data += len;
-		piece.len -= len;
 	}
 }
 
 void
 scan_add(struct scan *s, struct span piece)
 {
-	unsigned classes = classes_in(piece);
-
-	s->has_8bit = s->has_8bit || (classes & CLASS_8BIT) != 0;
-	s->has_nul = s->has_nul || (classes & CLASS_NUL) != 0;
-	s->has_control = s->has_control || (classes & CLASS_CONTROL) != 0;
-	if ((classes & CLASS_8BIT) != 0 || s->sequence_len > 0)
-		note_utf8(s, piece);
-	if ((classes & CLASS_CR) != 0 || s->after_cr)
-		note_crs(s, piece);
+	if (piece.len == 0)
+		return;
+	note_content(s, piece);
 	note_lines(s, piece);
+}
+
+size_t
+scan_add_lf(struct scan *s, struct span text, char *wire)
+{
+	char *to = wire;
+
+	note_content(s, text);
+	while (text.len > 0) {
+		const char *lf = memchr(text.data, '\n', text.len);
+		size_t len = lf != NULL ? (size_t)(lf - text.data) : text.len;
+
+		memcpy(to, text.data, len);
+		to += len;
+		s->line += len;
+		if (lf == NULL)
+			break;
+		*to++ = '\r';
+		*to++ = '\n';
+		end_line(s, s->line);
+		text.data += len + 1;
+		text.len -= len + 1;
+	}
+	return (size_t)(to - wire);
 }
 
 void
 scan_end(struct scan *s)
 {
 	s->bare_cr = s->bare_cr || s->after_cr;
-	s->not_utf8 = s->not_utf8 || s->sequence_len > 0;
+	s->not_utf8 = s->utf8 != UTF8_WHOLE;
 	end_line(s, s->line);
 	s->after_cr = false;
-	s->sequence_len = 0;
 }
 
 /* What begins in the tail and ends in the piece. */

@@ -16,20 +16,25 @@ struct scan {
 	bool has_8bit; /* an octet above 127 */
 	bool not_utf8; /* they are not valid UTF-8; known after scan_end() */
 	bool has_nul;
-	bool has_control;  /* another control character than space, tab, CR, LF, form feed; NUL too
-			    */
+	bool has_control;  /* another control character than tab, CR, LF, form feed; NUL too */
 	bool bare_cr;      /* a CR without an LF behind it; known after scan_end() */
+	bool bare_lf;      /* an LF without a CR before it */
 	uint64_t line_max; /* octets of the longest line so far, without LF or CRLF */
 	uint64_t line; /* octets of the last line, while it lacks its end; a CR at its end counted
 			*/
+	bool look_for_control; /* the caller's to set at the beginning: has_control is wanted */
 	/* For the next piece. */
-	char sequence[4]; /* the begin of a UTF-8 sequence */
-	size_t sequence_len;
+	unsigned utf8; /* where its UTF-8 begins: utf8_pass() */
 	bool after_cr;
 };
 
-/* struct scan begins as all zeros. */
+/* struct scan begins as all zeros, but for what is the caller's to set. */
 void scan_add(struct scan *s, struct span piece);
+/*
+ * The same for text without CR, of which it makes CRLF for each LF: what is written to wire, which
+ * has room for twice the text, is what is looked at.  Returns the octets written.
+ */
+size_t scan_add_lf(struct scan *s, struct span text, char *wire);
 /* All has passed: what is unfinished counts as it is. */
 void scan_end(struct scan *s);
 

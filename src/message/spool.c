@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@ enum { MOVE_MAX = 1 << 20 }; /* octets that are asked to be copied at once */
 void
 spool_init(struct spool *s, const struct spool_place *place)
 {
-	buf_init(&s->memory, SPOOL_MEMORY_MAX);
+	buf_init(&s->memory, SPOOL_MEMORY_MAX + SPOOL_PIECE_MAX);
 	s->fd = -1;
 	s->size = 0;
 	s->place = *place;
@@ -99,13 +100,13 @@ write_all(int fd, struct span data)
 	return 0;
 }
 
-/* Appends what is in memory to the file, which is made where there is none. */
+/* Appends the first len octets in memory to the file, which is made where there is none. */
 static int
-append(struct spool *s)
+append(struct spool *s, size_t len)
 {
 	if (s->fd < 0)
 		s->fd = make_file(s);
-	return s->fd < 0 ? -1 : write_all(s->fd, (struct span){ s->memory.data, s->memory.len });
+	return s->fd < 0 ? -1 : write_all(s->fd, (struct span){ s->memory.data, len });
 }
 
 /* Goes on with a file in the other folder, that has the first `len` octets of this one. */
@@ -137,22 +138,42 @@ move(struct spool *s, uint64_t len)
 	return reason == 0 ? 0 : -1;
 }
 
+/* Moves the first len octets in memory to the file, in the one folder or the other. */
 static int
-flush(struct spool *s, struct err *err)
+flush(struct spool *s, size_t len, struct err *err)
 {
 	uint64_t stored = s->size - s->memory.len;
-	int rc = append(s);
+	int rc = append(s, len);
 
 	if (rc != 0 && s->place.other != NULL && move(s, stored) == 0)
-		rc = append(s);
+		rc = append(s, len);
 	if (s->fd < 0)
 		return err_sys(err, ERR_CANT_CREATE, "cannot make a file for the message in %s",
 		    s->place.dir);
 	if (rc != 0)
 		return err_sys(err, ERR_CANT_CREATE, "cannot store the message in %s",
 		    s->place.dir);
-	buf_clear(&s->memory);
+	buf_consume(&s->memory, len);
 	return 0;
+}
+
+char *
+spool_reserve(struct spool *s, size_t n, struct err *err)
+{
+	char *place = buf_reserve(&s->memory, n);
+
+	if (place == NULL)
+		err_memory(err);
+	return place;
+}
+
+int
+spool_commit(struct spool *s, size_t n, struct err *err)
+{
+	buf_commit(&s->memory, n);
+	s->size += n;
+	/* Whole blocks, so that no page of the file is written in two halves. */
+	return s->memory.len > SPOOL_MEMORY_MAX ? flush(s, SPOOL_MEMORY_MAX, err) : 0;
 }
 
 int
@@ -161,18 +182,14 @@ spool_write(struct spool *s, const void *data, size_t len, struct err *err)
 	struct span left = { data, len };
 
 	while (left.len > 0) {
-		size_t room = SPOOL_MEMORY_MAX - s->memory.len,
-		       n = left.len < room ? left.len : room;
+		size_t n = left.len < SPOOL_PIECE_MAX ? left.len : SPOOL_PIECE_MAX;
+		char *place = spool_reserve(s, n, err);
 
-		if (n == 0) {
-			if (flush(s, err) != 0)
-				return -1;
-			continue;
-		}
-		buf_add(&s->memory, left.data, n);
-		if (!buf_ok(&s->memory))
-			return err_memory(err);
-		s->size += n;
+		if (place == NULL)
+			return -1;
+		memcpy(place, left.data, n);
+		if (spool_commit(s, n, err) != 0)
+			return -1;
 		left.data += n;
 		left.len -= n;
 	}
@@ -184,7 +201,7 @@ spool_finish(struct spool *s, struct err *err)
 {
 	if (s->fd < 0)
 		return 0;
-	if (flush(s, err) != 0)
+	if (flush(s, s->memory.len, err) != 0)
 		return -1;
 	buf_release(&s->memory);
 	return 0;

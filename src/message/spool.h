@@ -17,8 +17,10 @@
 #include "base/err.h"
 
 enum {
-	SPOOL_MEMORY_MAX = 128 * 1024
-}; /* octets kept in memory; also the size of one write(2) to the file */
+	SPOOL_MEMORY_MAX = 128 * 1024, /* octets kept in memory; also the size of one write(2) to
+					  the file */
+	SPOOL_PIECE_MAX = 32 * 1024,   /* octets that spool_reserve() can give */
+};
 
 /* Where the file is made, and how. */
 struct spool_place {
@@ -31,7 +33,8 @@ struct spool_place {
 };
 
 struct spool {
-	struct buf memory; /* all of it where fd is -1, or what is not yet in the file */
+	struct buf memory; /* all of it, or what is not yet in the file: SPOOL_PIECE_MAX more than
+			      SPOOL_MEMORY_MAX while it is written */
 	int fd;            /* the unnamed file, or -1 */
 	uint64_t size;     /* octets written so far */
 	struct spool_place place;
@@ -46,6 +49,14 @@ void spool_release(struct spool *s);
  * Errors: ERR_CANT_CREATE (no file can be made, disk full; names the folder), ERR_SYSTEM (memory).
  */
 int spool_write(struct spool *s, const void *data, size_t len, struct err *err);
+
+/*
+ * The same for what is made in place: room for n octets (SPOOL_PIECE_MAX at most) behind those
+ * written so far, good until the next call; NULL with ERR_SYSTEM.  spool_commit() appends the first
+ * n of them.  Errors: ERR_CANT_CREATE, as above.
+ */
+char *spool_reserve(struct spool *s, size_t n, struct err *err);
+int spool_commit(struct spool *s, size_t n, struct err *err);
 
 /* All is written: what is buffered goes to the file if there is one.  Errors: ERR_CANT_CREATE. */
 int spool_finish(struct spool *s, struct err *err);

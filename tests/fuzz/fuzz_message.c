@@ -2,22 +2,22 @@
 /*
  * Reads any input as a message, takes its recipients, completes it, and checks that what results is
  * a message in wire form.  The first octet chooses: whether a dot ends the input, and how the input
- * is cut into pieces.
+ * is cut into pieces.  The same input is taken as SMTP's DATA and BDAT, and held against what they
+ * are said to be, octet by octet.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "format/header.h"
 #include "fuzz.h"
+#include "message/intake.h"
 #include "message/message.h"
 
 enum {
-	PIECES_MAX = 100, /* these, and the rest in one, are what a socket takes */
 	INPUT_MAX = 64 * 1024,
 	BODY_MAX = 2 * INPUT_MAX + 2,
 };
@@ -38,21 +38,43 @@ make_file(const uint8_t *data, size_t size)
 	return fd;
 }
 
-static int
-make_pieces(const uint8_t *data, size_t size, size_t step)
+/* Octets that are fed in pieces, most of them short, as `seed` has it; 0: in one. */
+struct feeding {
+	struct message message;
+	struct intake intake;
+	size_t taken;
+	int rc;
+};
+
+static void
+feed(struct feeding *f, enum intake_form form, struct span octets, uint32_t seed, struct err *err)
 {
-	int pair[2];
+	struct intake_options options = { .form = form };
+	bool whole = seed == 0;
 
-	demand(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	for (size_t n = 0; size > 0; n++) {
-		size_t len = n < PIECES_MAX && step < size ? step : size;
+	*f = (struct feeding){ .taken = 0 };
+	message_init(&f->message);
+	intake_begin(&f->intake, &f->message, &options);
+	while (f->taken < octets.len) {
+		size_t len, took;
 
-		demand(send(pair[0], data, len, 0) == (ssize_t)len);
-		data += len;
-		size -= len;
+		seed = seed * 1664525 + 1013904223;
+		len = seed >> 28 == 0 ? seed >> 16 & 0xfff : seed >> 24 & 0xf;
+		len = whole || len > octets.len - f->taken ? octets.len - f->taken : len;
+		took = intake_feed(&f->intake, (struct span){ octets.data + f->taken, len });
+		f->taken += took;
+		if (took < len)
+			break;
 	}
-	close(pair[0]);
-	return pair[1];
+	err_clear(err);
+	f->rc = intake_end(&f->intake, err);
+}
+
+static void
+feeding_release(struct feeding *f)
+{
+	intake_release(&f->intake);
+	message_release(&f->message);
 }
 
 static int
@@ -162,6 +184,71 @@ check_recipients(const struct message *m, struct err *err)
 	envelope_release(&envelope);
 }
 
+/*
+ * What DATA is, said anew: the content without its dots, and how much of the input it was; false
+ * where it does not end.
+ */
+static bool
+unstuff(struct span input, struct buf *content, size_t *taken)
+{
+	bool begin = true;
+
+	for (size_t i = 0; i < input.len; i++) {
+		struct span rest = { input.data + i, input.len - i };
+
+		if (begin && rest.len >= 3 && memcmp(rest.data, ".\r\n", 3) == 0) {
+			*taken = i + 3;
+			return true;
+		}
+		if (!begin || *rest.data != '.')
+			buf_addc(content, *rest.data);
+		begin = *rest.data == '\n' && i > 0 && input.data[i - 1] == '\r';
+	}
+	*taken = input.len;
+	return false;
+}
+
+static bool
+has_bare(struct span content)
+{
+	for (size_t i = 0; i < content.len; i++)
+		if (content.data[i] == '\r' ?
+			i + 1 == content.len || content.data[i + 1] != '\n' :
+			content.data[i] == '\n' && (i == 0 || content.data[i - 1] != '\r'))
+			return true;
+	return false;
+}
+
+/* As SMTP's, it is the message that its content is as text, or has a fault, or no end. */
+static void
+check_smtp(enum intake_form form, struct span input, uint32_t seed, struct err *err)
+{
+	struct buf content = BUF_INIT(INPUT_MAX);
+	size_t taken = input.len;
+	bool ends = true;
+	struct feeding f, text;
+
+	if (form == INTAKE_DATA)
+		ends = unstuff(input, &content, &taken);
+	else
+		buf_add(&content, input.data, input.len);
+	feed(&f, form, input, seed, err);
+	demand(f.taken == taken);
+	demand(f.intake.ended == (form == INTAKE_DATA && ends));
+	if (ends && has_bare((struct span){ content.data, content.len })) {
+		demand(f.intake.fault == INTAKE_BARE && f.rc == -1 && err->kind == ERR_MESSAGE);
+	} else if (ends) {
+		demand(f.rc == 0 && f.intake.fault == INTAKE_SOUND);
+		feed(&text, INTAKE_TEXT, (struct span){ content.data, content.len }, 0, err);
+		compare(&f.message, &text.message, err);
+		feeding_release(&text);
+	} else {
+		demand(f.rc == -1 && (err->kind == ERR_LOST || err->kind == ERR_MESSAGE));
+	}
+	feeding_release(&f);
+	buf_release(&content);
+}
+
 static void
 check_completed(struct message *m, const struct message_defaults *defaults, struct err *err)
 {
@@ -201,25 +288,29 @@ complete(struct message *m, const uint8_t *data, size_t size, struct err *err)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct message m, again;
+	struct span input;
+	struct feeding again;
+	struct message m;
 	struct err err;
 	bool dot_ends;
-	size_t step;
 
 	if (size < 2 || size > INPUT_MAX)
 		return 0;
+	input = (struct span){ (const char *)data + 1, size - 1 };
 	dot_ends = (data[0] & 1) != 0;
-	step = data[0] / 2u + 1;
 	err_init(&err);
 	demand(read_fd(&m, make_file(data + 1, size - 1), dot_ends, &err) == 0);
-	demand(read_fd(&again, make_pieces(data + 1, size - 1, step), dot_ends, &err) == 0);
-	compare(&m, &again, &err);
+	feed(&again, dot_ends ? INTAKE_TERMINAL : INTAKE_TEXT, input, data[0], &err);
+	demand(again.rc == 0);
+	compare(&m, &again.message, &err);
+	check_smtp(INTAKE_DATA, input, data[0], &err);
+	check_smtp(INTAKE_BDAT, input, data[0], &err);
 	check_header(&m);
 	check_body(&m, &err);
 	check_recipients(&m, &err);
 	complete(&m, data + 1, size - 1, &err);
 	message_release(&m);
-	message_release(&again);
+	feeding_release(&again);
 	err_release(&err);
 	return 0;
 }

@@ -17,7 +17,7 @@
 	}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { HAS_8BIT = 1, NOT_UTF8 = 2, HAS_NUL = 4, HAS_CONTROL = 8, BARE_CR = 16 };
+enum { HAS_8BIT = 1, NOT_UTF8 = 2, HAS_NUL = 4, HAS_CONTROL = 8, BARE_CR = 16, BARE_LF = 32 };
 
 static const struct {
 	struct span octets;
@@ -25,12 +25,16 @@ static const struct {
 	uint64_t line_max;
 } rows[] = {
 	{ TEXT(""), 0, 0 },
-	{ TEXT("hello\nyou\n"), 0, 5 },
+	{ TEXT("hello\nyou\n"), BARE_LF, 5 },
 	{ TEXT("hello\r\nyou\r\n"), 0, 5 },
-	{ TEXT("you\nhello"), 0, 5 },
+	{ TEXT("you\nhello"), BARE_LF, 5 },
 	{ TEXT("a\tb\f"), 0, 4 },
-	{ TEXT("\n\r\n"), 0, 0 },
-	{ TEXT("a\rb\n"), BARE_CR, 3 },
+	{ TEXT("\n\r\n"), BARE_LF, 0 },
+	{ TEXT("\r\n\n"), BARE_LF, 0 },
+	{ TEXT("\n"), BARE_LF, 0 },
+	{ TEXT("a\r\n\r\nb\r\n"), 0, 1 },
+	{ TEXT("a\n\rb"), BARE_CR | BARE_LF, 2 },
+	{ TEXT("a\rb\n"), BARE_CR | BARE_LF, 3 },
 	{ TEXT("a\r"), BARE_CR, 2 },
 	{ TEXT("a\r\r\n"), BARE_CR, 2 },
 	{ TEXT("\r"), BARE_CR, 1 },
@@ -60,7 +64,7 @@ static const struct {
 	{ TEXT("\xfc"), HAS_8BIT | NOT_UTF8, 1 },
 	{ TEXT("M\xfcller M\xfcller"), HAS_8BIT | NOT_UTF8, 13 },
 	{ TEXT("\xc3"), HAS_8BIT | NOT_UTF8, 1 },
-	{ TEXT("\xc3\n\xa9"), HAS_8BIT | NOT_UTF8, 1 },
+	{ TEXT("\xc3\n\xa9"), HAS_8BIT | NOT_UTF8 | BARE_LF, 1 },
 	{ TEXT("\xf0\x9f\x93"), HAS_8BIT | NOT_UTF8, 3 },
 	{ TEXT("\xf0\x9f\x93"
 	       "a"),
@@ -78,7 +82,7 @@ facts_of(const struct scan *s)
 {
 	return (s->has_8bit ? HAS_8BIT : 0u) | (s->not_utf8 ? NOT_UTF8 : 0u) |
 	    (s->has_nul ? HAS_NUL : 0u) | (s->has_control ? HAS_CONTROL : 0u) |
-	    (s->bare_cr ? BARE_CR : 0u);
+	    (s->bare_cr ? BARE_CR : 0u) | (s->bare_lf ? BARE_LF : 0u);
 }
 
 /* However they are cut. */
@@ -91,7 +95,7 @@ sees_what_octets_hold(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		for (size_t step = 1; step <= 22; step++) {
 			struct span rest = rows[i].octets;
-			struct scan scan = { 0 };
+			struct scan scan = { .look_for_control = true };
 
 			while (rest.len > 0) {
 				size_t len = rest.len < step ? rest.len : step;
@@ -127,6 +131,89 @@ counts_the_last_line(void **state)
 	assert_int_equal(scan.line, 0);
 	assert_int_equal(scan.line_max, 4);
 	assert_false(scan.bare_cr);
+}
+
+/* One octet is found, wherever it stands; what is around it is nothing. */
+static void
+sees_each_octet(void **state)
+{
+	static char text[5000];
+	int failures = 0;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (size_t at = 0; at < sizeof(text); at++) {
+		static const struct {
+			char octet;
+			unsigned facts;
+		} octets[] = {
+			{ '\0', HAS_NUL | HAS_CONTROL },
+			{ '\xe9', HAS_8BIT | NOT_UTF8 },
+			{ '\x7f', HAS_CONTROL },
+			{ '\r', BARE_CR },
+			{ '\n', BARE_LF },
+			{ 'b', 0 },
+		};
+
+		for (size_t i = 0; i < COUNT(octets); i++) {
+			struct scan scan = { .look_for_control = true };
+
+			text[at] = octets[i].octet;
+			scan_add(&scan, (struct span){ text, sizeof(text) });
+			scan_end(&scan);
+			failures += facts_of(&scan) != octets[i].facts;
+		}
+		text[at] = 'a';
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* What has no CR becomes wire, and is looked at as if it came so, however it is cut. */
+static void
+makes_crlf(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct span text = rows[i].octets;
+		struct buf wire = BUF_INIT(SIZE_MAX / 2);
+		struct scan wanted = { .look_for_control = true };
+
+		if (memchr(text.data, '\r', text.len) != NULL)
+			continue;
+		for (size_t at = 0; at < text.len; at++)
+			buf_add(&wire, text.data[at] == '\n' ? "\r\n" : text.data + at,
+			    text.data[at] == '\n' ? 2 : 1);
+		scan_add(&wanted, (struct span){ wire.data, wire.len });
+		scan_end(&wanted);
+		for (size_t step = 1; step <= 22; step++) {
+			struct scan scan = { .look_for_control = true };
+			char made[100];
+			size_t len = 0;
+
+			for (size_t at = 0; at < text.len; at += step)
+				len += scan_add_lf(&scan,
+				    (struct span){ text.data + at,
+					text.len - at < step ? text.len - at : step },
+				    made + len);
+			scan_end(&scan);
+			assert_int_equal(len, wire.len);
+			assert_memory_equal(made, wire.data, len);
+			assert_int_equal(facts_of(&scan), facts_of(&wanted));
+			assert_int_equal(scan.line_max, wanted.line_max);
+		}
+		buf_release(&wire);
+	}
+}
+
+/* Who does not ask for it is not told. */
+static void
+looks_for_control_where_it_is_wanted(void **state)
+{
+	struct scan scan = { 0 };
+
+	(void)state;
+	scan_add(&scan, span_of("\x1b"));
+	assert_false(scan.has_control);
 }
 
 static bool
@@ -179,6 +266,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_what_octets_hold),
+		cmocka_unit_test(sees_each_octet),
+		cmocka_unit_test(looks_for_control_where_it_is_wanted),
+		cmocka_unit_test(makes_crlf),
 		cmocka_unit_test(counts_the_last_line),
 		cmocka_unit_test(finds_what_is_searched),
 	};

@@ -86,6 +86,23 @@ octet_at(uint64_t offset)
 	return (char)(offset * 7 + offset / 256);
 }
 
+/* Pieces that fit are made in place. */
+static bool in_place;
+
+static int
+write_piece(struct spool *s, const char *piece, size_t len)
+{
+	char *place;
+
+	if (!in_place || len > SPOOL_PIECE_MAX)
+		return spool_write(s, piece, len, &err);
+	/* More is asked for than is used. */
+	place = spool_reserve(s, len + (SPOOL_PIECE_MAX - len) / 2, &err);
+	assert_non_null(place);
+	memcpy(place, piece, len);
+	return spool_commit(s, len, &err);
+}
+
 /* Writes octets from..to in pieces of step. */
 static int
 write_octets(struct spool *s, uint64_t from, uint64_t to, size_t step)
@@ -99,7 +116,7 @@ write_octets(struct spool *s, uint64_t from, uint64_t to, size_t step)
 
 		for (size_t i = 0; i < len; i++)
 			piece[i] = octet_at(from + i);
-		rc = spool_write(s, piece, len, &err);
+		rc = write_piece(s, piece, len);
 		from += len;
 	}
 	free(piece);
@@ -137,7 +154,10 @@ static const struct {
 	{ 2 * MAX, MAX, true },
 	{ 2 * MAX, 2 * MAX, true },
 	{ 2 * MAX + 1, 3 * MAX, true },
+	{ MAX + 1, SPOOL_PIECE_MAX, true },
 	{ 1000000, 999, true },
+	{ 1000000, SPOOL_PIECE_MAX, true },
+	{ 1000000, SPOOL_PIECE_MAX - 1, true },
 	{ 1000000, 1000000, true },
 };
 
@@ -165,8 +185,12 @@ static void
 gives_back_what_was_written(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(sizes); i++)
-		check_size(sizes[i].size, sizes[i].step, sizes[i].in_file);
+	for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+		in_place = i >= COUNT(sizes);
+		check_size(sizes[i % COUNT(sizes)].size, sizes[i % COUNT(sizes)].step,
+		    sizes[i % COUNT(sizes)].in_file);
+	}
+	in_place = false;
 }
 
 static void
@@ -344,7 +368,7 @@ write_to_full_disk(uint64_t limit)
 	rc = write_octets(&s, 0, 10 * MAX, 1000);
 	if (rc == 0)
 		rc = spool_finish(&s, &err);
-	if (rc != -1 || s.size > limit + MAX)
+	if (rc != -1 || s.size > limit + MAX + SPOOL_PIECE_MAX)
 		return 10;
 	return err.kind == ERR_CANT_CREATE && err.sys_errno == EFBIG &&
 		strstr(err.what.data, dir) != NULL ?
