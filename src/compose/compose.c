@@ -417,11 +417,7 @@ finish(struct composer *w)
 	if (w->scan.line > 0 && composer_put(w, span_of("\r\n")) != 0)
 		return -1;
 	scan_end(&w->scan);
-	m->body_8bit = m->body_8bit || w->scan.has_8bit;
-	m->body_utf8 = m->body_utf8 && !w->scan.not_utf8;
-	m->body_nul = m->body_nul || w->scan.has_nul;
-	if (w->scan.line_max > m->body_line_max)
-		m->body_line_max = w->scan.line_max;
+	message_body_facts(m, &w->scan);
 	add_encoding(w);
 	if (check_header(w) != 0)
 		return -1;

@@ -71,30 +71,15 @@ notice_concerns(const struct item *item, size_t recipient, enum notice notice)
 /* The body on its way to the spool, and what smtp/ must know of it. */
 struct body {
 	struct message *message;
-	uint64_t line; /* octets since the last line end */
+	struct scan scan;
 	struct err *err;
 };
 
 static int
 put(struct body *body, const char *data, size_t len)
 {
-	struct message *m = body->message;
-	struct span rest = { data, len };
-
-	m->body_8bit = m->body_8bit || span_has_8bit(rest);
-	m->body_nul = m->body_nul || memchr(data, '\0', len) != NULL;
-	while (rest.len > 0) {
-		bool ends = memchr(rest.data, '\n', rest.len) != NULL;
-
-		body->line += span_cut(&rest, '\n').len;
-		if (!ends)
-			break;
-		/* Without its CR, which may have come a piece earlier. */
-		if (body->line > m->body_line_max + 1)
-			m->body_line_max = body->line - 1;
-		body->line = 0;
-	}
-	return spool_write(&m->body, data, len, body->err);
+	scan_add(&body->scan, (struct span){ data, len });
+	return spool_write(&body->message->body, data, len, body->err);
 }
 
 static int
@@ -207,8 +192,6 @@ put_whole(const struct message *m, struct body *body, const struct buf *boundary
 	buf_adds(&part, "\r\n");
 	result = put_buf(body, &part);
 	buf_release(&part);
-	if (!m->body_utf8 || !utf8_valid(header))
-		body->message->body_utf8 = false;
 	return result == 0 ? copy_body(m, body) : -1;
 }
 
@@ -370,6 +353,8 @@ write_message(const struct notice_work *work, struct message *message, struct er
 				     err_set(err, ERR_SYSTEM, "the system gives no random numbers");
 	if (result == 0)
 		result = spool_finish(&message->body, err);
+	scan_end(&body.scan);
+	message_body_facts(message, &body.scan);
 	if (result == 0)
 		add_header(work, &boundary, message->body_8bit, &message->header);
 	if (result == 0 && !buf_ok(&message->header))

@@ -741,10 +741,7 @@ finish(struct converter *c)
 		return -1;
 	scan_end(&c->scan);
 	message_header_facts(m);
-	m->body_8bit = c->scan.has_8bit;
-	m->body_utf8 = !c->scan.not_utf8;
-	m->body_nul = c->scan.has_nul;
-	m->body_line_max = c->scan.line_max;
+	message_body_facts(m, &c->scan);
 	return 0;
 }
 
