@@ -28,12 +28,41 @@ composer_put(struct composer *w, struct span octets)
 	return spool(w, octets);
 }
 
+static void
+note_line(struct composer *w, uint64_t len)
+{
+	if (len > w->scan.line_max)
+		w->scan.line_max = len;
+}
+
 int
 composer_put_known(struct composer *w, struct span octets, uint64_t line_max)
 {
-	if (line_max > w->scan.line_max)
-		w->scan.line_max = line_max;
+	note_line(w, line_max);
 	return spool(w, octets);
+}
+
+int
+composer_put_base64(struct composer *w, struct span octets)
+{
+	enum { PIECE = SPOOL_PIECE_MAX / (ENCODE_COLUMNS + 2) * BASE64_LINE };
+	struct spool *body = &w->message->body;
+
+	while (octets.len > 0) {
+		struct span piece = { octets.data, octets.len < PIECE ? octets.len : PIECE };
+		size_t len = (size_t)base64_lines_length(piece.len);
+		char *place = spool_reserve(body, len, w->err);
+
+		if (place == NULL)
+			return -1;
+		base64_put_lines(place, piece);
+		if (spool_commit(body, len, w->err) != 0)
+			return -1;
+		note_line(w, len < ENCODE_COLUMNS + 2 ? len - 2 : ENCODE_COLUMNS);
+		octets.data += piece.len;
+		octets.len -= piece.len;
+	}
+	return 0;
 }
 
 int

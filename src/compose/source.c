@@ -14,7 +14,6 @@
 
 #include "base/text.h"
 #include "compose/work.h"
-#include "format/codec.h"
 
 enum { STAY_OPEN = 32 }; /* files to go along */
 
@@ -341,17 +340,10 @@ source_scan(struct source *s, struct scan *scan, struct search *search)
 int
 source_write_base64(struct source *s)
 {
-	struct buf *wire = &s->w->wire, *block = &s->block;
+	struct buf *block = &s->block;
 
 	while (block->len > 0) {
-		uint64_t longest = block->len < BASE64_LINE ? base64_length(block->len) :
-							      ENCODE_COLUMNS;
-
-		buf_clear(wire);
-		base64_add_lines(wire, (struct span){ block->data, block->len });
-		if (!buf_ok(wire))
-			return err_memory(s->w->err);
-		if (composer_put_known(s->w, (struct span){ wire->data, wire->len }, longest) != 0)
+		if (composer_put_base64(s->w, (struct span){ block->data, block->len }) != 0)
 			return -1;
 		if (source_read(s) != 0)
 			return -1;

@@ -290,38 +290,22 @@ text_part_get(struct composer *w, struct text_part *text, struct buf *out)
 
 /* The encoding. */
 
-/* Octets that quoted-printable cannot leave as they are. */
-static uint64_t
-count_escaped(const struct buf *block)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < block->len; i++) {
-		char c = block->data[i];
-
-		n += c == '=' || c == 127 || is_8bit(c) ||
-		    (c < ' ' && c != '\t' && c != '\r' && c != '\n');
-	}
-	return n;
-}
-
 /* Quoted-printable or base64, whichever is shorter. */
 static int
 choose_encoding(struct text_part *text)
 {
 	struct source *s = &text->source;
-	uint64_t len = s->copy.size - text->added, quoted = len;
+	uint64_t len = s->copy.size - text->added, escaped = 0;
 
 	if (source_again(s) != 0)
 		return -1;
 	while (s->block.len > 0) {
-		quoted += 2 * count_escaped(&s->block);
+		escaped += qp_escaped((struct span){ s->block.data, s->block.len });
 		if (source_read(s) != 0)
 			return -1;
 	}
-	/* As qp_length() has it, which cannot be added up. */
-	quoted += quoted / ENCODE_COLUMNS * 3;
-	text->encoding = quoted <= base64_lines_length(len) ? "quoted-printable" : "base64";
+	text->encoding = qp_length(len, escaped) <= base64_lines_length(len) ? "quoted-printable" :
+									       "base64";
 	return 0;
 }
 

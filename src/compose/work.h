@@ -56,7 +56,12 @@ struct composer {
 /* Octets for the body: looked at; or, lines of 7-bit text, no longer than line_max, known. */
 int composer_put(struct composer *w, struct span octets);
 int composer_put_known(struct composer *w, struct span octets, uint64_t line_max);
-/* The same for a buf, which may have failed. */
+/*
+ * Octets that become lines of base64: all of a part, or pieces of it of which all but the last are
+ * multiples of BASE64_LINE octets.
+ */
+int composer_put_base64(struct composer *w, struct span octets);
+/* As composer_put(), for a buf, which may have failed. */
 int composer_put_buf(struct composer *w, const struct buf *octets);
 /* Appends lines of CRLF or LF with CRLF; after_cr: the octet before them was a CR. */
 void composer_add_lines(struct buf *out, struct span lines, bool after_cr);

@@ -6,10 +6,7 @@
 #include "base/text.h"
 #include "format/codec.h"
 
-enum {
-	BASE64_LINE_LEN = ENCODE_COLUMNS + 2, /* with its CRLF */
-	QP_LOOK_AHEAD = 5, /* octets that tell how the first of them is written: "From " */
-};
+enum { BASE64_LINE_LEN = ENCODE_COLUMNS + 2 }; /* with its CRLF */
 
 uint64_t
 base64_lines_length(uint64_t len)
@@ -21,13 +18,8 @@ base64_lines_length(uint64_t len)
 }
 
 void
-base64_add_lines(struct buf *out, struct span data)
+base64_put_lines(char *to, struct span data)
 {
-	size_t len = (size_t)base64_lines_length(data.len);
-	char *to = buf_reserve(out, len);
-
-	if (to == NULL)
-		return;
 	while (data.len > 0) {
 		size_t line = data.len < BASE64_LINE ? data.len : BASE64_LINE;
 
@@ -37,6 +29,17 @@ base64_add_lines(struct buf *out, struct span data)
 		data.data += line;
 		data.len -= line;
 	}
+}
+
+void
+base64_add_lines(struct buf *out, struct span data)
+{
+	size_t len = (size_t)base64_lines_length(data.len);
+	char *to = buf_reserve(out, len);
+
+	if (to == NULL)
+		return;
+	base64_put_lines(to, data);
 	buf_commit(out, len);
 }
 
@@ -88,69 +91,6 @@ qp_add_encoded(struct qp *qp, struct span octets)
 	qp->column += 3 * octets.len;
 }
 
-/* Writes what text begins with; returns how many octets that was. */
-static size_t
-qp_step(struct qp *qp, struct span text)
-{
-	size_t len = line_end_length(text);
-
-	if (len > 0) {
-		buf_adds(qp->out, "\r\n");
-		qp->column = 0;
-		return len;
-	}
-	if (is_plain(text, qp->column)) {
-		bool begins = qp->column == 0;
-
-		qp_make_room(qp, 1);
-		/*
-		 * The line may have been broken just now, and the octet stand at the begin of
-		 * another: what follows may be a boundary, which was none amid a line.
-		 */
-		if (is_plain(text, qp->column) &&
-		    (begins || qp->column > 0 || text.data[0] != '-')) {
-			buf_addc(qp->out, text.data[0]);
-			qp->column++;
-			return 1;
-		}
-	}
-	len = utf8_length(text);
-	if (len == 0)
-		len = 1;
-	qp_add_encoded(qp, (struct span){ text.data, len });
-	return len;
-}
-
-/* Takes octets to those that are held until what is held can be written. */
-static void
-qp_take_up(struct qp *qp, struct span *piece)
-{
-	while (qp->held_len > 0 && piece->len > 0) {
-		char text[QP_LOOK_AHEAD];
-		size_t more = QP_LOOK_AHEAD - qp->held_len, done;
-
-		if (more > piece->len)
-			more = piece->len;
-		memcpy(text, qp->held, qp->held_len);
-		memcpy(text + qp->held_len, piece->data, more);
-		if (qp->held_len + more < QP_LOOK_AHEAD) {
-			memcpy(qp->held, text, qp->held_len + more);
-			qp->held_len += more;
-			piece->len = 0;
-			return;
-		}
-		done = qp_step(qp, (struct span){ text, QP_LOOK_AHEAD });
-		if (done < qp->held_len) {
-			memmove(qp->held, qp->held + done, qp->held_len - done);
-			qp->held_len -= done;
-			continue;
-		}
-		piece->data += done - qp->held_len;
-		piece->len -= done - qp->held_len;
-		qp->held_len = 0;
-	}
-}
-
 /*
  * Writes the octets that text begins with and which need no second look, amid a line; returns how
  * many.  That is what most text is made of.
@@ -178,44 +118,72 @@ qp_run(struct qp *qp, struct span text)
 	return n;
 }
 
+/* Writes what text begins with; returns how many octets that was. */
+static size_t
+qp_step(void *arg, struct span text)
+{
+	struct qp *qp = arg;
+	size_t len = qp_run(qp, text);
+
+	if (len > 0)
+		return len;
+	len = line_end_length(text);
+	if (len > 0) {
+		buf_adds(qp->out, "\r\n");
+		qp->column = 0;
+		return len;
+	}
+	if (is_plain(text, qp->column)) {
+		bool begins = qp->column == 0;
+
+		qp_make_room(qp, 1);
+		/*
+		 * The line may have been broken just now, and the octet stand at the begin of
+		 * another: what follows may be a boundary, which was none amid a line.
+		 */
+		if (is_plain(text, qp->column) &&
+		    (begins || qp->column > 0 || text.data[0] != '-')) {
+			buf_addc(qp->out, text.data[0]);
+			qp->column++;
+			return 1;
+		}
+	}
+	len = utf8_length(text);
+	if (len == 0)
+		len = 1;
+	qp_add_encoded(qp, (struct span){ text.data, len });
+	return len;
+}
+
 void
 qp_add(struct qp *qp, struct span piece)
 {
-	qp_take_up(qp, &piece);
-	while (piece.len >= QP_LOOK_AHEAD) {
-		size_t done = qp_run(qp, piece);
-
-		if (done == 0)
-			done = qp_step(qp, piece);
-		piece.data += done;
-		piece.len -= done;
-	}
-	/* Nothing is held where octets are left here. */
-	if (piece.len > 0) {
-		memcpy(qp->held, piece.data, piece.len);
-		qp->held_len = piece.len;
-	}
+	lookahead_add(&qp->ahead, piece, qp_step, qp);
 }
 
 void
 qp_end(struct qp *qp)
 {
-	for (size_t at = 0; at < qp->held_len;)
-		at += qp_step(qp, (struct span){ qp->held + at, qp->held_len - at });
-	qp->held_len = 0;
+	lookahead_end(&qp->ahead, qp_step, qp);
 }
 
 uint64_t
-qp_length(struct span text)
+qp_escaped(struct span text)
 {
-	uint64_t len = 0;
+	uint64_t n = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
-		len += (c >= ' ' && c < 127 && c != '=') || c == '\t' || c == '\r' || c == '\n' ?
-		    1 :
-		    3;
+		n += c == '=' || c == 127 || is_8bit(c) ||
+		    (c < ' ' && c != '\t' && c != '\r' && c != '\n');
 	}
+	return n;
+}
+
+uint64_t
+qp_length(uint64_t len, uint64_t escaped)
+{
+	len += 2 * escaped;
 	return len + len / ENCODE_COLUMNS * 3;
 }

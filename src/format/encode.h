@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "format/lookahead.h"
 
 enum {
 	ENCODE_COLUMNS = 76, /* octets of an encoded line at most, without its CRLF */
@@ -23,6 +24,9 @@ enum {
  * of BASE64_LINE octets.
  */
 void base64_add_lines(struct buf *out, struct span data);
+
+/* The same, written to where there is room for it. */
+void base64_put_lines(char *to, struct span data);
 
 /* Octets that base64_add_lines() makes of len octets. */
 uint64_t base64_lines_length(uint64_t len);
@@ -37,13 +41,13 @@ uint64_t base64_lines_length(uint64_t len);
 struct qp {
 	struct buf *out;
 	size_t column; /* octets on the line so far */
-	char held[4];  /* what came last, as long as what follows is not known */
-	size_t held_len;
+	struct lookahead ahead;
 };
 
+/* Five octets tell how the first of them is written: "From ". */
 #define QP_INIT(where) \
 	{ \
-		.out = (where) \
+		.out = (where), .ahead.wanted = 5 \
 	}
 
 /* Appends the next piece of the text to qp->out, but for its last octets perhaps. */
@@ -51,10 +55,12 @@ void qp_add(struct qp *qp, struct span piece);
 /* All is there: appends what was held.  A last line without a line end gets none. */
 void qp_end(struct qp *qp);
 
+/* Octets of text that quoted-printable cannot leave as they are. */
+uint64_t qp_escaped(struct span text);
 /*
- * Octets that quoted-printable makes of text, about: lines that are broken are not counted to the
- * last octet.
+ * Octets that it makes of len octets with so many of these, about: lines that are broken are not
+ * counted to the last octet.
  */
-uint64_t qp_length(struct span text);
+uint64_t qp_length(uint64_t len, uint64_t escaped);
 
 #endif

@@ -71,27 +71,6 @@ add_token(struct reencode *r, struct span token, bool encode)
 	r->column += encode ? 3 : token.len;
 }
 
-/* Writes what text begins with; returns how many octets that was. */
-static size_t
-qp_step(struct reencode *r, struct span text)
-{
-	const char *p = text.data;
-	size_t len = 1;
-
-	if (text.len > 1 && memcmp(p, "\r\n", 2) == 0) {
-		add_line_end(r, "\r\n");
-		return 2;
-	}
-	if (text.len > 2 && memcmp(p, "=\r\n", 3) == 0) {
-		add_line_end(r, "=\r\n");
-		return 3;
-	}
-	if (text.len > 2 && *p == '=' && is_hex(p[1]) && is_hex(p[2]))
-		len = 3;
-	add_token(r, (struct span){ p, len }, is_8bit(*p) || *p == '\0');
-	return len;
-}
-
 /*
  * Octets that text begins with, amid a line that has room for them, and that stand for themselves
  * whatever follows.
@@ -112,61 +91,42 @@ qp_run(const struct reencode *r, struct span text)
 	return n;
 }
 
-/* Takes octets to those that are held until what is held can be written. */
-static void
-take_up(struct reencode *r, struct span *piece)
+/* Writes what text begins with; returns how many octets that was. */
+static size_t
+qp_step(void *arg, struct span text)
 {
-	while (r->held_len > 0 && piece->len > 0) {
-		char text[2 * sizeof(r->held)];
-		size_t more = piece->len < sizeof(r->held) ? piece->len : sizeof(r->held), done;
+	struct reencode *r = arg;
+	const char *p = text.data;
+	size_t len = qp_run(r, text);
 
-		memcpy(text, r->held, r->held_len);
-		memcpy(text + r->held_len, piece->data, more);
-		if (r->held_len + more < sizeof(r->held)) {
-			memcpy(r->held, text, r->held_len + more);
-			r->held_len += more;
-			piece->len = 0;
-			return;
-		}
-		done = qp_step(r, (struct span){ text, r->held_len + more });
-		if (done < r->held_len) {
-			r->held_len -= done;
-			memmove(r->held, r->held + done, r->held_len);
-			continue;
-		}
-		piece->data += done - r->held_len;
-		piece->len -= done - r->held_len;
-		r->held_len = 0;
+	if (len > 0) {
+		buf_add(r->out, p, len);
+		r->column += len;
+		return len;
 	}
+	len = 1;
+	if (text.len > 1 && memcmp(p, "\r\n", 2) == 0) {
+		add_line_end(r, "\r\n");
+		return 2;
+	}
+	if (text.len > 2 && memcmp(p, "=\r\n", 3) == 0) {
+		add_line_end(r, "=\r\n");
+		return 3;
+	}
+	if (text.len > 2 && *p == '=' && is_hex(p[1]) && is_hex(p[2]))
+		len = 3;
+	add_token(r, (struct span){ p, len }, is_8bit(*p) || *p == '\0');
+	return len;
 }
 
 void
 reencode_qp(struct reencode *r, struct span piece)
 {
-	take_up(r, &piece);
-	while (piece.len >= sizeof(r->held)) {
-		size_t done = qp_run(r, piece);
-
-		if (done > 0) {
-			buf_add(r->out, piece.data, done);
-			r->column += done;
-		} else {
-			done = qp_step(r, piece);
-		}
-		piece.data += done;
-		piece.len -= done;
-	}
-	/* Nothing is held where octets are left here. */
-	if (piece.len > 0) {
-		memcpy(r->held, piece.data, piece.len);
-		r->held_len = piece.len;
-	}
+	lookahead_add(&r->ahead, piece, qp_step, r);
 }
 
 void
 reencode_end_qp(struct reencode *r)
 {
-	for (size_t at = 0; at < r->held_len;)
-		at += qp_step(r, (struct span){ r->held + at, r->held_len - at });
-	r->held_len = 0;
+	lookahead_end(&r->ahead, qp_step, r);
 }

@@ -11,17 +11,18 @@
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "format/lookahead.h"
 
 struct reencode {
 	struct buf *out;
-	size_t column; /* octets on the line so far */
-	char held[3];  /* quoted-printable: what came last, as long as what follows is not known */
-	size_t held_len;
+	size_t column;          /* octets on the line so far */
+	struct lookahead ahead; /* quoted-printable's */
 };
 
+/* Three octets tell what the first of them is: "=3D". */
 #define REENCODE_INIT(where) \
 	{ \
-		.out = (where) \
+		.out = (where), .ahead.wanted = 3 \
 	}
 
 /*

@@ -280,7 +280,7 @@ look_at_content(struct converter *c, bool is_text, struct content *content)
 			break;
 		scan_add(&content->scan, piece.text);
 		if (is_text)
-			content->qp_length += qp_length(piece.text);
+			content->qp_length += qp_length(piece.text.len, qp_escaped(piece.text));
 		content->end += piece.text.len;
 	}
 	scan_end(&content->scan);

@@ -107,9 +107,11 @@ static void
 tells_the_length_of_quoted_printable(void **state)
 {
 	(void)state;
-	assert_int_equal(qp_length(span_of("abc\n")), 4);
-	assert_int_equal(qp_length(span_of("a=\xc3\xa9")), 10);
-	assert_int_equal(qp_length(span_of(X70 X70)), 143);
+	assert_int_equal(qp_escaped(span_of("abc\n")), 0);
+	assert_int_equal(qp_escaped(span_of("a=\xc3\xa9")), 3);
+	assert_int_equal(qp_escaped(span_of("~ \t\r\n\v\x1f\x7f")), 3);
+	assert_int_equal(qp_length(4, 3), 10);
+	assert_int_equal(qp_length(strlen(X70 X70), 0), 143);
 }
 
 static void
