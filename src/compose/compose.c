@@ -9,7 +9,7 @@
 
 #include "base/unique.h"
 #include "compose/work.h"
-#include "html/text.h"
+#include "html/html.h"
 
 enum { ROOT_MAX = 64, IDS_MAX = 1024 * 1024, BOUNDARY_MAX = 70 };
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "compose/work.h"
-#include "html/text.h"
+#include "html/html.h"
 
 enum {
 	IMAGES_MAX = 500,  /* each is an open file */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "compose/work.h"
-#include "html/meta.h"
+#include "html/html.h"
 #include "message/charset.h"
 
 void
@@ -248,8 +248,11 @@ read_unknown(struct composer *w, struct text_part *text, struct source *in, uint
 	charset_init_unknown(&way.charset);
 	/* In UTF-16 an LF is no octet. */
 	way.raw = charset_has_utf16_mark(begin);
-	if (is_html(text))
-		html_meta_charset(begin, &meta);
+	if (is_html(text)) {
+		struct span named = html_meta_charset(begin);
+
+		buf_add(&meta, named.data, named.len);
+	}
 	rc = fill(w, text, in, &way);
 	if (rc == 0)
 		rc = settle_charset(w, text, &way.charset,

@@ -1,687 +1,671 @@
 /* SPDX-License-Identifier: ISC */
-#include "html/text.h"
-
+/*
+ * HTML as text: what each element does, and which elements are open.
+ */
 #include <stdio.h>
 #include <string.h>
 
-#include "html/attribute.h"
-#include "html/element.h"
-#include "html/entity.h"
-#include "html/list.h"
+#include "html/html.h"
 #include "html/page.h"
-#include "html/token.h"
 
 enum {
-	DEPTH_MAX = 256, /* elements within one another that matter; what is deeper has no effect
-			    but lines */
-	AHEAD_TIMES = 4, /* how often HTML may be read for what comes: lists in lists that count
-			    down are read once each */
-	SPAN_MAX = 1000, /* columns or rows of a cell (HTML, attributes of table cells) */
+	DEPTH_MAX = 512,  /* elements within one another that matter */
+	AHEAD_TIMES = 4,  /* how often HTML may be read for what comes: lists in lists that count
+			     down are read once each */
+	SHIFTED_MAX = 64, /* octets of what is raised or lowered that are looked at */
+	ROMAN_MOST = 3999,
+	NUMBER_SIZE = 24, /* octets of any number, with its NUL */
+	KEY_SIZE = 16,    /* … of any name of an element, with spaces and its NUL */
+};
+
+/* What an element does: see elements[]. */
+enum role {
+	INLINE,
+	ROOT,
+	HEAD,
+	VOID,
+	DROPPED,
+	BREAK,
+	RULE,
+	IMAGE,
+	INPUT,
+	SHIFTED,
+	STRUCK,
+	PHRASE,
+	LINK,
+	BLOCK,
+	PARAGRAPH,
+	OPAQUE,
+	PRE,
+	DETAIL,
+	LIST,
+	NUMBERED,
+	ITEM,
+	TABLE,
+	ROWS,
+	ROW,
+	CELL
+};
+
+#define BIT(role) (1U << (role))
+
+enum {
+	/* These have no content … */
+	VOIDS = BIT(VOID) | BIT(BREAK) | BIT(RULE) | BIT(IMAGE) | BIT(INPUT) | BIT(ROWS) |
+	    BIT(ROOT),
+	/* … these need not be known to be open, unless they are hidden or the like … */
+	UNKEPT = BIT(INLINE) | BIT(PARAGRAPH),
+	/* … these need no end tag … */
+	OPTIONAL = UNKEPT | BIT(ITEM) | BIT(DETAIL) | BIT(ROW) | BIT(CELL),
+	/* … and the end tags of these reach no further than the block that they stand in. */
+	INLINES = BIT(INLINE) | BIT(SHIFTED) | BIT(STRUCK) | BIT(PHRASE) | BIT(LINK),
+	LISTS = BIT(LIST) | BIT(NUMBERED),
+	TABLES = BIT(TABLE) | BIT(CELL),
+};
+
+struct element {
+	enum role role;
+	unsigned lines;     /* 1: stands on lines of its own; 2: between empty ones */
+	const char *prefix; /* of its lines, or SHIFTED: its mark; NULL: none */
+	const char *names;
+};
+
+static const struct element elements[] = {
+	{ ROOT, 0, NULL, " html body " }, /* never hidden */
+	{ HEAD, 0, NULL, " head " },
+	/* No content, or none that is read; this may stand in a head. */
+	{ VOID, 0, NULL,
+	    " base basefont bgsound link meta script style title area col embed frame "
+	    "keygen param source track wbr " },
+	/* Their content is no text. */
+	{ DROPPED, 0, NULL, " audio canvas iframe noembed noframes noscript svg template video " },
+	{ BREAK, 0, NULL, " br " },
+	{ RULE, 2, NULL, " hr " },
+	{ IMAGE, 0, NULL, " img " },
+	{ INPUT, 0, NULL, " input " },
+	{ SHIFTED, 0, "^", " sup " },
+	{ SHIFTED, 0, "_", " sub " },
+	{ STRUCK, 0, NULL, " del s strike " },
+	{ PHRASE, 0, NULL, " q " },
+	{ LINK, 0, NULL, " a " },
+	{ BLOCK, 1, NULL,
+	    " address caption center details dialog div figcaption footer form header "
+	    "hgroup legend main nav optgroup section select summary " },
+	{ BLOCK, 2, NULL, " article aside fieldset figure h1 h2 h3 h4 h5 h6 " },
+	/* Ended by the next block. */
+	{ PARAGRAPH, 1, NULL, " option " },
+	{ PARAGRAPH, 2, NULL, " p " },
+	/* Text, but no tags in it. */
+	{ OPAQUE, 1, NULL, " textarea " },
+	{ OPAQUE, 2, NULL, " plaintext xmp " },
+	{ PRE, 2, NULL, " pre listing " },
+	{ BLOCK, 2, "> ", " blockquote " },
+	{ DETAIL, 1, "", " dt " },
+	{ DETAIL, 1, "    ", " dd " },
+	{ LIST, 2, NULL, " ul dl menu dir " },
+	{ NUMBERED, 2, NULL, " ol " },
+	{ ITEM, 1, "* ", " li " },
+	{ TABLE, 2, NULL, " table " },
+	{ ROWS, 0, NULL, " tbody tfoot thead " },
+	{ ROW, 0, NULL, " tr " },
+	{ CELL, 0, NULL, " td th " },
+};
+
+/* What is true of an element and of those in it. */
+enum state {
+	HIDDEN = 1,  /* nothing in it is there */
+	UNSEEN = 2,  /* nothing in it is seen, but where it says otherwise */
+	TINY = 4,    /* the same of text */
+	CROSSED = 8, /* it is struck out */
 };
 
 struct open {
-	const struct html_element *element;
-	struct span name;              /* as it stands in the HTML */
-	size_t prefix;                 /* for page_pop() */
-	long number;                   /* HTML_NUMBERED: of the next item … */
-	long step;                     /* … and from there to the one after it … */
-	enum html_numbering numbering; /* … and how they are written */
-	bool plain;                    /* HTML_LIST: its items have no mark */
-	bool hidden;                   /* nothing in it is seen */
+	const struct element *element;
+	struct span name; /* as it stands in the HTML */
+	unsigned state;
+	bool bracket;   /* SHIFTED: it stands in brackets */
+	size_t prefix;  /* for page_pop() */
+	long number;    /* NUMBERED: of the next item … */
+	long step;      /* … from there to the one after it … */
+	char numbering; /* … and how they are written: as its type attribute has it */
+	bool plain;     /* a list whose items have no mark */
 };
 
 struct walk {
 	struct page page;
-	const struct html_reader *reader;
-	size_t ahead;                     /* octets that may still be read ahead */
-	struct open stack[DEPTH_MAX + 1]; /* one more, which is hidden: nothing is pushed in that */
+	struct html_reader reader;
+	size_t ahead; /* octets that may still be read ahead */
+	struct open stack[DEPTH_MAX];
 	unsigned depth;
-	unsigned long over[HTML_ROLES];   /* elements that were too deep */
-	unsigned long within[HTML_ROLES]; /* elements that are open in the hidden one */
-	unsigned long same;               /* of these, those of its name */
-	bool skip_opaque;                 /* the element whose content comes next is hidden */
+	unsigned long deep; /* elements that are too deep, and need an end tag */
 };
 
-struct role {
-	bool kept; /* stands on the stack until it ends */
-	void (*begin)(struct walk *w, struct open *open, struct span attributes);
-	void (*end)(struct walk *w, struct open *open);
-};
-
-static const struct role roles[HTML_ROLES];
-
-/* The stack. */
-
-/* The innermost element; there is one. */
-static struct open *
-top(struct walk *w)
+/* The name in lower case with a space before and behind it, as lists of names have it. */
+static void
+write_key(char key[KEY_SIZE], struct span name)
 {
-	return &w->stack[w->depth - 1];
+	size_t n = 0;
+
+	key[0] = ' ';
+	for (; n < name.len && n < KEY_SIZE - 3; n++)
+		key[n + 1] = ascii_lower(name.data[n]);
+	/* What is longer is in no list. */
+	key[n + 1] = n == name.len ? ' ' : '\n';
+	key[n + 2] = '\0';
+}
+
+static const struct element *
+element_of(struct span name)
+{
+	static const struct element unknown = { INLINE, 0, NULL, "" };
+	char key[KEY_SIZE];
+
+	write_key(key, name);
+	for (size_t i = 0; i < sizeof(elements) / sizeof(elements[0]); i++)
+		if (strstr(elements[i].names, key) != NULL)
+			return &elements[i];
+	return &unknown;
 }
 
 static bool
-is_hiding(struct walk *w)
+is_in(const struct element *e, unsigned roles)
 {
-	return w->depth > 0 && top(w)->hidden;
+	return (BIT(e->role) & roles) != 0;
 }
 
-/* Ends all that stands above the first `depth` elements. */
-static void
-close_to(struct walk *w, unsigned depth)
-{
-	while (w->depth > depth) {
-		struct open *open = top(w);
+/* What can be seen. */
 
-		if (!open->hidden && roles[open->element->role].end != NULL)
-			roles[open->element->role].end(w, open);
-		/* What was too deep stood in this one. */
-		if (w->depth == DEPTH_MAX)
-			memset(w->over, 0, sizeof(w->over));
-		w->depth--;
+/* "0", "0px", "0.0". */
+static bool
+is_zero(struct span value)
+{
+	size_t n = 0;
+
+	while (n < value.len && (value.data[n] == '0' || value.data[n] == '.'))
+		n++;
+	return n > 0 && (n == value.len || !ascii_is_digit(value.data[n]));
+}
+
+/* The state of an element in one of that state. */
+static unsigned
+state_of(const struct element *e, struct span attributes, unsigned state)
+{
+	static const char *const strikes[] = { "text-decoration", "text-decoration-line" };
+	struct span seen = html_style(attributes, "visibility");
+	struct span size = html_style(attributes, "font-size");
+
+	if (is_in(e, BIT(HEAD) | BIT(DROPPED)) || html_value(attributes, "hidden").data != NULL ||
+	    span_is_nocase(html_style(attributes, "display"), "none") ||
+	    is_zero(html_style(attributes, "max-height")) ||
+	    is_zero(html_style(attributes, "opacity")) ||
+	    (e->role != LINK && span_is_nocase(html_style(attributes, "mso-hide"), "all")))
+		state |= HIDDEN;
+	if (seen.len > 0)
+		state = span_is_nocase(seen, "visible") ? state & ~UNSEEN : state | UNSEEN;
+	if (is_zero(size))
+		state |= TINY;
+	else if (size.len > 0 && size.data[size.len - 1] != '%')
+		state &= ~TINY;
+	if (e->role == STRUCK)
+		state |= CROSSED;
+	for (size_t i = 0; i < 2; i++) {
+		struct span line = html_style(attributes, strikes[i]);
+
+		if (line.len > 0 && memmem(line.data, line.len, "line-through", 12) != NULL)
+			state |= CROSSED;
 	}
+	return state;
+}
+
+static unsigned
+current_state(const struct walk *w)
+{
+	return w->depth > 0 ? w->stack[w->depth - 1].state : 0;
+}
+
+static void
+put_text(struct walk *w, struct span text, enum html_place place)
+{
+	w->page.struck = (current_state(w) & CROSSED) != 0;
+	if ((current_state(w) & (HIDDEN | UNSEEN | TINY)) == 0)
+		page_text(&w->page, text, place);
+}
+
+/* The elements that are open. */
+
+/* The innermost one with one of these roles, if none of those stands above it; NULL: none. */
+static struct open *
+find(struct walk *w, unsigned roles, unsigned until)
+{
+	for (unsigned i = w->depth; i > 0; i--) {
+		if (is_in(w->stack[i - 1].element, roles))
+			return &w->stack[i - 1];
+		if (is_in(w->stack[i - 1].element, until))
+			break;
+	}
+	return NULL;
+}
+
+/* Ends that element, and all in it; NULL: none. */
+static void
+close(struct walk *w, const struct open *open)
+{
+	struct page *page = &w->page;
+
+	while (open != NULL && w->depth > 0 && &w->stack[w->depth - 1] >= open) {
+		const struct open *last = &w->stack[--w->depth];
+
+		w->deep = 0;
+		if ((last->state & HIDDEN) != 0)
+			continue;
+		switch (last->element->role) {
+		case SHIFTED:
+			if (last->bracket)
+				page_char(page, ')');
+			break;
+		case PHRASE:
+			if ((last->state & (UNSEEN | TINY)) == 0)
+				page_char(page, '"');
+			break;
+		case LINK:
+			page_link_end(page);
+			break;
+		case PRE:
+			page_pre_end(page);
+			break;
+		case LIST:
+		case NUMBERED:
+			page_lines(page, find(w, LISTS, TABLES) != NULL ? 1 : 2);
+			break;
+		case TABLE:
+			page_table_end(page);
+			break;
+		case ROW:
+			page_row_end(page);
+			break;
+		case CELL:
+			page_cell_end(page);
+			break;
+		default:
+			page_lines(page, last->element->lines);
+			if (last->element->prefix != NULL)
+				page_pop(page, last->prefix);
+			break;
+		}
+	}
+}
+
+/* Images, inputs, and what is raised or lowered. */
+
+static void
+put_image(struct walk *w, struct span attributes, const char *name)
+{
+	/* One of a single pixel counts who reads. */
+	if (html_number_value(attributes, "width", 0, 2) >= 2 ||
+	    html_number_value(attributes, "height", 0, 2) >= 2)
+		page_image(&w->page, html_value(attributes, name));
+}
+
+static void
+put_input(struct walk *w, struct span attributes)
+{
+	struct span type = html_trim(html_value(attributes, "type"));
+	bool checked = html_value(attributes, "checked").data != NULL;
+	char key[KEY_SIZE];
+
+	write_key(key, type);
+	if (strcmp(key, " checkbox ") == 0)
+		put_text(w, span_of(checked ? "[x]" : "[ ]"), HTML_IN_RAW);
+	else if (strcmp(key, " radio ") == 0)
+		put_text(w, span_of(checked ? "(x)" : "( )"), HTML_IN_RAW);
+	else if (strcmp(key, " image ") == 0)
+		put_image(w, attributes, "alt");
+	else if (strstr(" submit button reset ", key) != NULL)
+		put_image(w, attributes, "value");
+	else if (strstr(" hidden password file ", key) == NULL)
+		put_text(w, html_value(attributes, "value"), HTML_IN_VALUE);
+}
+
+/* What may be read as one with what stands beside it. */
+static bool
+is_figure(uint32_t code)
+{
+	return (code < 0x80 && (ascii_is_alpha((char)code) || ascii_is_digit((char)code))) ||
+	    (code >= 0x370 && code < 0x2000);
 }
 
 /*
- * True where what concerns elements of that role does not reach beyond an element of the role
- * `found`.
+ * A mark, where what is raised or lowered would be read as one with what it stands behind; and a
+ * bracket (true), where it is more than a figure.  Not for "31st" and "Acme(R)".
  */
 static bool
-is_barrier(enum html_role found, enum html_role role)
+put_shifted(struct walk *w, char mark)
 {
-	return found == HTML_TABLE || (found == HTML_CELL && role != HTML_TABLE);
-}
+	struct span rest = w->reader.rest, content = html_trim(span_cut(&rest, '<'));
+	struct buf decoded = BUF_INIT(3 * SHIFTED_MAX);
+	uint32_t first = '0', before = w->page.last;
+	bool letters = content.len > 1, figure = true;
 
-/*
- * The depth below the innermost element of that name; or the whole depth, where no end tag reaches
- * one.
- */
-static unsigned
-find(const struct walk *w, const struct html_element *e)
-{
-	for (unsigned i = w->depth; i > 0; i--) {
-		if (w->stack[i - 1].element == e)
-			return i - 1;
-		if (is_barrier(w->stack[i - 1].element->role, e->role))
-			break;
-	}
-	return w->depth;
-}
-
-/* The same by role; what is `until` is not passed. */
-static unsigned
-find_role(const struct walk *w, enum html_role role, enum html_role until)
-{
-	for (unsigned i = w->depth; i > 0; i--) {
-		enum html_role found = w->stack[i - 1].element->role;
-
-		if (found == role)
-			return i - 1;
-		if (found == until || is_barrier(found, role))
-			break;
-	}
-	return w->depth;
-}
-
-/* Ends the innermost element of that role. */
-static void
-close_role(struct walk *w, enum html_role role, enum html_role until)
-{
-	close_to(w, find_role(w, role, until));
-}
-
-/* The list that an item belongs to; NULL where it has none. */
-static struct open *
-find_list(struct walk *w)
-{
-	unsigned depth = w->depth, plain = find_role(w, HTML_LIST, HTML_NUMBERED);
-	unsigned numbered = find_role(w, HTML_NUMBERED, HTML_LIST);
-
-	if (plain < depth)
-		return &w->stack[plain];
-	return numbered < depth ? &w->stack[numbered] : NULL;
-}
-
-/* Ends what stands in the innermost table.  False where there is none. */
-static bool
-close_in_table(struct walk *w)
-{
-	unsigned table = find_role(w, HTML_TABLE, HTML_TABLE);
-
-	if (table == w->depth)
+	if (content.len > SHIFTED_MAX ||
+	    (content.len == 0 && (rest.len == 0 || rest.data[0] == '/')))
 		return false;
-	close_to(w, table + 1);
+	html_decode(&decoded, content, HTML_IN_TEXT);
+	rest = (struct span){ decoded.data, decoded.len };
+	if (rest.len > 0)
+		first = html_take(&rest);
+	while (rest.len > 0) {
+		uint32_t code = html_take(&rest);
+
+		figure = figure && (is_figure(code) || code == '.' || code == ',');
+	}
+	for (size_t i = 0; i < decoded.len; i++)
+		letters = letters && ascii_is_alpha(decoded.data[i]);
+	buf_release(&decoded);
+	if ((!is_figure(before) && before != ')' && before != ']') || (mark == '^' && letters) ||
+	    (!is_figure(first) && first != '+' && first != '-' && first != 0x2212 && first != '('))
+		return false;
+	page_char(&w->page, (unsigned char)mark);
+	if (figure || first == '(')
+		return false;
+	page_char(&w->page, '(');
 	return true;
 }
 
-/* Elements, one role after the other. */
+/* Lists. */
 
-static void
-begin_lines(struct walk *w, struct open *open, struct span attributes)
+/* By its type attribute or its style; `none` where neither has one of these. */
+static char
+numbering_of(struct span attributes, char none)
 {
-	(void)attributes;
-	page_lines(&w->page, open->element->lines);
-}
-
-static void
-end_lines(struct walk *w, struct open *open)
-{
-	page_lines(&w->page, open->element->lines);
-}
-
-static void
-begin_break(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	(void)attributes;
-	page_break(&w->page);
-}
-
-static void
-begin_rule(struct walk *w, struct open *open, struct span attributes)
-{
-	size_t before;
-
-	(void)attributes;
-	page_lines(&w->page, open->element->lines);
-	/* The push alone is what counts: a rule stands in no row. */
-	before = page_push(&w->page, "", false);
-	for (size_t n = FILL_COLUMNS - w->page.fill.prefix_len; n > 0; n--)
-		page_char(&w->page, '-');
-	page_lines(&w->page, open->element->lines);
-	page_pop(&w->page, before);
-}
-
-static void
-begin_image(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	/* Counts who reads. */
-	if (html_number_value(attributes, "width", 0, 2) < 2 &&
-	    html_number_value(attributes, "height", 0, 2) < 2)
-		return;
-	page_image(&w->page, html_value(attributes, "alt"));
-}
-
-static void
-put_words(struct walk *w, const char *words)
-{
-	page_text(&w->page, span_of(words), HTML_IN_RAW);
-}
-
-static void
-begin_input(struct walk *w, struct open *open, struct span attributes)
-{
-	bool checked = html_value(attributes, "checked").data != NULL;
+	static const char *const names[] = { "1decimal", "alower-alpha", "alower-latin",
+		"Aupper-alpha", "Aupper-latin", "ilower-roman", "Iupper-roman" };
 	struct span type = html_trim(html_value(attributes, "type"));
+	struct span style = html_style(attributes, "list-style-type");
+	struct span list = html_style(attributes, "list-style");
 
-	(void)open;
-	if (span_is_nocase(type, "checkbox"))
-		put_words(w, checked ? "[x]" : "[ ]");
-	else if (span_is_nocase(type, "radio"))
-		put_words(w, checked ? "(x)" : "( )");
-	else if (span_is_nocase(type, "image"))
-		page_image(&w->page, html_value(attributes, "alt"));
-	else if (span_is_nocase(type, "submit") || span_is_nocase(type, "button") ||
-	    span_is_nocase(type, "reset"))
-		page_image(&w->page, html_value(attributes, "value"));
-	else if (!span_is_nocase(type, "hidden") && !span_is_nocase(type, "password") &&
-	    !span_is_nocase(type, "file"))
-		page_text(&w->page, html_value(attributes, "value"), HTML_IN_VALUE);
-}
-
-static void
-begin_term(struct walk *w, struct open *open, struct span attributes)
-{
-	close_role(w, HTML_DETAIL, HTML_LIST);
-	begin_lines(w, open, attributes);
-}
-
-static void
-begin_opaque(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	w->skip_opaque = html_is_hidden(attributes);
+	if (style.len == 0)
+		style = span_cut(&list, ' ');
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (span_is_nocase(style, names[i] + 1))
+			return names[i][0];
+	/* Here alone, capitals are other ones. */
+	if (type.len != 1 || type.data[0] == '\0' || strchr("1aAiI", type.data[0]) == NULL)
+		return none;
+	return type.data[0];
 }
 
 /*
- * The list that is on top of the stack begins or ends: within another one it stands close to its
- * item.
+ * Writes the number in letters or Roman digits; in decimal where it cannot be written so: letters
+ * begin with 1, and z is followed by aa; Roman numbers end with 3999.
  */
 static void
-put_list_lines(struct walk *w)
+write_number(char to[NUMBER_SIZE], long number, char numbering)
 {
-	w->depth--;
-	page_lines(&w->page, find_list(w) != NULL ? 1 : 2);
-	w->depth++;
+	static const struct {
+		short value;
+		char digits[3];
+	} steps[] = { { 1000, "m" }, { 900, "cm" }, { 500, "d" }, { 400, "cd" }, { 100, "c" },
+		{ 90, "xc" }, { 50, "l" }, { 40, "xl" }, { 10, "x" }, { 9, "ix" }, { 5, "v" },
+		{ 4, "iv" }, { 1, "i" } };
+	char lower = ascii_lower(numbering), *at = to;
+
+	if (lower == '1' || number < 1 || (lower == 'i' && number > ROMAN_MOST)) {
+		snprintf(to, NUMBER_SIZE, "%ld", number);
+		return;
+	}
+	for (size_t i = 0; lower == 'i' && i < sizeof(steps) / sizeof(steps[0]); i++)
+		for (; number >= steps[i].value; number -= steps[i].value)
+			at = stpcpy(at, steps[i].digits);
+	for (long rest = number; lower == 'a' && rest > 0; rest = (rest - 1) / 26)
+		*++at = '\0';
+	for (; lower == 'a' && number > 0; number = (number - 1) / 26)
+		*--at = (char)('a' + (number - 1) % 26);
+	for (at = to; numbering != lower && *at != '\0'; at++)
+		*at = (char)(*at - 'a' + 'A');
 }
 
-/* A list that counts down ends with 1, unless it says where it begins. */
+/*
+ * The items of the list whose start tag was read last, without those of lists and tables within it.
+ * 0 where what may be read ahead does not suffice.
+ */
+static long
+count_items(struct walk *w)
+{
+	struct html_reader at = w->reader;
+	struct html_token token;
+	unsigned long in_lists = 0, in_tables = 0;
+	size_t read = 0;
+	long items = 0;
+	bool ends = false;
+
+	while (!ends && read < w->ahead && html_next(&at, &token)) {
+		const struct element *e = element_of(token.name);
+		unsigned long *in = e->role == TABLE ? &in_tables : &in_lists;
+
+		read = w->reader.rest.len - at.rest.len;
+		if (token.kind != HTML_START && token.kind != HTML_END)
+			continue;
+		if (is_in(e, BIT(ROWS) | BIT(ROW) | BIT(CELL)))
+			ends = in_tables == 0; /* the cell that the list stands in ends */
+		else if (is_in(e, LISTS | BIT(TABLE)) && token.kind == HTML_START)
+			++*in;
+		else if (is_in(e, LISTS | BIT(TABLE)))
+			ends = (*in)-- == 0;
+		else if (e->role == ITEM && token.kind == HTML_START && in_lists + in_tables == 0)
+			items += (state_of(e, token.attributes, 0) & HIDDEN) == 0;
+	}
+	w->ahead -= read < w->ahead ? read : w->ahead;
+	return w->ahead > 0 ? items : 0;
+}
+
 static void
 begin_numbers(struct walk *w, struct open *open, struct span attributes)
 {
 	const long none = HTML_NUMBER_MOST + 1L;
-	long start = html_number_value(attributes, "start", -HTML_NUMBER_MOST, none);
-	bool reversed = html_value(attributes, "reversed").data != NULL,
-	     counted = reversed && start == none;
 
-	if (start == none)
-		start = counted ? html_count_items(w->reader, &w->ahead) : 1;
-	if (counted && start == 0) {
-		start = 1;
-		reversed = false;
+	open->numbering = numbering_of(attributes, '1');
+	open->number = html_number_value(attributes, "start", -HTML_NUMBER_MOST, none);
+	open->step = html_value(attributes, "reversed").data != NULL ? -1 : 1;
+	/* One that counts down ends with 1, unless it says where it begins; or it counts up. */
+	if (open->number == none) {
+		open->number = open->step < 0 ? count_items(w) : 1;
+		open->step = open->number == 0 ? 1 : open->step;
+		open->number = open->number == 0 ? 1 : open->number;
 	}
-	open->number = start;
-	open->step = reversed ? -1 : 1;
-	open->numbering = html_numbering_of(attributes, HTML_DECIMAL);
-}
-
-static void
-begin_list(struct walk *w, struct open *open, struct span attributes)
-{
-	put_list_lines(w);
-	if (open->element->role == HTML_NUMBERED)
-		begin_numbers(w, open, attributes);
-	open->plain = html_style_is(attributes, "list-style", "none") ||
-	    html_style_is(attributes, "list-style-type", "none");
-}
-
-static void
-end_list(struct walk *w, struct open *open)
-{
-	(void)open;
-	put_list_lines(w);
 }
 
 static void
 begin_item(struct walk *w, struct open *open, struct span attributes)
 {
-	struct open *list = find_list(w);
-	char number[HTML_NUMBER_SIZE], mark[HTML_NUMBER_SIZE + 2] = "* ";
+	struct open *list = find(w, LISTS, TABLES);
+	char mark[NUMBER_SIZE + 2] = "* ";
 
-	if (list != NULL && list->element->role == HTML_NUMBERED) {
+	if (list != NULL && list->element->role == NUMBERED) {
 		list->number = html_number_value(attributes, "value", -HTML_NUMBER_MOST,
 		    list->number);
-		html_number(number, list->number, html_numbering_of(attributes, list->numbering));
-		snprintf(mark, sizeof(mark), "%s. ", number);
+		write_number(mark, list->number, numbering_of(attributes, list->numbering));
+		stpcpy(mark + strlen(mark), ". ");
 		list->number += list->step;
 	}
-	page_lines(&w->page, 1);
 	open->prefix = page_push(&w->page, list != NULL && list->plain ? "" : mark, true);
-}
-
-static void
-end_item(struct walk *w, struct open *open)
-{
-	page_lines(&w->page, 1);
-	page_pop(&w->page, open->prefix);
-}
-
-static void
-begin_detail(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)attributes;
-	page_lines(&w->page, 1);
-	open->prefix = page_push(&w->page, "    ", false);
-}
-
-static void
-begin_quote(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)attributes;
-	page_lines(&w->page, 2);
-	open->prefix = page_push(&w->page, "> ", false);
-}
-
-static void
-end_quote(struct walk *w, struct open *open)
-{
-	page_lines(&w->page, 2);
-	page_pop(&w->page, open->prefix);
-}
-
-static void
-begin_phrase(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	(void)attributes;
-	page_char(&w->page, '"');
-}
-
-static void
-end_phrase(struct walk *w, struct open *open)
-{
-	(void)open;
-	page_char(&w->page, '"');
-}
-
-static void
-begin_pre(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	(void)attributes;
-	page_pre_begin(&w->page);
-}
-
-static void
-end_pre(struct walk *w, struct open *open)
-{
-	(void)open;
-	page_pre_end(&w->page);
-}
-
-static void
-begin_link(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	page_link_begin(&w->page, html_value(attributes, "href"));
-}
-
-static void
-end_link(struct walk *w, struct open *open)
-{
-	(void)open;
-	page_link_end(&w->page);
-}
-
-static void
-begin_table(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	(void)attributes;
-	page_table_begin(&w->page);
-}
-
-static void
-end_table(struct walk *w, struct open *open)
-{
-	(void)open;
-	page_table_end(&w->page);
-}
-
-static void
-begin_row(struct walk *w, struct open *open, struct span attributes)
-{
-	(void)open;
-	(void)attributes;
-	page_row_end(&w->page);
-}
-
-static void
-begin_cell(struct walk *w, struct open *open, struct span attributes)
-{
-	unsigned span = (unsigned)html_number_value(attributes, "colspan", 1, 1);
-	unsigned rows = (unsigned)html_number_value(attributes, "rowspan", 1, 1);
-	bool right = html_value_is(attributes, "align", "right") ||
-	    html_style_is(attributes, "text-align", "right");
-
-	page_cell_begin(&w->page, span < SPAN_MAX ? span : SPAN_MAX, rows,
-	    span_is_nocase(open->name, "th"), right);
-}
-
-static void
-end_cell(struct walk *w, struct open *open)
-{
-	(void)open;
-	page_cell_end(&w->page);
-}
-
-static const struct role roles[HTML_ROLES] = {
-	[HTML_BREAK] = { false, begin_break, NULL },
-	[HTML_RULE] = { false, begin_rule, NULL },
-	[HTML_IMAGE] = { false, begin_image, NULL },
-	[HTML_INPUT] = { false, begin_input, NULL },
-	[HTML_BLOCK] = { false, begin_lines, end_lines },
-	[HTML_PARAGRAPH] = { false, begin_lines, end_lines },
-	[HTML_TERM] = { false, begin_term, end_lines },
-	[HTML_OPAQUE] = { false, begin_opaque, NULL },
-	[HTML_LIST] = { true, begin_list, end_list },
-	[HTML_NUMBERED] = { true, begin_list, end_list },
-	[HTML_ITEM] = { true, begin_item, end_item },
-	[HTML_DETAIL] = { true, begin_detail, end_item },
-	[HTML_QUOTE] = { true, begin_quote, end_quote },
-	[HTML_PHRASE] = { true, begin_phrase, end_phrase },
-	[HTML_PRE] = { true, begin_pre, end_pre },
-	[HTML_LINK] = { true, begin_link, end_link },
-	[HTML_TABLE] = { true, begin_table, end_table },
-	[HTML_ROW] = { false, begin_row, NULL },
-	[HTML_CELL] = { true, begin_cell, end_cell },
-};
-
-/* What is hidden. */
-
-/* True where an element of e's kind ends the hidden one, whose own end tag was left out. */
-static bool
-ends_hidden(const struct walk *w, const struct open *hidden, const struct html_element *e)
-{
-	bool in_list = w->within[HTML_LIST] + w->within[HTML_NUMBERED] > 0;
-	bool in_table = w->within[HTML_TABLE] > 0;
-
-	switch (hidden->element->role) {
-	case HTML_HEAD:
-		/* But for noscript and the like, only what has no place in a body stands in it. */
-		return e->role != HTML_META && e->role != HTML_DROPPED && e->role != HTML_INLINE &&
-		    e->role != HTML_HEAD && w->within[HTML_DROPPED] == 0;
-	case HTML_PARAGRAPH:
-		return e->lines > 0;
-	case HTML_ITEM:
-		return e->role == HTML_ITEM && !in_list;
-	case HTML_TERM:
-	case HTML_DETAIL:
-		return (e->role == HTML_TERM || e->role == HTML_DETAIL) && !in_list;
-	case HTML_ROW:
-		return e->role == HTML_ROW && !in_table;
-	case HTML_CELL:
-		return (e->role == HTML_ROW || e->role == HTML_CELL) && !in_table;
-	default:
-		return false;
-	}
-}
-
-/* A start tag in a hidden element.  True where that has ended, and the tag counts. */
-static bool
-start_in_hidden(struct walk *w, const struct html_token *token, const struct html_element *e)
-{
-	const struct open *hidden = top(w);
-
-	if (ends_hidden(w, hidden, e)) {
-		close_to(w, w->depth - 1);
-		return true;
-	}
-	if (html_element_is_empty(e))
-		return false;
-	if (span_equal_nocase(token->name, hidden->name))
-		w->same++;
-	else
-		w->within[e->role]++;
-	return false;
-}
-
-/* An end tag in a hidden element; that of one around it ends both. */
-static void
-end_in_hidden(struct walk *w, const struct html_token *token, const struct html_element *e)
-{
-	const struct open *hidden = top(w);
-	bool same = span_equal_nocase(token->name, hidden->name);
-
-	if (same && w->same > 0)
-		w->same--;
-	else if (same)
-		close_to(w, w->depth - 1);
-	else if (w->within[e->role] > 0)
-		w->within[e->role]--;
-	else if (e->role == HTML_ROW && ends_hidden(w, hidden, e))
-		close_in_table(w);
-	else if (roles[e->role].kept)
-		close_to(w, find(w, e));
-}
-
-static void
-push_hidden(struct walk *w, const struct html_token *token, const struct html_element *e)
-{
-	w->stack[w->depth++] = (struct open){ .element = e, .name = token->name, .hidden = true };
-	memset(w->within, 0, sizeof(w->within));
-	w->same = 0;
 }
 
 /* Tags. */
 
-/* Ends what cannot stand around e.  False where e cannot stand here. */
-static bool
-make_way(struct walk *w, const struct html_element *e)
+/* The element is on the stack, unless it is one that is not kept. */
+static void
+begin_element(struct walk *w, struct open *open, struct span attributes)
 {
-	switch (e->role) {
-	case HTML_ITEM:
-		if (find_list(w) != NULL)
-			close_role(w, HTML_ITEM, find_list(w)->element->role);
-		else
-			close_role(w, HTML_ITEM, HTML_TABLE);
-		return true;
-	case HTML_DETAIL:
-		close_role(w, HTML_DETAIL, HTML_LIST);
-		return true;
-	case HTML_LINK:
-		close_role(w, HTML_LINK, HTML_TABLE);
-		return true;
-	case HTML_TABLE:
-		/* In a table, but in none of its cells. */
-		if (w->depth > 0 && top(w)->element->role == HTML_TABLE)
-			close_to(w, w->depth - 1);
-		return true;
-	case HTML_ROW:
-	case HTML_CELL:
-		return w->over[HTML_TABLE] == 0 && close_in_table(w);
+	struct page *page = &w->page;
+	struct table_cell cell = { .header = span_is_nocase(open->name, "th") };
+
+	page->struck = (open->state & CROSSED) != 0;
+	switch (open->element->role) {
+	case BREAK:
+		page_break(page);
+		break;
+	case RULE:
+		page_rule(page);
+		break;
+	case IMAGE:
+		if ((open->state & UNSEEN) == 0)
+			put_image(w, attributes, "alt");
+		break;
+	case INPUT:
+		put_input(w, attributes);
+		break;
+	case SHIFTED:
+		if ((open->state & (UNSEEN | TINY)) == 0)
+			open->bracket = put_shifted(w, open->element->prefix[0]);
+		break;
+	case PHRASE:
+		if ((open->state & (UNSEEN | TINY)) == 0)
+			page_char(page, '"');
+		break;
+	case LINK:
+		page_link_begin(page, html_value(attributes, "href"));
+		break;
+	case PRE:
+		page_pre_begin(page);
+		break;
+	case LIST:
+	case NUMBERED:
+		w->depth--;
+		page_lines(page, find(w, LISTS, TABLES) != NULL ? 1 : 2);
+		w->depth++;
+		if (open->element->role == NUMBERED)
+			begin_numbers(w, open, attributes);
+		open->plain = span_starts_nocase(html_style(attributes, "list-style"), "none") ||
+		    span_starts_nocase(html_style(attributes, "list-style-type"), "none");
+		break;
+	case ITEM:
+		begin_item(w, open, attributes);
+		break;
+	case TABLE:
+		page_table_begin(page, html_value_is(attributes, "role", "presentation"));
+		break;
+	case ROWS:
+	case ROW:
+		page_row_end(page);
+		break;
+	case CELL:
+		cell.right = html_value_is(attributes, "align", "right") ||
+		    span_is_nocase(html_style(attributes, "text-align"), "right");
+		page_cell_begin(page, cell, html_number_value(attributes, "colspan", 1, 1),
+		    html_number_value(attributes, "rowspan", 1, 1));
+		break;
 	default:
-		return true;
+		page_lines(page, open->element->lines);
+		if (open->element->prefix != NULL)
+			open->prefix = page_push(page, open->element->prefix, false);
+		break;
 	}
 }
 
-static void
-push(struct walk *w, const struct html_token *token, const struct html_element *e)
+/* Ends what cannot stand around e.  False where e cannot stand here. */
+static bool
+make_way(struct walk *w, const struct element *e)
 {
-	struct open unkept = { .element = e, .name = token->name };
-	const struct role *role = &roles[e->role];
+	struct open *table = find(w, BIT(TABLE), 0), *row = find(w, BIT(ROW), BIT(TABLE));
 
-	if (role->kept && w->depth == DEPTH_MAX) {
-		w->over[e->role]++;
-		page_lines(&w->page, e->lines);
-		return;
-	}
-	if (!make_way(w, e)) {
-		page_lines(&w->page, 1);
-		return;
-	}
-	if (html_is_hidden(token->attributes) && e->role != HTML_OPAQUE) {
-		if (!html_element_is_empty(e))
-			push_hidden(w, token, e);
-		return;
-	}
-	if (role->kept)
-		w->stack[w->depth++] = unkept;
-	if (role->begin != NULL)
-		role->begin(w, role->kept ? top(w) : &unkept, token->attributes);
+	if (!is_in(e, BIT(VOID) | BIT(DROPPED) | BIT(INLINE)))
+		close(w, find(w, BIT(HEAD), BIT(DROPPED)));
+	if (e->lines > 0)
+		close(w, find(w, BIT(PARAGRAPH) | BIT(SHIFTED), TABLES));
+	if (e->role == LINK)
+		close(w, find(w, BIT(LINK), TABLES));
+	else if (is_in(e, BIT(ITEM) | BIT(DETAIL)))
+		close(w, find(w, BIT(e->role), LISTS | TABLES));
+	else if (e->role == TABLE)
+		close(w, find(w, BIT(TABLE), BIT(CELL))); /* in a table, but in none of its cells */
+	if (!is_in(e, BIT(ROWS) | BIT(ROW) | BIT(CELL)))
+		return true;
+	if (table != NULL)
+		close(w, (e->role == CELL && row != NULL ? row : table) + 1);
+	return table != NULL;
 }
 
 static void
 start(struct walk *w, const struct html_token *token)
 {
-	const struct html_element *e = html_element_find(token->name);
+	struct open open = { .element = element_of(token->name), .name = token->name };
+	const struct element *e = open.element;
+	unsigned outer;
+	bool keep;
 
-	if (is_hiding(w) && !start_in_hidden(w, token, e))
+	if (e->role == ROOT)
 		return;
-	if (e->role == HTML_HEAD || e->role == HTML_DROPPED)
-		push_hidden(w, token, e);
-	else if (e->role != HTML_ROOT)
-		push(w, token, e);
+	if (span_is_nocase(token->name, "base") && w->page.base.len == 0)
+		w->page.base = html_value(token->attributes, "href");
+	/* Rows and cells belong to a table that is too deep, too. */
+	if (w->deep > 0 ? is_in(e, BIT(ROWS) | BIT(ROW) | BIT(CELL)) : !make_way(w, e)) {
+		page_lines(&w->page, 1);
+		return;
+	}
+	outer = current_state(w);
+	open.state = state_of(e, token->attributes, outer);
+	keep = !is_in(e, VOIDS) && (!is_in(e, UNKEPT) || (open.state | outer) != 0);
+	if (keep && w->depth == DEPTH_MAX) {
+		w->deep += !is_in(e, OPTIONAL);
+		page_lines(&w->page, (open.state & HIDDEN) == 0 ? e->lines : 0);
+		return;
+	}
+	if (keep)
+		w->stack[w->depth++] = open;
+	if ((open.state & HIDDEN) == 0)
+		begin_element(w, keep ? &w->stack[w->depth - 1] : &open, token->attributes);
 }
 
 static void
 end(struct walk *w, const struct html_token *token)
 {
-	const struct html_element *e = html_element_find(token->name);
-	struct open unkept = { .element = e, .name = token->name };
+	const struct element *e = element_of(token->name);
 
-	if (is_hiding(w)) {
-		end_in_hidden(w, token, e);
-	} else if (w->over[e->role] > 0) {
-		w->over[e->role]--;
-		page_lines(&w->page, e->lines);
-	} else if (e->role == HTML_ROW) {
-		if (w->over[HTML_TABLE] == 0 && close_in_table(w))
-			page_row_end(&w->page);
-	} else if (roles[e->role].kept) {
-		close_to(w, find(w, e));
-	} else if (roles[e->role].end != NULL) {
-		roles[e->role].end(w, &unkept);
-	}
-}
-
-static void
-content(struct walk *w, const struct html_token *token)
-{
-	const struct html_element *e = html_element_find(token->name);
-	bool textarea = span_is_nocase(token->name, "textarea");
-
-	if (e->role != HTML_OPAQUE || is_hiding(w) || w->skip_opaque)
+	if (is_in(e, VOIDS))
 		return;
-	page_pre_begin(&w->page);
-	page_text(&w->page, token->text, textarea ? HTML_IN_TEXT : HTML_IN_RAW);
-	page_pre_end(&w->page);
-}
+	for (unsigned i = w->deep == 0 ? w->depth : 0; i > 0; i--) {
+		const struct open *open = &w->stack[i - 1];
+		enum role role = open->element->role;
 
-static void
-take(struct walk *w, const struct html_token *token)
-{
-	switch (token->kind) {
-	case HTML_TEXT:
-		if (!is_hiding(w))
-			page_text(&w->page, token->text, HTML_IN_TEXT);
-		break;
-	case HTML_START:
-		start(w, token);
-		break;
-	case HTML_END:
-		end(w, token);
-		break;
-	case HTML_CONTENT:
-		content(w, token);
-		break;
+		if (open->element == e && span_equal_nocase(open->name, token->name)) {
+			close(w, open);
+			return;
+		}
+		if (role == TABLE || (role == CELL && !is_in(e, BIT(TABLE) | BIT(ROW))) ||
+		    (is_in(e, INLINES) && open->element->lines > 0))
+			break;
 	}
+	if ((current_state(w) & HIDDEN) == 0)
+		page_lines(&w->page, e->lines);
+	if (w->deep > 0)
+		w->deep -= !is_in(e, OPTIONAL);
 }
 
 void
 html_to_text(struct span html, struct buf *out)
 {
-	struct html_reader reader = HTML_READER_INIT(html);
 	struct html_token token;
 	struct walk w;
 
 	memset(&w, 0, sizeof(w));
-	w.reader = &reader;
+	w.reader.rest = html;
 	w.ahead = AHEAD_TIMES * html.len;
 	page_init(&w.page, out);
-	while (buf_ok(out) && html_next(&reader, &token))
-		take(&w, &token);
-	close_to(&w, 0);
-	page_end(&w.page);
-	page_release(&w.page);
-}
-
-bool
-html_next_image(struct span *rest, struct span *at, struct buf *out)
-{
-	struct html_reader reader = HTML_READER_INIT(*rest);
-	struct html_token token;
-
-	while (html_next(&reader, &token)) {
-		if (token.kind != HTML_START || html_element_find(token.name)->role != HTML_IMAGE)
-			continue;
-		*at = html_value(token.attributes, "src");
-		if (html_trim(*at).len == 0)
-			continue;
-		html_add_value(out, html_trim(*at));
-		*rest = reader.rest;
-		return true;
+	while (buf_ok(out) && html_next(&w.reader, &token)) {
+		if (token.kind == HTML_TEXT)
+			put_text(&w, token.text, HTML_IN_TEXT);
+		else if (token.kind == HTML_START)
+			start(&w, &token);
+		else if (token.kind == HTML_END)
+			end(&w, &token);
+		else if (element_of(token.name)->role == OPAQUE &&
+		    (current_state(&w) & HIDDEN) == 0) {
+			page_pre_begin(&w.page);
+			put_text(&w, token.text,
+			    span_is_nocase(token.name, "textarea") ? HTML_IN_TEXT : HTML_IN_RAW);
+			page_pre_end(&w.page);
+		}
 	}
-	*rest = reader.rest;
-	return false;
+	close(&w, w.stack);
+	page_end(&w.page);
 }

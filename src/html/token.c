@@ -1,258 +1,203 @@
 /* SPDX-License-Identifier: ISC */
-#include "html/token.h"
-
+/*
+ * HTML in pieces; and what is looked for in it: images, its charset.
+ */
 #include <string.h>
 
-#include "html/entity.h"
+#include "html/html.h"
+#include "html/read.h"
 
+static const char space[] = " \t\n\f\r", name_end[] = " \t\n\f\r/>";
 /* Elements whose content has no tags (HTML, parsing: RCDATA, RAWTEXT and script data). */
-static const char *const opaque[] = {
-	"iframe",
-	"noembed",
-	"noframes",
-	"plaintext",
-	"script",
-	"style",
-	"textarea",
-	"title",
-	"xmp",
-};
+static const char opaque[][10] = { "iframe", "noembed", "noframes", "plaintext", "script", "style",
+	"textarea", "title", "xmp" };
 
-static void
-advance(struct span *text, size_t n)
+/* True where that octet of the text is one of the set. */
+static bool
+is_at(struct span text, size_t at, const char *set)
 {
-	text->data += n;
-	text->len -= n;
+	return at < text.len && text.data[at] != '\0' && strchr(set, text.data[at]) != NULL;
 }
 
+/* Passes all up to and with what is looked for; false, and nothing is passed, where it is not
+ * there. */
 static bool
-is_space_at(struct span text, size_t at)
+pass(struct span *text, const char *wanted)
 {
-	return at < text.len && html_is_space((unsigned char)text.data[at]);
-}
-
-static bool
-is_at(struct span text, size_t at, char c)
-{
-	return at < text.len && text.data[at] == c;
-}
-
-static bool
-is_one_of(char c, const char *set)
-{
-	return c != '\0' && strchr(set, c) != NULL;
-}
-
-/* Passes all up to and with the first c; false, and nothing is passed, where there is none. */
-static bool
-pass(struct span *text, char c)
-{
-	const char *found = text->len > 0 ? memchr(text->data, c, text->len) : NULL;
+	const char *found = memmem(text->data, text->len, wanted, strlen(wanted));
 
 	if (found == NULL)
 		return false;
-	advance(text, (size_t)(found - text->data) + 1);
+	*text = html_behind(*text, (size_t)(found - text->data) + strlen(wanted));
 	return true;
+}
+
+/* Takes octets off the text up to one of the set. */
+static struct span
+take_to(struct span *text, const char *set)
+{
+	struct span taken = { text->data, 0 };
+
+	while (taken.len < text->len && !is_at(*text, taken.len, set))
+		taken.len++;
+	*text = html_behind(*text, taken.len);
+	return taken;
+}
+
+static void
+skip(struct span *text, const char *set)
+{
+	while (is_at(*text, 0, set))
+		*text = html_behind(*text, 1);
 }
 
 /* Attributes. */
 
-static void
-skip_before_name(struct span *text)
-{
-	while (is_space_at(*text, 0) || is_at(*text, 0, '/'))
-		advance(text, 1);
-}
-
-static struct span
-take_name(struct span *text)
-{
-	struct span name = { text->data, 0 };
-
-	/* What begins with '=' is a name, however odd. */
-	do
-		name.len++;
-	while (name.len < text->len && !is_space_at(*text, name.len) &&
-	    !is_one_of(text->data[name.len], "/>="));
-	advance(text, name.len);
-	return name;
-}
-
-/* Text stands behind the '='.  False where a quotation mark is never closed. */
-static bool
-take_value(struct span *text, struct span *value)
-{
-	char quote;
-
-	while (is_space_at(*text, 0))
-		advance(text, 1);
-	quote = text->len > 0 ? text->data[0] : '\0';
-	if (quote == '"' || quote == '\'') {
-		advance(text, 1);
-		*value = *text;
-		if (!pass(text, quote))
-			return false;
-		value->len -= text->len + 1;
-		return true;
-	}
-	*value = (struct span){ text->data, 0 };
-	while (value->len < text->len && !is_space_at(*text, value->len) &&
-	    text->data[value->len] != '>')
-		value->len++;
-	advance(text, value->len);
-	return true;
-}
-
 /*
- * The next attribute, where text may go on behind the tag.  *broken: a quotation mark is never
- * closed.
+ * Takes the next attribute off text, which may go on behind the tag.  False at the tag's end, where
+ * text begins with '>' then, or is empty where that never comes.
  */
 static bool
-take_attribute(struct span *text, struct span *name, struct span *value, bool *broken)
+take_attribute(struct span *text, struct span *name, struct span *value)
 {
-	*broken = false;
-	skip_before_name(text);
+	const char *begin;
+
+	skip(text, " \t\n\f\r/");
 	if (text->len == 0 || text->data[0] == '>')
 		return false;
-	*name = take_name(text);
+	/* What begins with '=' is a name, however odd. */
+	begin = text->data;
+	*text = html_behind(*text, 1);
+	take_to(text, " \t\n\f\r/>=");
+	*name = (struct span){ begin, (size_t)(text->data - begin) };
 	*value = (struct span){ text->data, 0 };
-	while (is_space_at(*text, 0))
-		advance(text, 1);
-	if (!is_at(*text, 0, '='))
+	skip(text, space);
+	if (!is_at(*text, 0, "="))
 		return true;
-	advance(text, 1);
-	*broken = !take_value(text, value);
-	return !*broken;
-}
-
-bool
-html_attribute(struct span *attributes, struct span *name, struct span *value)
-{
-	bool broken;
-
-	return take_attribute(attributes, name, value, &broken);
+	*text = html_behind(*text, 1);
+	skip(text, space);
+	if (!is_at(*text, 0, "\"'")) {
+		*value = take_to(text, " \t\n\f\r>");
+		return true;
+	}
+	*value = html_behind(*text, 1);
+	*text = *value;
+	if (!pass(text, value->data[-1] == '"' ? "\"" : "'")) {
+		text->len = 0;
+		return false;
+	}
+	value->len -= text->len + 1;
+	return true;
 }
 
 struct span
 html_value(struct span attributes, const char *name)
 {
-	struct span key, value;
+	struct span found, value;
 
-	while (html_attribute(&attributes, &key, &value))
-		if (span_is_nocase(key, name))
+	while (take_attribute(&attributes, &found, &value))
+		if (span_is_nocase(found, name))
 			return value;
 	return (struct span){ NULL, 0 };
 }
 
-/* Tags. */
+bool
+html_value_is(struct span attributes, const char *name, const char *value)
+{
+	return span_is_nocase(html_trim(html_value(attributes, name)), value);
+}
+
+long
+html_number_value(struct span attributes, const char *name, long least, long none)
+{
+	struct span value = html_trim(html_value(attributes, name));
+	long sign = is_at(value, 0, "-") ? -1 : 1, number = 0;
+
+	if (sign < 0)
+		value = html_behind(value, 1);
+	if (!is_at(value, 0, "0123456789"))
+		return none;
+	for (; is_at(value, 0, "0123456789") && number <= HTML_NUMBER_MOST;
+	     value = html_behind(value, 1))
+		number = number * 10 + (value.data[0] - '0');
+	number = sign * (number < HTML_NUMBER_MOST ? number : HTML_NUMBER_MOST);
+	return number < least ? none : number;
+}
+
+struct span
+html_style(struct span attributes, const char *property)
+{
+	struct span style = html_value(attributes, "style"), found = { "", 0 };
+
+	while (style.len > 0) {
+		struct span value = span_cut(&style, ';'), name = html_trim(span_cut(&value, ':'));
+
+		if (span_is_nocase(name, property))
+			found = html_trim(span_cut(&value, '!'));
+	}
+	return found;
+}
+
+/* Tags, and what is none. */
 
 /*
- * The name of a tag, at text.  Names that HTML would take, but nobody gives to elements, are none:
- * so that "<me@example.org>" and "<https://example.org/>" are seen.
+ * Takes a tag off the rest.  Names that HTML would take, but nobody gives to elements, are none: so
+ * that "<me@example.org>" and "<https://example.org/>" are seen.  False where there is no tag; from
+ * one that never ends on, all is text.
  */
-static size_t
-name_length(struct span text)
-{
-	size_t n = 0;
-
-	if (text.len == 0 || !ascii_is_alpha(text.data[0]))
-		return 0;
-	while (n < text.len &&
-	    (ascii_is_alpha(text.data[n]) || ascii_is_digit(text.data[n]) ||
-		is_one_of(text.data[n], "-:_.")))
-		n++;
-	if (n == text.len || text.data[n - 1] == ':')
-		return 0;
-	return is_space_at(text, n) || text.data[n] == '/' || text.data[n] == '>' ? n : 0;
-}
-
 static bool
-is_opaque(struct span name)
+take_tag(struct html_reader *reader, struct html_token *token)
 {
-	for (size_t i = 0; i < sizeof(opaque) / sizeof(opaque[0]); i++)
-		if (span_is_nocase(name, opaque[i]))
-			return true;
-	return false;
-}
+	struct span text = html_behind(reader->rest, 1), name, value;
 
-/* Takes the tag whose name, of name_len octets, stands at text; false where the tag never ends. */
-static bool
-take_tag(struct html_reader *reader, struct span text, size_t name_len, struct html_token *token)
-{
-	struct span name, value;
-	bool broken = false;
-
-	token->name = (struct span){ text.data, name_len };
-	advance(&text, name_len);
-	token->attributes = text;
-	while (take_attribute(&text, &name, &value, &broken))
+	token->kind = is_at(text, 0, "/") ? HTML_END : HTML_START;
+	text = html_behind(text, token->kind == HTML_END);
+	name = (struct span){ text.data, 0 };
+	while (name.len < text.len &&
+	    (ascii_is_alpha(text.data[name.len]) ||
+		(name.len > 0 && is_at(text, name.len, "0123456789-:_."))))
+		name.len++;
+	if (name.len == 0 || name.data[name.len - 1] == ':' || !is_at(text, name.len, name_end))
+		return false;
+	token->name = name;
+	token->attributes = text = html_behind(text, name.len);
+	while (take_attribute(&text, &name, &value))
 		continue;
-	if (broken || text.len == 0)
+	reader->plain = text.len == 0;
+	if (reader->plain)
 		return false;
 	token->attributes.len -= text.len;
-	advance(&text, 1);
-	reader->rest = text;
-	if (token->kind == HTML_START && is_opaque(token->name))
-		reader->within = token->name;
+	reader->rest = html_behind(text, 1);
+	for (size_t i = 0; i < sizeof(opaque) / sizeof(opaque[0]); i++)
+		if (token->kind == HTML_START && span_is_nocase(token->name, opaque[i]))
+			reader->within = token->name;
 	return true;
 }
 
-/* What is passed over. */
-
-/* Passes a comment; text stands behind "<!--".  One that never ends goes to the end. */
-static void
-pass_comment(struct span *text)
-{
-	if (is_at(*text, 0, '>')) {
-		advance(text, 1);
-		return;
-	}
-	if (is_at(*text, 0, '-') && is_at(*text, 1, '>')) {
-		advance(text, 2);
-		return;
-	}
-	while (pass(text, '-')) {
-		size_t n = is_at(*text, 0, '-') ? 1 : 0;
-
-		if (n == 1 && is_at(*text, 1, '!'))
-			n = 2;
-		if (n > 0 && is_at(*text, n, '>')) {
-			advance(text, n + 1);
-			return;
-		}
-	}
-	advance(text, text->len);
-}
-
-/* Passes a CDATA section; text stands behind "<![CDATA[". */
-static void
-pass_cdata(struct span *text)
-{
-	while (pass(text, ']'))
-		if (is_at(*text, 0, ']') && is_at(*text, 1, '>')) {
-			advance(text, 2);
-			return;
-		}
-	advance(text, text->len);
-}
-
-/* Passes what begins with '<' and is neither text nor a tag; false where it is none of this. */
+/* Passes a comment and the like off the rest; false where it is none, and so text. */
 static bool
 pass_other(struct html_reader *reader)
 {
-	struct span text = reader->rest;
+	struct span text = html_behind(reader->rest, 1);
+	bool ends = true;
 
-	if (text.len < 2 || !is_one_of(text.data[1], "!?/"))
+	if (!is_at(text, 0, "!?/") || span_starts_nocase(text, "/<"))
 		return false;
-	if (text.data[1] == '/' && is_at(text, 2, '<'))
-		return false;
-	if (span_starts_nocase(text, "<!--")) {
-		advance(&text, 4);
-		pass_comment(&text);
-	} else if (span_starts_nocase(text, "<![CDATA[")) {
-		advance(&text, 9);
-		pass_cdata(&text);
-	} else if (!pass(&text, '>')) {
+	if (span_starts_nocase(text, "!-->") || span_starts_nocase(text, "!--->")) {
+		pass(&text, ">");
+	} else if (span_starts_nocase(text, "!--")) {
+		/* It ends with "-->" or "--!>", or goes to the end. */
+		text = html_behind(text, 3);
+		do {
+			ends = pass(&text, "--");
+			skip(&text, "-");
+		} while (ends && !is_at(text, 0, ">") && !span_starts_nocase(text, "!>"));
+		if (!ends || !pass(&text, ">"))
+			text.len = 0;
+	} else if (span_starts_nocase(text, "![CDATA[")) {
+		if (!pass(&text, "]]>"))
+			text.len = 0;
+	} else if (!pass(&text, ">")) {
 		reader->plain = true;
 		return false;
 	}
@@ -260,78 +205,101 @@ pass_other(struct html_reader *reader)
 	return true;
 }
 
-/* The reader. */
-
-/* The length of text before "</name". */
-static size_t
-content_length(struct span text, struct span name)
+/* Takes the content of the element off the rest: what comes before "</name". */
+static struct span
+take_content(struct html_reader *reader)
 {
-	struct span rest = text;
+	struct span name = reader->within, content = reader->rest, rest = content;
 
-	while (pass(&rest, '<')) {
-		struct span tag = rest;
-
-		if (!is_at(tag, 0, '/') || tag.len - 1 < name.len)
-			continue;
-		advance(&tag, 1);
-		tag.len = name.len;
-		if (span_equal_nocase(tag, name) &&
-		    (is_space_at(rest, name.len + 1) || is_at(rest, name.len + 1, '/') ||
-			is_at(rest, name.len + 1, '>')))
-			return (size_t)(rest.data - 1 - text.data);
-	}
-	return text.len;
-}
-
-static void
-take_content(struct html_reader *reader, struct html_token *token)
-{
-	token->kind = HTML_CONTENT;
-	token->name = reader->within;
-	token->text = reader->rest;
-	if (!span_is_nocase(reader->within, "plaintext"))
-		token->text.len = content_length(reader->rest, reader->within);
-	advance(&reader->rest, token->text.len);
 	reader->within.len = 0;
-}
+	reader->rest.len = 0;
+	while (!span_is_nocase(name, "plaintext") && pass(&rest, "</")) {
+		struct span tag = { rest.data, name.len };
 
-/* Text that goes to the next '<', but takes one that it begins with. */
-static void
-take_text(struct html_reader *reader, struct html_token *token)
-{
-	struct span behind = { reader->rest.data + 1, reader->rest.len - 1 };
-
-	token->kind = HTML_TEXT;
-	token->text = reader->rest;
-	if (!reader->plain)
-		token->text.len = 1 + span_cut(&behind, '<').len;
-	advance(&reader->rest, token->text.len);
+		if (rest.len < name.len || !span_equal_nocase(tag, name) ||
+		    !is_at(rest, name.len, name_end))
+			continue;
+		content.len -= rest.len + 2;
+		reader->rest = (struct span){ rest.data - 2, rest.len + 2 };
+		break;
+	}
+	return content;
 }
 
 bool
 html_next(struct html_reader *reader, struct html_token *token)
 {
-	*token = (struct html_token){ .kind = HTML_TEXT };
+	struct span behind;
+
+	*token = (struct html_token){ .kind = HTML_CONTENT, .name = reader->within };
 	if (reader->within.len > 0) {
-		take_content(reader, token);
+		token->text = take_content(reader);
 		return true;
 	}
 	while (reader->rest.len > 0) {
-		struct span text = { reader->rest.data + 1, reader->rest.len - 1 };
-		size_t n;
+		bool open = !reader->plain && reader->rest.data[0] == '<';
 
-		if (!reader->plain && reader->rest.data[0] == '<') {
-			token->kind = is_at(text, 0, '/') ? HTML_END : HTML_START;
-			advance(&text, token->kind == HTML_END);
-			n = name_length(text);
-			if (n > 0 && take_tag(reader, text, n, token))
-				return true;
-			reader->plain = n > 0;
-			if (n == 0 && pass_other(reader))
-				continue;
-		}
-		take_text(reader, token);
+		if (open && take_tag(reader, token))
+			return true;
+		if (open && !reader->plain && pass_other(reader))
+			continue;
+		/* Text goes to the next '<', but takes one that it begins with. */
+		*token = (struct html_token){ .kind = HTML_TEXT, .text = reader->rest };
+		behind = html_behind(reader->rest, 1);
+		if (!reader->plain)
+			token->text.len = 1 + span_cut(&behind, '<').len;
+		reader->rest = html_behind(reader->rest, token->text.len);
 		return true;
 	}
 	return false;
+}
+
+/* What is looked for. */
+
+bool
+html_next_image(struct span *rest, struct span *at, struct buf *out)
+{
+	struct html_reader reader = { .rest = *rest };
+	struct html_token token;
+	bool found = false;
+
+	while (!found && html_next(&reader, &token)) {
+		if (token.kind != HTML_START || !span_is_nocase(token.name, "img"))
+			continue;
+		*at = html_value(token.attributes, "src");
+		found = html_trim(*at).len > 0;
+		if (found)
+			html_decode(out, html_trim(*at), HTML_IN_VALUE);
+	}
+	*rest = reader.rest;
+	return found;
+}
+
+struct span
+html_meta_charset(struct span html)
+{
+	struct html_reader reader = { .rest = html };
+	struct html_token token;
+	struct span charset = { NULL, 0 };
+
+	if (reader.rest.len > HTML_META_MAX)
+		reader.rest.len = HTML_META_MAX;
+	while (charset.len == 0 && html_next(&reader, &token)) {
+		struct span type;
+
+		if (token.kind != HTML_START || !span_is_nocase(token.name, "meta"))
+			continue;
+		charset = html_trim(html_value(token.attributes, "charset"));
+		type = html_value(token.attributes, "content");
+		if (!html_value_is(token.attributes, "http-equiv", "content-type"))
+			type.len = 0;
+		/* In a content type, the semicolon before it is missing often. */
+		for (; charset.len == 0 && type.len > 0; type = html_behind(type, 1)) {
+			if (span_starts_nocase(type, "charset"))
+				charset = html_value(type, "charset");
+			if (charset.len > 0)
+				charset = span_cut(&charset, ';');
+		}
+	}
+	return charset;
 }
