@@ -265,7 +265,7 @@ is_given(int fd, struct span text)
 	return fd >= 0 || text.data != NULL;
 }
 
-/* Text that nobody wrote is made of the HTML. */
+/* Text that nobody wrote is made of the HTML; where that has none, as an image has not, none is. */
 static int
 make_text(struct composer *w, struct tree *t, const struct buf *html)
 {
@@ -273,7 +273,7 @@ make_text(struct composer *w, struct tree *t, const struct buf *html)
 	int rc;
 
 	html_to_text((struct span){ html->data, html->len }, &text);
-	t->has_text = true;
+	t->has_text = text.len > 0;
 	rc = buf_ok(&text) ? text_part_set(w, &t->text, (struct span){ text.data, text.len }) :
 			     err_memory(w->err);
 	buf_release(&text);
@@ -353,7 +353,7 @@ static struct entity *
 plant_body(struct composer *w, struct tree *t)
 {
 	if (!t->has_text)
-		return NULL;
+		return t->has_html ? plant_html(w, t) : NULL;
 	t->text_leaf = (struct entity){ .text = &t->text,
 		.has_8bit = strcmp(t->text.encoding, "8bit") == 0 };
 	if (!t->has_html)

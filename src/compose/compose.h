@@ -5,7 +5,8 @@
  *
  * 	text                       the text
  * 	text, HTML                 multipart/alternative: text, HTML
- * 	HTML alone                 the same, with a text made of the HTML
+ * 	HTML alone                 the same, with a text made of the HTML; text/html alone, where
+ * 	                           that is blank
  * 	HTML with inline parts     multipart/related: HTML, the inline parts (in the alternative)
  * 	any of them, attachments   multipart/mixed: that, the attachments (inline parts too,
  * 	                           where there is no HTML)
@@ -24,10 +25,9 @@
  * the message's spool.  Only HTML that is looked at as a whole, because a text is made from it or
  * images are looked for, is held in memory: at most 64 MiB of it.
  *
- * Text and HTML become UTF-8.  HTML goes as it is otherwise: where it names another charset in a
- * meta element, it names that one still.  Readers heed the part's Content-Type instead (RFC 2854
- * section 6), as they must, for that names UTF-8 even where the HTML's own charset never was true;
- * and what was given comes out as it was given.
+ * Text and HTML become UTF-8.  HTML goes as it is otherwise, but for the charset that a meta
+ * element at its begin names, which becomes "utf-8": readers heed the part's Content-Type (RFC 2854
+ * section 6), but what they save has the meta element alone.
  */
 #ifndef SENDOFF_COMPOSE_COMPOSE_H
 #define SENDOFF_COMPOSE_COMPOSE_H

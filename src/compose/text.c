@@ -107,8 +107,19 @@ struct way {
 	struct charset charset;
 	struct buf utf8; /* a block of it */
 	uint64_t max;
-	bool raw; /* it stays as it is, for another way */
+	bool raw;   /* it stays as it is, for another way */
+	bool begun; /* some of it has passed */
 };
+
+/* HTML that names a charset for itself names the one that it is in now. */
+static void
+correct_meta(struct buf *html)
+{
+	struct span charset = html_meta_charset((struct span){ html->data, html->len });
+
+	if (charset.len > 0 && !span_is_nocase(charset, "utf-8"))
+		buf_splice(html, (size_t)(charset.data - html->data), charset.len, "utf-8", 5);
+}
 
 static int
 put_block(struct composer *w, struct text_part *text, struct source *in, struct way *way)
@@ -121,6 +132,9 @@ put_block(struct composer *w, struct text_part *text, struct source *in, struct 
 	if (block.len > 0 ? charset_add(&way->charset, block, &way->utf8, w->err) != 0 :
 			    charset_end(&way->charset, &way->utf8, w->err) != 0)
 		return -1;
+	if (is_html(text) && !way->raw && !way->begun)
+		correct_meta(&way->utf8);
+	way->begun = true;
 	return way->raw ? put(w, text, &way->utf8) :
 			  put_lines(w, text, (struct span){ way->utf8.data, way->utf8.len });
 }

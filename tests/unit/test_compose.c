@@ -1256,6 +1256,38 @@ makes_text_of_html(void **state)
 	    "--=_B_0--\n");
 }
 
+/* HTML whose text is blank goes without one, alone or with what it shows. */
+static void
+makes_no_blank_text(void **state)
+{
+	struct compose_part part = { .role = PART_INLINE, .name = "a" };
+	struct compose c = nothing();
+
+	(void)state;
+	c.html = span_of("<body>&nbsp;<img src='cid:a'><p hidden>not seen</body>\n");
+	check(&c,
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: text/html; charset=us-ascii\n"
+	    "Content-Transfer-Encoding: 7bit\n"
+	    "\n"
+	    "<body>&nbsp;<img src='cid:a'><p hidden>not seen</body>\n");
+	fill_part(&part, span_of("x"));
+	c.parts = &part;
+	c.part_count = 1;
+	check_has(&c,
+	    "MIME-Version: 1.0\n"
+	    "Content-Type: multipart/related; type=\"text/html\";\n boundary=\"=_B_0\"\n"
+	    "\n"
+	    "--=_B_0\n"
+	    "Content-Type: text/html; charset=us-ascii\n");
+	compose_close(&part, 1);
+	/* One that somebody gave is his. */
+	c = nothing();
+	c.html = span_of("<img>");
+	c.text = span_of("");
+	check_has(&c, "text/plain");
+}
+
 /* What HTML says of itself. */
 static void
 heeds_the_charset_of_html(void **state)
@@ -1265,23 +1297,22 @@ heeds_the_charset_of_html(void **state)
 		struct span html;
 		const char *wanted;
 	} rows[] = {
-		{ NULL, TEXT("<meta charset=iso-8859-2>\xe8"),
-		    "<meta charset=iso-8859-2>\xc4\x8d\n" },
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xe8"), "<meta charset=utf-8>\xc4\x8d\n" },
 		{ NULL,
 		    TEXT(
 			"<meta http-equiv=content-type content='text/html; charset=koi8-r'>\xf0\xd2"),
-		    ">\xd0\x9f\xd1\x80\n" },
+		    "content='text/html; charset=utf-8'>\xd0\x9f\xd1\x80\n" },
 		{ NULL, TEXT("<meta charset=Shift_JIS>\x93\xfa\x96\x7b"),
 		    ">\xe6\x97\xa5\xe6\x9c\xac\n" },
 		/* ASCII octets that are none. */
 		{ NULL, TEXT("<meta charset=ISO-2022-JP>\x1b$BF|K\\\x1b(B"),
 		    ">\xe6\x97\xa5\xe6\x9c\xac\n" },
 		{ NULL, TEXT("<meta charset=UTF-7>+AGE-"),
-		    "us-ascii\nContent-Transfer-Encoding: 7bit\n\n<meta charset=UTF-7>+AGE-\n" },
+		    "us-ascii\nContent-Transfer-Encoding: 7bit\n\n<meta charset=utf-8>+AGE-\n" },
 		/* As browsers read it. */
 		{ NULL, TEXT("<meta charset=iso-8859-1>\x93\xfc"), ">\xe2\x80\x9c\xc3\xbc\n" },
 		/* It is UTF-8, whatever it says, and where it is damaged. */
-		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc"), ">\xc3\xbc\n" },
+		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc"), "=utf-8>\xc3\xbc\n" },
 		{ NULL, TEXT("<meta charset=iso-8859-2>\xc3\xbc\xc3\xbc\xfc"),
 		    ">\xc3\xbc\xc3\xbc\xef\xbf\xbd\n" },
 		/* It is not what it says, or nobody knows that. */
@@ -1292,12 +1323,15 @@ heeds_the_charset_of_html(void **state)
 		{ NULL, TEXT("<meta charset=windows-1251>\x98\x81"),
 		    ">\xef\xbf\xbd\xef\xbf\xbd\n" },
 		{ NULL, TEXT("\xff\xfe<\0m\0e\0t\0a\0 \0c\0h\0a\0r\0s\0e\0t\0=\0x\0>\0\xfc\0"),
-		    "\n\n<meta charset=x>\xc3\xbc\n" },
+		    "\n\n<meta charset=utf-8>\xc3\xbc\n" },
+		/* As it stands there, where it is true. */
+		{ NULL, TEXT("<meta charset=UTF-8>\xc3\xbc"), "<meta charset=UTF-8>\xc3\xbc\n" },
+		{ NULL, TEXT("<p>\xc3\xbc<meta charset=>"), "<p>\xc3\xbc<meta charset=>\n" },
 		{ NULL, TEXT("\xff\xfe<meta charset=koi8-r>\xf0"),
 		    "charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\xe6\xb4\xbc" },
 		/* Somebody knows better. */
 		{ "ISO-8859-1", TEXT("<meta charset=iso-8859-2>\xe8"),
-		    "<meta charset=iso-8859-2>\xc3\xa8\n" },
+		    "<meta charset=utf-8>\xc3\xa8\n" },
 	};
 
 	(void)state;
@@ -1788,6 +1822,7 @@ main(void)
 		cmocka_unit_test(waits_for_a_fifo),
 		cmocka_unit_test(writes_html),
 		cmocka_unit_test(makes_text_of_html),
+		cmocka_unit_test(makes_no_blank_text),
 		cmocka_unit_test(heeds_the_charset_of_html),
 		cmocka_unit_test(refuses_content_ids),
 		cmocka_unit_test(keeps_content_ids_apart),
