@@ -401,14 +401,6 @@ expand_name(struct expansion *x, struct span name)
 	return 0;
 }
 
-/* Takes back what was appended since there were `count`. */
-static void
-shorten(struct address_list *list, size_t count)
-{
-	while (list->count > count)
-		free(list->items[--list->count].mailbox);
-}
-
 int
 aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *is_local,
     const void *arg, struct address_list *out, bool *found, struct err *err)
@@ -428,7 +420,8 @@ aliases_expand(const struct aliases *aliases, struct span name, alias_is_local *
 	result = expand_name(&x, name);
 	free(x.gone);
 	if (result < 0) {
-		shorten(out, count);
+		while (out->count > count)
+			free(out->items[--out->count].mailbox);
 		/*
 		 * What stands in the file is the administrator's, whatever the address in it lacks.
 		 */

@@ -306,12 +306,6 @@ add_status(const struct notice_work *work, const struct err *err, struct buf *ou
 		buf_addf(out, "Status: %c.%s\r\n", class, details[err->kind]);
 }
 
-static bool
-is_ipv4(const char *host)
-{
-	return strspn(host, "0123456789.") == strlen(host);
-}
-
 /*
  * The server's name out of "host:port", as RFC 3464 section 2.1.2 wants it; nothing for a socket's
  * path.
@@ -327,7 +321,7 @@ add_host(struct buf *out, const struct buf *peer)
 	buf_add(&name, host.data, host.len);
 	if (peer->data[0] == '[' && strchr(peer->data, ']') != NULL)
 		buf_addf(out, "[IPv6:%.*s]", (int)strcspn(peer->data + 1, "]"), peer->data + 1);
-	else if (name.len > 0 && is_ipv4(name.data))
+	else if (name.len > 0 && strspn(name.data, "0123456789.") == name.len)
 		buf_addf(out, "[%s]", name.data);
 	else if (domain_to_ascii(name.data, &ascii, &ignored) == 0 &&
 	    domain_is_host_name(ascii.data))

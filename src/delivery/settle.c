@@ -162,14 +162,6 @@ count(struct settlement *out, enum item_state state)
 	}
 }
 
-/* What is said of one who is given up because his time is over. */
-static void
-tell_expired(const struct settling *s, struct err *err)
-{
-	err_wrap(err, "not delivered within %" PRId64 " hours", s->account->expire_s / 3600);
-	memcpy(err->enhanced, "4.4.7", sizeof("4.4.7"));
-}
-
 /*
  * A thousand refusals, each in the server's words, attempt by attempt, would fill the tail; and
  * what cannot be recorded is sent again.
@@ -195,8 +187,11 @@ tell_failure(const struct settling *s, struct err *err)
 	} else {
 		err_copy(err, s->err);
 	}
-	if (expired)
-		tell_expired(s, err);
+	if (expired) {
+		err_wrap(err, "not delivered within %" PRId64 " hours",
+		    s->account->expire_s / 3600);
+		memcpy(err->enhanced, "4.4.7", sizeof("4.4.7"));
+	}
 }
 
 /* Writes the record of the group that has come to its end. */

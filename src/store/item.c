@@ -366,25 +366,22 @@ apply(struct item *item, const struct record *record, struct err *err)
 
 /* Doubt. */
 
-static void
-doubt_one(struct item_recipient *r)
-{
-	r->sending = false;
-	err_set(&r->err, ERR_LOST, "sending was cut off; it may have been delivered");
-	r->err.in_doubt = true;
-}
-
 /* Who sent let go of the message without a word of what came of it: that was an attempt, too. */
 static void
 doubt(struct item *item)
 {
 	const struct item_recipient *last = NULL;
 
-	for (size_t i = 0; i < item->envelope.count; i++)
-		if (item->recipients[i].sending) {
-			last = &item->recipients[i];
-			doubt_one(&item->recipients[i]);
-		}
+	for (size_t i = 0; i < item->envelope.count; i++) {
+		struct item_recipient *r = &item->recipients[i];
+
+		if (!r->sending)
+			continue;
+		r->sending = false;
+		err_set(&r->err, ERR_LOST, "sending was cut off; it may have been delivered");
+		r->err.in_doubt = true;
+		last = r;
+	}
 	if (last != NULL)
 		note_failure(item, &last->err);
 	if (last != NULL || item->notice_sending != NOTICE_NONE) {

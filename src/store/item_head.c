@@ -10,12 +10,6 @@
 
 enum { FIRST_RECIPIENTS = 4 };
 
-static struct span
-span_in(const struct buf *b)
-{
-	return (struct span){ b->data, b->len };
-}
-
 /* The head, written. */
 
 enum {
@@ -80,7 +74,8 @@ write_recipient(const struct recipient *recipient, struct buf *out)
 int
 item_write_head(const struct item *item, struct buf *out, struct err *err)
 {
-	struct record header = { .type = RECORD_HEADER, .text = span_in(&item->message.header) };
+	const struct buf *text = &item->message.header;
+	struct record header = { .type = RECORD_HEADER, .text = { text->data, text->len } };
 
 	write_envelope(item, out);
 	for (size_t i = 0; i < item->envelope.count && buf_ok(out); i++)

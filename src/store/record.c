@@ -281,18 +281,12 @@ static const struct record blank = {
 	.reply = EMPTY,
 };
 
-static bool
-is_known(unsigned char type)
-{
-	return (type >= RECORD_ENVELOPE && type <= RECORD_HEADER) ||
-	    (type >= RECORD_SENDING && type <= RECORD_AT);
-}
-
 enum record_result
 record_read(struct span *rest, struct record *record)
 {
 	struct span payload;
 	unsigned char type;
+	bool known;
 
 	if (rest->len == 0)
 		return RECORD_END;
@@ -305,9 +299,11 @@ record_read(struct span *rest, struct record *record)
 	type = (unsigned char)rest->data[8];
 	*record = blank;
 	record->type = type < RECORD_OPTIONAL ? (enum record_type)type : RECORD_OPTIONAL;
-	if (type < RECORD_OPTIONAL && !is_known(type))
+	known = (type >= RECORD_ENVELOPE && type <= RECORD_HEADER) ||
+	    (type >= RECORD_SENDING && type <= RECORD_AT);
+	if (type < RECORD_OPTIONAL && !known)
 		return RECORD_LATER;
-	if (type < RECORD_OPTIONAL && !read_fields(payload, record))
+	if (known && !read_fields(payload, record))
 		return RECORD_NONSENSE;
 	rest->data += RECORD_HEAD + payload.len;
 	rest->len -= RECORD_HEAD + payload.len;

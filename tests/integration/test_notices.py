@@ -239,7 +239,7 @@ def aliased(tmp_path):
 
     def run(args, refusals=None):
         with Sink(refusals or {}) as server:
-            (tmp_path / "aliases").write_text("one: carol@example.net\nteam: carol@example.net, dave@example.net\n")
+            (tmp_path / "aliases").write_text("one: carol@example.net\njürgen: one\nteam: carol@example.net, dave@example.net\n")
             config = configuration(server, tmp_path) + f"aliases {tmp_path}/aliases\n"
             for words in (["-odq", *args], ["-qf"]):
                 result = run_sendmail(words, MESSAGE if words != ["-qf"] else b"", config)
@@ -274,6 +274,13 @@ def test_alias_to_several(aliased, tmp_path):
     assert about["Action"] == "expanded" and about["Status"] == "2.0.0"
     assert "stands for several addresses" in text
     assert waiting(tmp_path) == []
+
+
+def test_alias_beyond_ascii(aliased):
+    """RFC 6533 section 3: what is not ASCII is escaped where the message needs no SMTPUTF8."""
+    (sent,), _ = split(aliased(["-N", "failure", "jürgen"]))
+    assert sent.recipients == {CAROL: {"NOTIFY": "FAILURE", "ORCPT": f"utf-8;j\\x{{FC}}rgen@{HOST}"}}
+    assert "SMTPUTF8" not in sent.sender_params
 
 
 def test_alias_whose_member_is_refused(aliased, tmp_path):

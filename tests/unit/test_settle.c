@@ -313,6 +313,27 @@ check_texts(const char *outcomes, const struct buf *records, const char *expecte
 	buf_release(&out);
 }
 
+/* Of one that is not queued the same is told. */
+static void
+check_new(const struct item *item, const struct delivery *d, const char *expected,
+    const struct settlement *as_queued)
+{
+	struct buf records = BUF_INIT(STORE_TAIL_MAX), out = BUF_INIT(SIZE_MAX);
+	struct settlement s;
+
+	settle_new_attempt(&item->envelope, d, &account, now_ms, &records, &s);
+	describe_records(&records, &out);
+	assert_string_equal(out.data, expected);
+	assert_int_equal(s.accepted, as_queued->accepted);
+	assert_int_equal(s.waiting, as_queued->waiting);
+	assert_int_equal(s.refused, as_queued->refused);
+	assert_int_equal(s.settled, as_queued->settled);
+	assert_int_equal(s.failed, as_queued->failed);
+	assert_int_equal(s.relay_notice, as_queued->relay_notice);
+	buf_release(&records);
+	buf_release(&out);
+}
+
 static void
 test_attempts(void **state)
 {
@@ -337,9 +358,85 @@ test_attempts(void **state)
 		check_texts(attempts[i].outcomes, &records, attempts[i].records, &item,
 		    attempts[i].after);
 		check_counts(&settlement, &item);
+		if (attempts[i].before[0] == '\0' && attempts[i].age_h == 0)
+			check_new(&item, &d, attempts[i].records, &settlement);
 		delivery_release(&d);
 		item_release(&item);
 		buf_release(&records);
+	}
+}
+
+/*
+ * Each recipient has its own wishes: N, S, F, D, or none (-); an alias's first (E), which may have
+ * failures told (e).  Then as above, and the notice that is due.
+ */
+static const struct {
+	const char *wishes, *outcomes, *records;
+	enum notice due;
+	bool no_dsn;
+} wishes[] = {
+	{ "NF-S", "uuuu",
+	    "settled 0 recipient-unknown; refused 1-2 recipient-unknown; settled 3 recipient-unknown; attempt",
+	    NOTICE_FAILED, false },
+	{ "NNSD", "uuuu", "settled 0-3 recipient-unknown; attempt", NOTICE_NONE, false },
+	{ "SNS-", "aaaa", "accepted 0-3; attempt", NOTICE_NONE, false },
+	{ "SNS-", "aaaa", "accepted 0 untold; accepted 1; accepted 2 untold; accepted 3; attempt",
+	    NOTICE_RELAYED, true },
+	{ "NN-D", "aaaa", "accepted 0-3; attempt", NOTICE_NONE, true },
+	/* Only who has it is spoken of. */
+	{ "SN--", "taaa", "accepted 1-3; waiting 0 temporary; attempt; next", NOTICE_NONE, true },
+	/* The server knows nothing of the alias. */
+	{ "EN-F", "aaaa", "accepted 0 untold; accepted 1-3; attempt", NOTICE_RELAYED, false },
+	{ "EN-F", "taaa", "accepted 1-3; waiting 0 temporary; attempt; next", NOTICE_NONE, false },
+	{ "EN-F", "uaaa", "accepted 1-3; settled 0 recipient-unknown; attempt", NOTICE_NONE,
+	    false },
+	{ "eN-F", "uaaa", "accepted 1-3; refused 0 recipient-unknown; attempt", NOTICE_FAILED,
+	    false },
+	{ "eSNF", "aaut",
+	    "accepted 0-1 untold; settled 2 recipient-unknown; waiting 3 temporary; attempt; next",
+	    NOTICE_RELAYED, true },
+};
+
+static void
+set_wish(struct recipient *recipient, char letter)
+{
+	recipient->notify = letter == 'N' || letter == 'E' ? NOTIFY_NEVER :
+	    letter == 'S'                                  ? NOTIFY_SUCCESS :
+	    letter == 'F' || letter == 'e'                 ? NOTIFY_FAILURE :
+	    letter == 'D'                                  ? NOTIFY_DELAY :
+							     0;
+	recipient->expanded = letter == 'E' || letter == 'e';
+}
+
+static void
+test_wishes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(wishes); i++) {
+		struct buf records = BUF_INIT(STORE_TAIL_MAX), out = BUF_INIT(SIZE_MAX);
+		struct settlement settlement;
+		struct delivery d;
+		struct item item;
+
+		make_item(&item, RECIPIENTS, ALICE, 0, 0);
+		for (size_t k = 0; k < RECIPIENTS; k++)
+			set_wish(&item.envelope.recipients[k], wishes[i].wishes[k]);
+		make_delivery(&d, &item.envelope, wishes[i].outcomes);
+		d.has_dsn = !wishes[i].no_dsn;
+		settle_attempt(&item, &d, &account, now_ms, &records, &settlement);
+		describe_records(&records, &out);
+		if (strcmp(out.data, wishes[i].records) != 0)
+			fail_msg("%s %s: %s\nnot %s", wishes[i].wishes, wishes[i].outcomes,
+			    out.data, wishes[i].records);
+		assert_int_equal(item_apply(&item, (struct span){ records.data, records.len },
+				     &err),
+		    ITEM_OK);
+		assert_int_equal(settle_due_notice(&item, now_ms), wishes[i].due);
+		assert_int_equal(settlement.relay_notice, strstr(out.data, "untold") != NULL);
+		delivery_release(&d);
+		item_release(&item);
+		buf_release(&records);
+		buf_release(&out);
 	}
 }
 
@@ -544,6 +641,14 @@ test_accepted(void **state)
 		settle_accepted(&item, &d, accepted[i].ended, now_ms, &records);
 		describe_records(&records, &out);
 		assert_string_equal(out.data, accepted[i].records);
+		if (accepted[i].before[0] == '\0') {
+			buf_clear(&records);
+			buf_clear(&out);
+			settle_new_accepted(&item.envelope, &d, accepted[i].ended, now_ms,
+			    &records);
+			describe_records(&records, &out);
+			assert_string_equal(out.data, accepted[i].records);
+		}
 		delivery_release(&d);
 		item_release(&item);
 		buf_release(&records);
@@ -815,6 +920,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_age),
