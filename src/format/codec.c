@@ -222,10 +222,13 @@ xtext_add(struct buf *out, struct span data)
 	}
 }
 
-static bool
-is_upper_hex(char c)
+/* What a hexadecimal digit stands for, in upper case as RFC 3461 and RFC 6533 have it; else -1. */
+static int
+hex_value(char c)
 {
-	return ascii_is_digit(c) || (c >= 'A' && c <= 'F');
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return ascii_is_digit(c) ? c - '0' : -1;
 }
 
 bool
@@ -234,9 +237,26 @@ xtext_valid(struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		if (is_xchar(text.data[i]))
 			continue;
-		if (text.data[i] != '+' || text.len - i < 3 || !is_upper_hex(text.data[i + 1]) ||
-		    !is_upper_hex(text.data[i + 2]))
+		if (text.data[i] != '+' || text.len - i < 3 || hex_value(text.data[i + 1]) < 0 ||
+		    hex_value(text.data[i + 2]) < 0)
 			return false;
+		i += 2;
+	}
+	return true;
+}
+
+bool
+xtext_decode(struct buf *out, struct span text)
+{
+	if (!xtext_valid(text))
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] != '+') {
+			buf_addc(out, text.data[i]);
+			continue;
+		}
+		buf_addc(out,
+		    (char)(hex_value(text.data[i + 1]) << 4 | hex_value(text.data[i + 2])));
 		i += 2;
 	}
 	return true;
@@ -271,4 +291,63 @@ utf8_xtext_add(struct buf *out, struct span address, bool ascii)
 		address.data += n;
 		address.len -= n;
 	}
+}
+
+/* Cuts "\x{HEX}" off *text: the character as UTF-8 goes to out; false where it is none. */
+static bool
+cut_embedded(struct span *text, struct buf *out)
+{
+	unsigned long point = 0;
+	size_t i;
+
+	if (text->len < 3 || memcmp(text->data, "\\x{", 3) != 0)
+		return false;
+	for (i = 3; i < text->len && text->data[i] != '}'; i++) {
+		int digit = hex_value(text->data[i]);
+
+		if (digit < 0 || i > 8)
+			return false;
+		point = point << 4 | (unsigned long)digit;
+	}
+	if (i < 5 || i == text->len || point > 0x10ffff)
+		return false;
+	if (point < 0x80) {
+		buf_addc(out, (char)point);
+	} else {
+		unsigned more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+
+		buf_addc(out, (char)(0xf00 >> (more + 1) | point >> 6 * more));
+		while (more-- > 0)
+			buf_addc(out, (char)(0x80 | (point >> 6 * more & 0x3f)));
+	}
+	text->data += i + 1;
+	text->len -= i + 1;
+	return true;
+}
+
+bool
+utf8_xtext_decode(struct buf *out, struct span text)
+{
+	size_t before = out->len;
+	struct span decoded;
+
+	while (text.len > 0) {
+		char c = text.data[0];
+
+		if (c == '\\') {
+			if (!cut_embedded(&text, out))
+				break;
+			continue;
+		}
+		if (!is_xchar(c) && !is_8bit(c))
+			break;
+		buf_addc(out, c);
+		text.data++;
+		text.len--;
+	}
+	decoded = (struct span){ out->data + before, out->len - before };
+	if (text.len == 0 && utf8_valid(decoded) && !span_has_control(decoded))
+		return true;
+	buf_truncate(out, before);
+	return false;
 }

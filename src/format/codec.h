@@ -39,10 +39,19 @@ void xtext_add(struct buf *out, struct span data);
 /* True where text is xtext already (as -V and ORCPT give it); the empty text is. */
 bool xtext_valid(struct span text);
 
+/* Appends what xtext stands for; false where it is none, and out is as it was. */
+bool xtext_decode(struct buf *out, struct span text);
+
 /*
  * Appends an address as utf-8-addr-unitext, or where `ascii` as utf-8-addr-xtext: what ASCII has
  * for other purposes, and in the latter all that is not ASCII, becomes \x{HEX}.
  */
 void utf8_xtext_add(struct buf *out, struct span address, bool ascii);
+
+/*
+ * Appends what either of the two stands for, valid UTF-8 without control characters; false where
+ * text is none of them, and out is as it was.
+ */
+bool utf8_xtext_decode(struct buf *out, struct span text);
 
 #endif

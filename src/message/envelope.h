@@ -16,13 +16,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "format/address.h"
-
-enum notify { /* RFC 3461 section 4.1; 0: not given */
-	NOTIFY_NEVER = 1,
-	NOTIFY_SUCCESS = 2,
-	NOTIFY_FAILURE = 4,
-	NOTIFY_DELAY = 8,
-};
+#include "format/command.h"
 
 /*
  * What is asked of a recipient who was named twice: whatever one of the two asked for.  Where one
@@ -30,12 +24,6 @@ enum notify { /* RFC 3461 section 4.1; 0: not given */
  * both say so.
  */
 unsigned notify_join(unsigned a, unsigned b);
-
-enum dsn_return { /* RFC 3461 section 4.3 */
-	RETURN_DEFAULT,
-	RETURN_FULL,
-	RETURN_HEADERS,
-};
 
 /* Extensions that the sender asks for: the account's wishes, or with a message its own. */
 struct requests {
