@@ -10,6 +10,7 @@
 #include "command/view.h"
 #include "command/walk.h"
 #include "delivery/breaker.h"
+#include "format/domain.h"
 
 enum { NAME_MAX_LEN = 8192 };
 
@@ -156,7 +157,7 @@ print_account(FILE *out, struct queue_call *call, const struct account *account)
 		buf_clear(&breaker);
 		buf_clear(&server);
 		breaker_server_name(account, s, &breaker);
-		buf_addf(&server, s->port != 0 ? "%s:%u" : "%s", s->host, s->port);
+		host_port_add(&server, s->host, s->port);
 		print_pause(out, call, account, breaker.data, server.data);
 	}
 	buf_release(&breaker);

@@ -12,19 +12,9 @@
 #include "command/json.h"
 #include "command/view.h"
 #include "delivery/delivery.h"
+#include "format/domain.h"
 
 enum { TEXT_MAX = 8192 };
-
-/* "host:port", or the socket's path. */
-static void
-add_server(const struct account *account, struct buf *out)
-{
-	const struct server *server = &account->servers[0];
-
-	buf_adds(out, server->host);
-	if (server->port != 0)
-		buf_addf(out, ":%u", server->port);
-}
 
 static void
 print_line(const char *label, const char *text)
@@ -65,10 +55,11 @@ not_before_ms(const struct job *job)
 static void
 print_route(const struct job *job, uint64_t size)
 {
+	const struct server *server = &job->account->servers[0];
 	struct buf text = BUF_INIT(TEXT_MAX);
 
 	print_line("account", job->account->name);
-	add_server(job->account, &text);
+	host_port_add(&text, server->host, server->port);
 	print_line("server", text.data);
 	buf_clear(&text);
 	buf_addf(&text, "%" PRIu64 " octets", size);
@@ -101,7 +92,7 @@ print_json(const struct job *job, const struct delivery *d)
 	}
 	json_end(&json, ']');
 	json_text(&json, "account", job->account->name);
-	add_server(job->account, &text);
+	host_port_add(&text, job->account->servers[0].host, job->account->servers[0].port);
 	json_text(&json, "server", text.data);
 	buf_clear(&text);
 	message_id(&d->message, &text);

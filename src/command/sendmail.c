@@ -11,6 +11,7 @@
 #include "command/run_queue.h"
 #include "config/environment.h"
 #include "format/codec.h"
+#include "format/domain.h"
 #include "message/message.h"
 
 enum { TEXT_MAX = 1024 }; /* octets of names */
@@ -104,17 +105,17 @@ static int
 print_routes(const struct job *job)
 {
 	const struct server *server = &job->account->servers[0];
+	struct buf name = BUF_INIT(ERR_TEXT_MAX);
 
+	host_port_add(&name, server->host, server->port);
 	for (size_t i = 0; i < job->envelope.count; i++) {
 		const struct recipient *r = &job->envelope.recipients[i];
 
 		if (r->original != NULL)
 			printf("%s -> ", r->original);
-		printf("%s: account %s, server %s", r->address, job->account->name, server->host);
-		if (server->port != 0)
-			printf(":%u", server->port);
-		putchar('\n');
+		printf("%s: account %s, server %s\n", r->address, job->account->name, name.data);
 	}
+	buf_release(&name);
 	return 0;
 }
 

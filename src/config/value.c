@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/scheme.h"
 
 bool
 value_switch(struct span text, bool *on)
@@ -252,34 +253,6 @@ value_word(struct span *rest)
 	return word;
 }
 
-struct scheme {
-	const char *prefix;
-	enum server_scheme scheme;
-	uint16_t port; /* 0: has to be given */
-	bool path;     /* what follows is the path of a socket */
-	bool later;    /* not in this version */
-};
-
-/* The longer prefix of two that begin alike comes first. */
-static const struct scheme schemes[] = {
-	{ "smtps://", SERVER_SMTPS, 465, false, false },
-	{ "smtp://", SERVER_SMTP, 587, false, false },
-	{ "lmtp://", SERVER_LMTP, 0, false, false },
-	{ "unix:", SERVER_UNIX, 0, true, false },
-	{ "lmtp:", SERVER_LMTP_UNIX, 0, true, false },
-	{ "maildir:", SERVER_SMTP, 0, true, true },
-	{ "mbox:", SERVER_SMTP, 0, true, true },
-};
-
-static const struct scheme *
-find_scheme(struct span text)
-{
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (span_starts_nocase(text, schemes[i].prefix))
-			return &schemes[i];
-	return NULL;
-}
-
 static int
 unix_path(struct span path, const struct scheme *scheme, struct server_url *url, struct err *err)
 {
@@ -344,7 +317,7 @@ authority_url(struct span authority, const struct scheme *scheme, struct server_
 int
 value_server(struct span text, struct server_url *url, struct err *err)
 {
-	const struct scheme *scheme = find_scheme(text);
+	const struct scheme *scheme = scheme_find(text);
 
 	if (scheme == NULL)
 		return err_set(err, ERR_CONFIG,
@@ -355,8 +328,8 @@ value_server(struct span text, struct server_url *url, struct err *err)
 	if (scheme->later)
 		return err_set(err, ERR_CONFIG, "this version cannot deliver to %s",
 		    scheme->prefix);
-	return scheme->path ? unix_path(text, scheme, url, err) :
-			      authority_url(text, scheme, url, err);
+	return scheme->socket ? unix_path(text, scheme, url, err) :
+				authority_url(text, scheme, url, err);
 }
 
 bool

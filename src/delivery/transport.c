@@ -3,33 +3,18 @@
 
 #include <string.h>
 
-/* How SMTP is spoken by each scheme. */
-static const struct scheme {
-	enum smtp_tls tls; /* where the account does not say */
-	bool socket;       /* the host is the path of a Unix socket: TLS makes no sense */
-	bool lmtp;
-} schemes[] = {
-	[SERVER_SMTPS] = { SMTP_TLS_IMPLICIT, false, false },
-	[SERVER_SMTP] = { SMTP_TLS_STARTTLS, false, false },
-	[SERVER_LMTP] = { SMTP_TLS_NONE, false, true },
-	[SERVER_UNIX] = { SMTP_TLS_NONE, true, false },
-	[SERVER_LMTP_UNIX] = { SMTP_TLS_NONE, true, true },
-};
+#include "config/scheme.h"
 
 static enum smtp_tls
-tls_mode(const struct account *a, const struct scheme *scheme)
+tls_mode(const struct account *account, const struct scheme *scheme)
 {
-	switch (scheme->socket ? TLS_DEFAULT : a->tls) {
-	case TLS_IMPLICIT:
-		return SMTP_TLS_IMPLICIT;
-	case TLS_STARTTLS:
-		return SMTP_TLS_STARTTLS;
-	case TLS_NONE:
-		return SMTP_TLS_NONE;
-	case TLS_DEFAULT:
-		break;
-	}
-	return scheme->tls;
+	static const enum smtp_tls modes[] = {
+		[TLS_IMPLICIT] = SMTP_TLS_IMPLICIT,
+		[TLS_STARTTLS] = SMTP_TLS_STARTTLS,
+		[TLS_NONE] = SMTP_TLS_NONE,
+	};
+
+	return modes[scheme->socket || account->tls == TLS_DEFAULT ? scheme->tls : account->tls];
 }
 
 static enum smtp_secret
@@ -44,7 +29,7 @@ static int
 open_smtp(struct transport *t, const struct account *a, const struct server *server,
     const struct buf *secret, const struct stream_watch *watch, struct err *err)
 {
-	const struct scheme *scheme = &schemes[server->scheme];
+	const struct scheme *scheme = scheme_of(server->scheme);
 	const struct smtp_settings settings = {
 		.host = server->host,
 		.port = server->port,

@@ -68,3 +68,12 @@ domain_to_ascii(const char *domain, struct buf *out, struct err *err)
 	idn2.free(ascii);
 	return code == IDN2_OK ? 0 : -1;
 }
+
+void
+host_port_add(struct buf *out, const char *host, uint16_t port)
+{
+	if (port == 0)
+		buf_adds(out, host);
+	else
+		buf_addf(out, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+}

@@ -6,6 +6,7 @@
 #define SENDOFF_FORMAT_DOMAIN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -22,5 +23,11 @@ bool domain_is_host_name(const char *name);
  * Errors: ERR_ADDRESS (no valid name; the sentence quotes it), ERR_SYSTEM.
  */
 int domain_to_ascii(const char *domain, struct buf *out, struct err *err);
+
+/*
+ * Appends "host:port", an IPv6 address in brackets; the host alone, which may be a path, where port
+ * is 0.
+ */
+void host_port_add(struct buf *out, const char *host, uint16_t port);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/wait.h"
+#include "format/domain.h"
 #include "net/resolve.h"
 
 enum {
@@ -270,7 +271,7 @@ dial_tcp(struct stream *s, const char *host, uint16_t port, const char *source, 
 	struct addresses found;
 	int fd, result;
 
-	buf_addf(&s->peer, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+	host_port_add(&s->peer, host, port);
 	if (set_source(&race, source, err) < 0)
 		return -1;
 	if (resolve(host, port, deadline, &found, err) < 0) {

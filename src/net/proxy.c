@@ -9,6 +9,7 @@
 #include "base/child.h"
 #include "base/text.h"
 #include "format/codec.h"
+#include "format/domain.h"
 
 enum {
 	HTTP_LINES_MAX = 100, /* header lines of an answer */
@@ -236,8 +237,7 @@ proxy_http(struct stream *s, const struct proxy_target *target, int64_t deadline
 {
 	struct buf place = BUF_INIT(1024), request = BUF_INIT(4096);
 
-	buf_addf(&place, strchr(target->host, ':') != NULL ? "[%s]:%u" : "%s:%u", target->host,
-	    target->port);
+	host_port_add(&place, target->host, target->port);
 	buf_addf(&request, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", place.data, place.data);
 	stream_put(s, STREAM_TEXT, request.data, request.len);
 	buf_release(&place);

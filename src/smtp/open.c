@@ -30,7 +30,8 @@ connect_tcp(struct smtp *s, int64_t deadline, struct err *err)
 	if (dial_tcp(&s->stream, w->proxy_host, w->proxy_port, w->source_ip, deadline, err) < 0)
 		return err_wrap(err, "the proxy");
 	s->stream.local = false;
-	buf_addf(&s->stream.peer, ", proxy for %s:%u", target.host, target.port);
+	buf_adds(&s->stream.peer, ", proxy for ");
+	host_port_add(&s->stream.peer, w->host, w->port);
 	return w->proxy == PROXY_SOCKS5 ? proxy_socks5(&s->stream, &target, deadline, err) :
 					  proxy_http(&s->stream, &target, deadline, err);
 }
@@ -52,7 +53,7 @@ connect_server(struct smtp *s, int64_t deadline, struct err *err)
 		return dial_unix(&s->stream, w->socket, deadline, err);
 	if (w->tunnel_command == NULL)
 		return connect_tcp(s, deadline, err);
-	buf_addf(&s->stream.peer, "%s:%u", w->host, w->port);
+	host_port_add(&s->stream.peer, w->host, w->port);
 	if (proxy_command(&s->stream, w->tunnel_command, w->host, w->port, deadline, err) < 0)
 		return -1;
 	if (w->tls_mode == SMTP_TLS_IMPLICIT || proxy_await(&s->stream, deadline, err) == 0)
