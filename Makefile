@@ -4,6 +4,7 @@
 #
 #   make            sendoff, and links sendmail, mailq, newaliases to it, in build/
 #   make try        sends a message through a local Postfix and shows what arrives
+#   make test       builds, unit tests and the fast integration tests; installs what they need
 #   make check      builds and passes all tests; installs what they need
 #   make bench      sendoff beside msmtp, curl, swaks, mutt, s-nail and nodemailer, its queue beside Postfix,
 #                   nullmailer, dma and Exim; see tests/bench/README; installs what it needs
@@ -91,7 +92,8 @@ NAMES = sendmail mailq newaliases
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-.PHONY: all try check bench unit fuzz fuzz-short $(FUZZ_TARGETS:%=run-%) install uninstall clean lint format
+.PHONY: all try test check bench unit fuzz fuzz-short install uninstall clean lint format \
+	$(UNIT_TESTS:%=run-%) $(FUZZ_TARGETS:%=run-%)
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
@@ -122,12 +124,18 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) -lcmocka $(LIBS)
 
-unit: $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
-	@set -e; for test in $^; do $$test; done
+unit: $(UNIT_TESTS:%=run-%)
+
+$(UNIT_TESTS:%=run-%): run-%: $(BUILD)/tests/unit/%
+	@tests/unit/run.sh $<
+
+# Not to be compiled again each time.
+.SECONDARY: $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.o)
 
 # Fuzz targets: clang's libFuzzer, with a library of its own in which all is instrumented.
 FUZZ_SECONDS = 600
 FUZZ_RUNS = 20000
+FUZZ_LIMIT = -max_total_time=$(FUZZ_SECONDS)
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_CPPFLAGS = -Isrc -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' \
 	-DLOCALSTATEDIR='"$(localstatedir)"' $(LATE_CPPFLAGS) $(PACKAGE_CFLAGS)
@@ -145,12 +153,11 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libsendoff.a
 
 -include $(FUZZ_OBJECTS:.o=.d)
 
-fuzz: FUZZ_LIMIT = -max_total_time=$(FUZZ_SECONDS)
 fuzz-short: FUZZ_LIMIT = -runs=$(FUZZ_RUNS)
 fuzz fuzz-short: $(FUZZ_TARGETS:%=run-%)
 
 $(FUZZ_TARGETS:%=run-%): run-%: $(BUILD)/fuzz/%
-	tests/fuzz/run.sh $< $(FUZZ_LIMIT)
+	@tests/fuzz/run.sh $< $(FUZZ_LIMIT)
 
 # The benchmark: its server, its floor and its clock.
 BENCH_PROGRAMS = $(BUILD)/bench/sink $(BUILD)/bench/bare $(BUILD)/bench/timed $(BUILD)/bench/durable \
@@ -177,6 +184,10 @@ bench:
 	$(MAKE) all $(BENCH_PROGRAMS)
 	/usr/bin/python3 tests/bench/run.py $(BUILD)
 
+test:
+	tests/setup.sh check
+	tests/check.sh fast
+
 check:
 	tests/setup.sh check
 	tests/check.sh
@@ -190,7 +201,7 @@ lint:
 	tests/lint.sh
 
 format:
-	clang-format -i $$(git ls-files '*.[ch]')
+	clang-format -i $$(tests/files.sh '*.[ch]')
 
 # configure, for those who want it: made where autoconf is.
 configure: configure.ac

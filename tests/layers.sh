@@ -49,7 +49,7 @@ only_in '(^|[^_a-z])exit *\(' 'exit()' src/main.c
 only_in 'getenv' 'the environment' src/config/environment.c src/config/load.c
 only_in '(^|[^_a-z])(strcat|strlcat|sprintf|gets|strtok|alloca) *\(' 'what buf.h replaces' -
 
-files=$(git ls-files 'src/*.[ch]' 'tests/*.c' 'tests/*.py' 'tests/*.sh') || complain "git does not name the files"
+files=$(tests/files.sh 'src/*.[ch]' 'tests/*.c' 'tests/*.py' 'tests/*.sh') || complain "nothing names the files"
 for file in $files; do
 	grep -q 'SPDX-License-Identifier: ISC' "$file" || complain "$file has no SPDX line"
 	# A sentence is not broken, so that it can be found: a string may make a line longer.

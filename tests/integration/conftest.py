@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""What the integration tests share: the servers, started once, and their log under a test that failed."""
+"""What the integration tests share: the servers, started once, and their log under a test that failed.
+
+With pytest -n each worker has servers of its own.  Tests marked `slow` come last: those before them tell most for the
+time that they take.  pytest.ini, one folder up, says what the markers mean.
+"""
 
 import signal
 import sys
@@ -13,7 +17,16 @@ from servers import certs as certificates, home  # noqa: E402
 from servers.dovecot import Dovecot  # noqa: E402
 from servers.postfix import Postfix  # noqa: E402
 
-home.protect()
+
+def pytest_configure(config):
+    # The workers, not who distributes tests to them: an overlay over an overlay is one too many for the kernel.
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        home.protect()
+
+
+def pytest_collection_modifyitems(items):
+    """Slow tests come last, and among them those that a worker has to do all of come first."""
+    items.sort(key=lambda item: bool(item.get_closest_marker("slow")) * (2 - bool(item.get_closest_marker("xdist_group"))))
 
 
 # Who starts tests behind a shell's "&", or with nohup, has these ignored, and so would all programs under test.

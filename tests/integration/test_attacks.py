@@ -122,6 +122,7 @@ def test_ended_while_saying_goodbye(host, patient, features):
     pause = host.replies["QUIT"] = Pause("221 bye")
     process = begin(patient, "-odi", BOB)
     assert pause.reached.wait(PATIENCE_S)
+    assert wait_until(host.is_read, PATIENCE_S)
     assert end(process) == 0
     pause.go_on.set()
     assert [line["result"] for line in patient.log()] == ["sent"]

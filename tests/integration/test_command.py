@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from servers import kinds
 from servers.client import PASSED_ON, binary, run_sendmail, write_private
 from servers.dovecot import PASSWORD, USER
 from servers.place import Place, own_home
@@ -178,12 +179,6 @@ def needs_root(test):
     """Skips where there is no private mount namespace to be had."""
     may = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
     return pytest.mark.skipif(not may, reason="no private mount namespace: not root")(test)
-
-
-def is_sanitized():
-    """Whether the build under test has sanitizers, whose memory is their own."""
-    flags = binary().parent / "flags"
-    return flags.exists() and "-fsanitize" in flags.read_text()
 
 
 # Refused before anything is read
@@ -866,10 +861,9 @@ def test_process_shows_no_password(postfix, certs, tmp_path):
 # Memory
 
 
+@kinds.memory
 @pytest.mark.parametrize("chunking", [True, False], ids=["BDAT", "DATA"])
 def test_memory_does_not_grow(tmp_path, chunking):
-    if is_sanitized():
-        pytest.skip("a build with sanitizers: its memory is theirs")
     with Server(chunking=chunking, keep_content=False) as server:
         write_private(tmp_path / "config", server.config)
         small = peak_memory_kb(tmp_path, 1 << 20)

@@ -16,6 +16,8 @@ import pytest
 from servers import ROOT
 from servers.client import PASSED_ON, binary, write_private
 
+pytestmark = pytest.mark.once
+
 COMPLETIONS = ROOT / "completions"
 LIMIT_S = 60
 
@@ -175,7 +177,10 @@ class Fish:
         return set(self.offers(line))
 
 
-@pytest.fixture(scope="module", params=["bash", "bash-completion", "zsh", "fish"])
+SHELLS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("bash", "bash-completion", "zsh", "fish")]
+
+
+@pytest.fixture(scope="module", params=SHELLS)
 def shell(request, environment, home):
     commands = {
         "bash": ["bash", "--noprofile", "--rcfile", str(home / "loaded"), "-i"],
@@ -186,6 +191,9 @@ def shell(request, environment, home):
         made = Fish(environment, home)
     else:
         made = Interactive(commands[request.param], environment, home)
+    if request.param == "bash-completion":
+        # It is loaded at the first tab; other keys that complete would have nothing then.
+        made.complete("sendoff ver")
     yield made
     made.close()
 

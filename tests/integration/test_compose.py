@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from servers import kinds
 from servers.client import PASSED_ON, binary, write_private
 from servers.reading import (
     attachments, by_both, by_perl, by_python, check_form, content, leaves, lines, people, structure, text_of, texts_of,
@@ -580,11 +581,8 @@ def test_a_message_as_it_is(sender, base, wanted):
     assert base.partition(b"\n\n")[2].partition(b"--b--")[0].replace(b"\n", b"\r\n").rstrip() in octets
 
 
+@kinds.memory
 def test_memory_stays_the_same(sender):
-    flags = binary("flags")
-    if flags.exists() and "-fsanitize" in flags.read_text():
-        pytest.skip("a build with sanitizers: its memory is theirs")
-
     def peak_kb(size):
         path = sender.file("large.bin", b"")
         os.truncate(path, size)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from servers import exim
+from servers import exim, kinds
 from servers.client import run_sendmail
 from servers.exim import Exim
 from servers.host import Host
@@ -328,6 +328,7 @@ def test_each_server_gets_what_it_can_take(place):
     assert_same(MESSAGES["text"], first.content)
 
 
+@kinds.memory
 def test_memory_does_not_grow(place):
     with Host(("SIZE 0",)) as host, open(place.folder / "message", "w+b") as file:
         place.configure(host.config)

@@ -9,6 +9,8 @@ import pytest
 
 from servers.crash import ERRORS, LARGE, SMALL, Mail, Pool, Refusals, Sandbox, Scenario, Trial, is_sanitized
 
+pytestmark = pytest.mark.slow
+
 BOB, LATER, UNKNOWN = "bob@example.net", "later@example.net", "unknown@example.net"
 
 

@@ -11,6 +11,8 @@ import pytest
 from servers import ROOT
 from servers.client import binary, run_sendmail
 
+pytestmark = pytest.mark.once
+
 MAN = ROOT / "man"
 PAGES = sorted(MAN.glob("*.[1-9]"))
 HELP_WIDTH_MAX = 100
@@ -24,7 +26,7 @@ SENTENCE_AT = {
 TAKES_SENTENCE = rf"\b({'|'.join(SENTENCE_AT)}|\w*refuse)\("
 STRING = r'"(?:[^"\\]|\\.)*"'
 # Constants; those of one word are names.
-SENTENCE_CONSTANT = rf"^static const char \w+\[\] = ({STRING});"
+SENTENCE_CONSTANT = rf"^static const char \w+\[\] =\s+({STRING});"
 # Other sentences that are data: rows of tables, and what the functions of tables write.
 SENTENCE_DATA = (
     rf"^\t\{{ (?:END|'.{{1,2}}'), ({STRING}) \}},",
@@ -366,7 +368,7 @@ def tables(path, text):
         for piece in re.findall(rf"\bbuf_addf?s?\(out,\s+({STRING})", body):
             yield from literals(piece)
     # Warnings.
-    for piece in re.findall(rf'buf_addf\(&text, ("(?:: )?[a-z][^%]*%s(?:[^"\\]|\\.)*")', text):
+    for piece in re.findall(rf'buf_addf\(&text,\s+("(?:: )?[a-z][^%]*%s(?:[^"\\]|\\.)*")', text):
         yield from (one.removeprefix(": ") for one in literals(piece))
     if path.name == "report.c":
         yield from (unescape(one) for one in re.findall(r'"(  message: (?:[^"\\]|\\.)*?)(?:\\n)?"', text))
@@ -383,6 +385,7 @@ def stages():
             yield gerund
 
 
+@functools.cache
 def sentences():
     found = set(stages())
     for path in sorted((ROOT / "src").rglob("*.c")):
@@ -439,11 +442,17 @@ def described_sentences():
                 yield re.sub(r"\\(?:\(dq|&|-|e)", lambda escape: plain[escape[0]], item)
 
 
+@functools.cache
+def said():
+    """Patterns of all sentences, with what may stand before them."""
+    before = r"(?:\.\.\.:? ?|FILE(?::LINE)?: |account \"NAME\" )?"
+    return [re.compile(before + pattern(sentence)) for sentence in sentences()]
+
+
 @pytest.mark.parametrize("item", sorted(set(described_sentences())))
 def test_described_sentence_exists(item):
     """What the manual explains is still said by the program."""
-    said = (rf"(?:\.\.\.:? ?|FILE(?::LINE)?: |account \"NAME\" )?{pattern(sentence)}" for sentence in sentences())
-    if not any(re.match(one, item) for one in said):
+    if not any(one.match(item) for one in said()):
         pytest.fail(f"nothing in src/ says: {item}", pytrace=False)
 
 

@@ -21,6 +21,7 @@ from test_crash import SCENARIOS, name_of, pool, way  # noqa: F401  pylint: disa
 
 CUTS, CUTS_SANITIZED = 40, 10
 SYNC = re.compile(r"\bf(?:data)?sync\(")
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=name_of)

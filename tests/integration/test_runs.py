@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from servers import kinds
 from servers.client import binary
 from servers.host import GONE, OK, Host
 from servers.place import Place
@@ -359,13 +360,8 @@ def fake(offset):
     }
 
 
-def is_sanitized():
-    """A build with sanitizers wants to be loaded first itself."""
-    flags = binary().parent / "flags"
-    return flags.exists() and "-fsanitize" in flags.read_text()
-
-
-no_clock = LIBFAKETIME is None or is_sanitized()
+# A build with sanitizers wants to be loaded first itself.
+no_clock = LIBFAKETIME is None or kinds.is_sanitized()
 needs_clock = pytest.mark.skipif(no_clock, reason="no libfaketime, or a build with sanitizers")
 
 

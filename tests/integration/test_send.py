@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import ROOT
+from servers import ROOT, kinds
 from servers.host import FEATURES, GONE, OK, Host
 from servers.messages import configuration
 from servers.place import Place, has_namespaces, own_home
@@ -1179,6 +1179,7 @@ PEAK = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=Tr
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
 
 
+@kinds.memory
 def test_memory_stays_flat(send):
     """40 MB attached cost no more memory than one."""
     peaks = []

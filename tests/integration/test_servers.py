@@ -25,6 +25,8 @@ from servers.opensmtpd import OpenSmtpd
 from servers.postfix import Postfix
 from servers.sendmail import Sendmail
 
+pytestmark = pytest.mark.slow
+
 # A Postfix that pardons nobody who talks before it is his turn.
 STRICT = {
     "smtpd_forbid_unauth_pipelining": "yes",
@@ -146,8 +148,8 @@ def rows():
 
 
 def named(table):
-    """The rows as pytest's parameters."""
-    return [pytest.param(*row, id="-".join(filter(None, row))) for row in table]
+    """The rows as pytest's parameters; the first word is the server, which one worker starts for all its rows."""
+    return [pytest.param(*row, id="-".join(filter(None, row)), marks=pytest.mark.xdist_group(row[0])) for row in table]
 
 
 class Fleet:
@@ -266,6 +268,7 @@ def token(certs, tmp_path_factory):
         "pkcs11:token=sendoff;object=me;type=private?pin-value=1234")
 
 
+@pytest.mark.xdist_group("exim")
 @pytest.mark.parametrize("transport", ["tls", "starttls"])
 def test_certificate_in_a_token_is_a_login(fleet, certs, token, transport):
     environment, cert, key = token
@@ -275,6 +278,7 @@ def test_certificate_in_a_token_is_a_login(fleet, certs, token, transport):
     assert way.server.mechanism(message) == "EXTERNAL"
 
 
+@pytest.mark.xdist_group("exim")
 @pytest.mark.parametrize("transport", ["tls", "starttls"])
 def test_certificate_that_the_server_does_not_trust_is_no_login(fleet, certs, transport):
     pair = certs.unknown_ca
@@ -284,15 +288,15 @@ def test_certificate_that_the_server_does_not_trust_is_no_login(fleet, certs, tr
     assert way.server.arrived() == []
 
 
-@pytest.mark.parametrize("name, reply", [("postfix", b"554 5.5.0 "), ("opensmtpd", b"500 5.5.1 ")])
+@pytest.mark.parametrize("name, reply", named([("postfix", "554 5.5.0 "), ("opensmtpd", "500 5.5.1 ")]))
 def test_server_is_as_strict_as_the_others_need_it_to_be(fleet, name, reply):
     with socket.create_connection(("127.0.0.1", fleet.get(name).plain_port), timeout=10) as client:
         client.sendall(b"EHLO localhost\r\nMAIL FROM:<alice@example.org>\r\n")
         with client.makefile("rb") as replies:
-            assert reply in replies.read()
+            assert reply in replies.read().decode()
 
 
-@pytest.mark.parametrize("name, transport", ways())
+@pytest.mark.parametrize("name, transport", named(ways()))
 def test_one_of_two_recipients_is_refused(fleet, certs, name, transport):
     way = way_to(fleet, certs, name, transport)
     said = way.send([UNKNOWN, BOB], SMALL, NOUSER)
@@ -303,14 +307,14 @@ def test_one_of_two_recipients_is_refused(fleet, certs, name, transport):
 
 
 @pytest.mark.parametrize("keys", [{}, NO_CHUNKING, NO_PIPELINING], ids=["chunked", "not chunked", "not pipelined"])
-@pytest.mark.parametrize("name, transport", ways())
+@pytest.mark.parametrize("name, transport", named(ways()))
 def test_all_recipients_are_refused(fleet, certs, name, transport, keys):
     way = way_to(fleet, certs, name, transport, **keys)
     way.send([UNKNOWN], SMALL, NOUSER)
     assert way.server.arrived() == []
 
 
-@pytest.mark.parametrize("name, transport", [way for way in ways() if SERVERS[way[0]].refuses_for_now])
+@pytest.mark.parametrize("name, transport", named(way for way in ways() if SERVERS[way[0]].refuses_for_now))
 def test_recipient_is_refused_for_now(fleet, certs, name, transport):
     way = way_to(fleet, certs, name, transport)
     way.send([LATER], SMALL, TEMPFAIL)

@@ -103,7 +103,7 @@ def test_nothing_is_loaded_without_need(args, status):
     ("starttls", "", GNUTLS),
     ("tls", "PLAIN", GNUTLS),
     ("tls", "LOGIN", GNUTLS | GSASL),
-], ids=str)
+], ids=["unix", "plain", "tls", "starttls", "tls-PLAIN", "tls-LOGIN"])
 def test_what_a_delivery_loads(transport, login, wanted, tmp_path):
     result, loaded, arrived = deliver(transport, tmp_path / "socket" if transport == "unix" else None, login)
     assert result.status == 0 and arrived, str(result)

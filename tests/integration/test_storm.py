@@ -15,9 +15,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from servers.crash import Mail, Sandbox, check_run
 from servers.moody import Moody
 from servers.taker import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("storm")]
 
 SEED = 1
 SENDERS = 8

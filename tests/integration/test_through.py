@@ -214,7 +214,7 @@ class Way(Place):
         return [(recipients, content) for content, recipients in found.items()]
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in SERVERS])
 def running(request, certs, dovecot):
     """Each server in its turn."""
     offer = SERVERS[request.param]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from servers import BUILD, ROOT, certs, dns, proxy, scripted
+from servers import ROOT, certs, dns, proxy, scripted
 from servers.client import run_sendmail
 
 OK, TEMPFAIL, PROTOCOL, NOPERM, CONFIG = 0, 75, 76, 77, 78
@@ -405,7 +405,7 @@ class _Limited:
 def test_handshake_cut(octets):
     """A good handshake that ends somewhere in between."""
     with serve() as server, Cutting(server.port, octets) as between:
-        result = send(expand(f"server smtps://localhost:{between.port}\ntls_trust_file {{ca}}"))
+        result = send(expand(f"server smtps://localhost:{between.port}\ntls_trust_file {{ca}}\nconnect_timeout 2"))
     assert result.status in (TEMPFAIL, PROTOCOL), str(result)
     assert server.contents == []
 
@@ -414,10 +414,9 @@ def test_handshake_cut(octets):
 
 
 @pytest.fixture(scope="session")
-def scram_plus():
+def scram_plus(tmp_path_factory):
     """The program, compiled."""
-    program = BUILD / "tests" / "scram_plus"
-    program.parent.mkdir(parents=True, exist_ok=True)
+    program = tmp_path_factory.mktemp("scram_plus") / "scram_plus"
     libraries = ["pkg-config", "--cflags", "--libs", "gnutls", "libgsasl"]
     flags = subprocess.run(libraries, capture_output=True, text=True, check=True).stdout.split()
     source = ROOT / "tests" / "servers" / "scram_plus.c"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What the mail servers of the tests have in common: a folder, a start, a log, an end."""
 
+import collections
 import os
 import re
 import shutil
@@ -23,6 +24,10 @@ LOGIN_USER = "games"
 
 # Ends a session's processes when its input closes: when we want it, and when we are killed.
 WATCHER = ("sh", "-c", 'read -r _; kill -s TERM -- "-$1"', "sh")
+
+
+# Of free_port(): the ports that were given last stay reserved, for longer than any server needs to take its own.
+_reserved = collections.deque(maxlen=100)
 
 
 class ServerError(Exception):
@@ -136,10 +141,13 @@ class Daemon:
 
 
 def free_port():
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of the loopback interface that nothing listens on, and that is given to nobody else who asks for any."""
+    # Bound and not listening: who names the port, and sets SO_REUSEADDR as servers do, can listen on it.
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    _reserved.append(probe)
+    return probe.getsockname()[1]
 
 
 def accepts_connections(port):

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .taker import wait_until
 
@@ -123,6 +124,11 @@ class Host:
     def wait_for(self, verb):
         """Waits until that was said."""
         assert wait_until(lambda: any(c.startswith(verb) for c in list(self.commands)), PATIENCE_S), f"no {verb} came"
+
+    def is_read(self):
+        """Whether nothing that was said waits for its client to read it."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        return not any(row[2].endswith(f":{self.port:04X}") and not row[4].endswith(":00000000") for row in rows)
 
     @property
     def subjects(self):
