@@ -3,18 +3,26 @@
 # Works as it is: `make` builds into build/.  ./configure writes config.mk, which overrides what is set here.
 #
 #   make            sendoff, and links sendmail, mailq, newaliases to it, in build/
-#   make try        sends a message through a local Postfix and shows what arrives
+#   make try        sends a message through a local Postfix and shows what arrives; installs what it needs
 #   make test       builds, unit tests and the fast integration tests; installs what they need
 #   make check      builds and passes all tests; installs what they need
+#   make unit       the unit tests; make run-test_NAME: one program of them
+#   make lint       what analyzers see
+#   make format     lays out the C sources, as `make lint` wants them
+#   make fuzz       fuzzes for FUZZ_SECONDS (600) a target; make run-fuzz_NAME: one of them; make fuzz-short: each for
+#                   FUZZ_RUNS (20000) inputs
 #   make bench      sendoff beside msmtp, curl, swaks, mutt, s-nail and nodemailer, its queue beside Postfix,
 #                   nullmailer, dma and Exim; see tests/bench/README; installs what it needs
-#   make fuzz       fuzzes for FUZZ_SECONDS (600) a target
-#   make format    lays out the C sources, as `make lint` wants them
-#   make install    honours DESTDIR, prefix, sysconfdir; localstatedir is built in
+#   make install    honours DESTDIR, prefix, sysconfdir; localstatedir is built in; make uninstall
+#   make dist       build/sendoff-VERSION.tar.gz, with configure in it
+#   make clean      removes build/
+#   make help       this
 #
 # Switches: DEVELOPER=1 makes warnings errors; SANITIZE=1 builds with the sanitizers (give another BUILD with it);
-# LATE=0 links the libraries instead of loading them when they are needed; V=1 shows the commands.
+# LATE=0 links the libraries instead of loading them when they are needed; V=1 shows the commands; JOBS=N: how many files
+# lint looks at at once.
 
+# The only place that has it: configure.ac reads it here, and a test compares NEWS.
 VERSION = 0.1
 
 prefix = /usr/local
@@ -92,11 +100,15 @@ NAMES = sendmail mailq newaliases
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-.PHONY: all try test check bench unit fuzz fuzz-short install uninstall clean lint format \
+.PHONY: all help try test check bench unit fuzz fuzz-short install uninstall dist clean lint format \
 	$(UNIT_TESTS:%=run-%) $(FUZZ_TARGETS:%=run-%)
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/sendoff $(NAMES:%=$(BUILD)/%)
+
+# The comment above.
+help:
+	@sed -n '3,/^$$/ s/^#[ ]\{0,1\}//p' Makefile
 
 $(BUILD)/sendoff: $(BUILD)/src/main.o $(LIBRARY)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LINKED_LIBS) $(LIBS)
@@ -204,8 +216,17 @@ format:
 	clang-format -i $$(tests/files.sh '*.[ch]')
 
 # configure, for those who want it: made where autoconf is.
-configure: configure.ac
+configure: configure.ac Makefile
 	autoconf
+
+# The same files make the same tarball.
+DIST = sendoff-$(VERSION)
+dist: configure
+	@mkdir -p $(BUILD)
+	{ tests/files.sh; echo configure; } | sort -u | tar -cf - -T - --transform 's|^|$(DIST)/|' --format=gnu \
+	    --owner=0 --group=0 --numeric-owner --mode=u+w,go-w,a+rX \
+	    --mtime="@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}" | \
+	    gzip -n9 > $(BUILD)/$(DIST).tar.gz
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \

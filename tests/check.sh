@@ -41,7 +41,7 @@ within() {
 
 # Begins a step whose limit is $2 beside others, which go before it.  It has a process group of its own, for the trap.
 beside() {
-	nice -n 19 timeout --kill-after=1m "${@:2}" > "$logs/$1.log" 2>&1 &
+	nice -n 5 timeout --kill-after=1m "${@:2}" > "$logs/$1.log" 2>&1 &
 	besides[$1]=$!
 }
 

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# The way of those who package it: autoconf, ./configure, make, make install into a folder, from a copy of the source.
+# The way of those who package it: make dist, and from its tarball, without git, ./configure, make, a round of tests, make
+# install into a folder, make uninstall.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 
-git ls-files -z | xargs -0 cp --parents -t "$work"
-cd "$work"
-autoconf
+make dist BUILD="$work/dist" > "$work/dist.log" 2>&1 || { cat "$work/dist.log"; exit 1; }
+here=$(tests/files.sh)
+tar -xzf "$work"/dist/*.tar.gz -C "$work"
+cd "$work"/sendoff-*/
+[ "$(tests/files.sh | grep -vx configure)" = "$here" ] || { echo "dist: not what git names"; exit 1; }
 ./configure --quiet --prefix=/usr
 make -j"$(nproc)" DEVELOPER=1 > make.log 2>&1 || { cat make.log; exit 1; }
 make DEVELOPER=1 install DESTDIR="$root" > install.log 2>&1 || { cat install.log; exit 1; }
@@ -20,8 +23,12 @@ for file in usr/bin/sendoff usr/share/man/man1/sendoff.1 usr/share/man/man5/send
 	[ -f "$root/$file" ] || { echo "install: $file is missing"; exit 1; }
 done
 [ "$(readlink "$root/usr/sbin/sendmail")" = /usr/bin/sendoff ] || { echo "install: sbin/sendmail is no link"; exit 1; }
-"$root/usr/bin/sendoff" version
+version=$("$root/usr/bin/sendoff" version)
+[ "$(./configure --version | head -n 1)" = "${version/ / configure }" ] || { echo "configure: not of $version"; exit 1; }
+[ "${PWD##*/}" = "${version/ /-}" ] || { echo "dist: ${PWD##*/} holds $version"; exit 1; }
 strings "$root/usr/bin/sendoff" | grep -qx /etc/sendoff.conf || { echo "install: not /etc/sendoff.conf"; exit 1; }
+tests/layers.sh
+make DEVELOPER=1 run-test_address run-test_html_text > test.log 2>&1 || { cat test.log; exit 1; }
 make DEVELOPER=1 uninstall DESTDIR="$root" > /dev/null
 left=$(find "$root" ! -type d)
 [ -z "$left" ] || { echo "uninstall leaves: $left"; exit 1; }

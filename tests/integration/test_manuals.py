@@ -502,4 +502,20 @@ def test_readme_configuration_works(tmp_path):
 def test_version_is_in_news():
     version = subprocess.run([str(binary("sendoff")), "version"], capture_output=True, text=True, check=True, timeout=60)
     number = version.stdout.split()[1]
-    assert re.search(rf"\b{re.escape(number)}\b", (ROOT / "NEWS").read_text(encoding="utf-8"))
+    # The newest is on top.
+    assert re.search(r"^sendoff (\S+?)(?:,.*)?\n=+$", (ROOT / "NEWS").read_text(encoding="utf-8"), re.M)[1] == number
+
+
+def test_version_is_in_one_place():
+    named = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^VERSION = (\S+)$", named, re.M)[1] not in "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("configure.ac", "config.mk.in", *sorted(MAN.glob("*.[1-9]"))))
+
+
+def test_make_help_has_every_target():
+    """But for those that are a part of another, or one of many."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    targets = re.search(r"^\.PHONY:(.*)$", makefile, re.M)[1].split("$", maxsplit=1)[0].split()
+    shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert len(targets) > 10 and "LATE=0" in shown
+    assert [target for target in targets if target != "all" and not re.search(rf"\bmake {target}\b", shown)] == []
