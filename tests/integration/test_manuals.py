@@ -459,7 +459,7 @@ def test_described_sentence_exists(item):
 # Other documents
 
 
-@pytest.mark.parametrize("name", ["README", "NEWS", "src/README", "tests/README"])
+@pytest.mark.parametrize("name", ["README", "NEWS", "CONTRIBUTING", "HACKING", "SECURITY", "src/README", "tests/README"])
 def test_named_files_exist(name):
     """Whatever looks like a path in the tree is one."""
     text = (ROOT / name).read_text(encoding="utf-8")
