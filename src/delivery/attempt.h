@@ -36,10 +36,10 @@ struct attempt_watch {
 };
 
 static inline void
-attempt_trouble(const struct attempt_watch *watch, const char *name, const struct err *err)
+attempt_trouble(const struct attempt_watch *watch, const char *name, const struct err *why)
 {
 	if (watch->trouble != NULL)
-		watch->trouble(watch->arg, name, err);
+		watch->trouble(watch->arg, name, why);
 }
 
 #endif

@@ -91,6 +91,8 @@ news_init(struct news *news)
 	}
 	news->settling = true;
 	ask(news, RTM_GETADDR);
+	/* The kernel mostly has answered when it was asked. */
+	news_take(news);
 }
 
 void

@@ -31,6 +31,24 @@ watch_files(struct alarm_clock *clock, const struct store *store)
 	return done;
 }
 
+/* False: there is no timer that could be set. */
+static bool
+set_timer(struct alarm_clock *clock, int64_t at_ms)
+{
+	const struct itimerspec at = { .it_value = {
+					   (time_t)(at_ms / 1000), at_ms % 1000 * 1000000L } };
+
+	clock->at_ms = at_ms;
+	if (clock->timer < 0)
+		return false;
+	if (timerfd_settime(clock->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) ==
+	    0)
+		return true;
+	/* The clock was set since the timer was last read: the time may have come already. */
+	clock->was_set = errno == ECANCELED;
+	return clock->was_set;
+}
+
 void
 alarm_init(struct alarm_clock *clock, const struct store *store)
 {
@@ -43,6 +61,8 @@ alarm_init(struct alarm_clock *clock, const struct store *store)
 		clock->files = -1;
 	}
 	news_init(&clock->news);
+	/* From now on a clock that is set is noticed. */
+	set_timer(clock, INT64_MAX);
 }
 
 void
@@ -58,21 +78,16 @@ alarm_release(struct alarm_clock *clock)
 int64_t
 alarm_set(struct alarm_clock *clock, int64_t at_ms, struct pollfd polls[static ALARM_POLLS])
 {
-	const struct itimerspec at = { .it_value = {
-					   (time_t)(at_ms / 1000), at_ms % 1000 * 1000000L } };
 	int64_t now_ms = clock_wall_ms();
+	bool rings = set_timer(clock, at_ms);
 
-	clock->at_ms = at_ms;
 	polls[POLL_TIMER] = (struct pollfd){ clock->timer, POLLIN, 0 };
 	polls[POLL_FILES] = (struct pollfd){ clock->files, POLLIN, 0 };
 	polls[POLL_NEWS] = (struct pollfd){ clock->news.fd, POLLIN, 0 };
-	if (clock->timer >= 0 &&
-	    timerfd_settime(clock->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) ==
-		0)
-		return clock->network_at;
-	/* The clock was set since the timer was last read: the time may have come already. */
-	if (clock->timer >= 0 && errno == ECANCELED)
+	if (clock->was_set)
 		return deadline_in(0);
+	if (rings)
+		return clock->network_at;
 	return deadline_min(clock->network_at, deadline_in(at_ms > now_ms ? at_ms - now_ms : 0));
 }
 
@@ -129,8 +144,9 @@ alarm_take(struct alarm_clock *clock, const struct pollfd polls[static ALARM_POL
 		(void)!read(clock->timer, &scratch, sizeof(scratch));
 		events->time = true;
 	}
-	if (clock_wall_ms() >= clock->at_ms)
+	if (clock->was_set || clock_wall_ms() >= clock->at_ms)
 		events->time = true;
+	clock->was_set = false;
 	if (polls[POLL_FILES].revents != 0)
 		take_files(clock, events);
 	if (polls[POLL_NEWS].revents != 0 && news_take(&clock->news))

@@ -38,6 +38,7 @@ struct alarm_clock {
 	struct news news;   /* netlink */
 	int64_t network_at; /* when a network that came up will be told of; DEADLINE_NONE */
 	int64_t at_ms;      /* the point of time that was set */
+	bool was_set;       /* somebody has set the clock */
 };
 
 /* Begins to watch, and notices from now on what happens. */
