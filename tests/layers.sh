@@ -46,6 +46,8 @@ only_in 'gnutls[/_]' 'GnuTLS' src/net/tls.c src/net/verify.c src/net/verify.h \
 only_in '<gsasl' 'libgsasl' src/smtp/sasl.c
 only_in '(dlopen|dlsym|dlclose) *\(' 'loading of libraries' src/base/late.c
 only_in '(^|[^_a-z])exit *\(' 'exit()' src/main.c
+only_in '(^|[^_a-z])getuid *\(' 'the caller' src/command/hand_over.c src/command/job.c src/command/queue_act.c \
+    src/command/queue_flush.c src/command/run_queue.c
 only_in 'getenv' 'the environment' src/config/environment.c src/config/load.c
 only_in '(^|[^_a-z])(strcat|strlcat|sprintf|gets|strtok|alloca) *\(' 'what buf.h replaces' -
 

@@ -496,6 +496,7 @@ void
 command_add_rcpt(struct buf *out, const struct rcpt_command *rcpt, bool utf8)
 {
 	const char *before = " NOTIFY=";
+	size_t len;
 
 	buf_adds(out, "RCPT TO:<");
 	buf_add(out, rcpt->path.data, rcpt->path.len);
@@ -509,6 +510,7 @@ command_add_rcpt(struct buf *out, const struct rcpt_command *rcpt, bool utf8)
 	}
 	if (rcpt->orcpt.data == NULL)
 		return;
+	len = out->len;
 	buf_adds(out, " ORCPT=");
 	buf_add(out, rcpt->orcpt_type.data, rcpt->orcpt_type.len);
 	buf_addc(out, ';');
@@ -516,4 +518,6 @@ command_add_rcpt(struct buf *out, const struct rcpt_command *rcpt, bool utf8)
 		utf8_xtext_add(out, rcpt->orcpt, !utf8);
 	else
 		xtext_add(out, rcpt->orcpt);
+	if (out->len > len + strlen(" ORCPT=") + COMMAND_ADDRESS_MAX)
+		buf_truncate(out, len);
 }

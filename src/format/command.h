@@ -115,6 +115,7 @@ int command_read_rcpt(struct span rest, bool utf8, struct rcpt_command *rcpt, st
 /*
  * Appends the line, without CRLF.  Values are in their ranges, the path is a mailbox as address.h
  * has it.  `utf8`: the transaction has SMTPUTF8, so that ORCPT's address may be UTF-8.
+ * An ORCPT that would be longer than COMMAND_ADDRESS_MAX is left out: reports come without it, too.
  */
 void command_add_mail(struct buf *out, const struct mail_command *mail);
 void command_add_rcpt(struct buf *out, const struct rcpt_command *rcpt, bool utf8);

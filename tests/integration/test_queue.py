@@ -559,9 +559,9 @@ def test_flush_of_what_needs_a_person(queue):
 def test_retry_of_what_failed(queue):
     """TLS was wrong for longer than mail is tried again; then a person mends it."""
     name = queue.add(BOB)
-    make_older(queue, name, 6 * 86400)
+    make_older(queue, name, 120)
     config = queue.config.read_text()
-    write_private(queue.config, config.replace("tls none", "tls starttls"))
+    write_private(queue.config, config.replace("tls none", "tls starttls\nexpire 1m"))
     result = queue.run("sendoff", "queue", "flush")
     assert result.status == PROTOCOL and result.stdout.endswith("; it stays, and needs a person\n"), str(result)
     assert queue.entry(name)["queue_name"] == "failed"
