@@ -79,6 +79,24 @@ span_dup(struct span s)
 }
 
 bool
+span_number(struct span s, uint64_t max, uint64_t *number)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		uint64_t digit = (uint64_t)(s.data[i] - '0');
+
+		if (!ascii_is_digit(s.data[i]) || digit > max || n > (max - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	if (s.len == 0)
+		return false;
+	*number = n;
+	return true;
+}
+
+bool
 span_has_8bit(struct span s)
 {
 	unsigned char all = 0;

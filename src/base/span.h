@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct span {
 	const char *data; /* not NUL-terminated; valid as long as what it was cut from */
@@ -65,6 +66,10 @@ struct span span_trim(struct span s);
 struct span span_cut(struct span *rest, char c);
 /* A NUL-terminated copy; the caller frees it.  NULL where memory is out. */
 char *span_dup(struct span s);
+
+/* Reads decimal digits, and nothing else, of a number up to max; else false, and *number is kept.
+ */
+bool span_number(struct span s, uint64_t max, uint64_t *number);
 
 bool span_has_8bit(struct span s);
 bool span_has_control(struct span s);

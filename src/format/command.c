@@ -101,21 +101,6 @@ word_value(const struct word *words, struct span text)
 	return 0;
 }
 
-/* Digits only, of a number up to max. */
-static bool
-read_number(struct span text, uint64_t max, uint64_t *number)
-{
-	*number = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		uint64_t digit = (uint64_t)(text.data[i] - '0');
-
-		if (!ascii_is_digit(text.data[i]) || digit > max || *number > (max - digit) / 10)
-			return false;
-		*number = *number * 10 + digit;
-	}
-	return text.len > 0;
-}
-
 /* What was just added to r->text, as long as that is not made to move. */
 static struct span
 added(const struct reader *r, size_t before)
@@ -127,7 +112,7 @@ static bool
 read_size(struct reader *r, struct span value)
 {
 	r->mail->has_size = true;
-	return read_number(value, UINT64_MAX, &r->mail->size);
+	return span_number(value, UINT64_MAX, &r->mail->size);
 }
 
 static bool
@@ -202,7 +187,7 @@ read_by(struct reader *r, struct span value)
 		seconds.data++;
 		seconds.len--;
 	}
-	if (seconds.len > 9 || !read_number(seconds, EHLO_SECONDS_MAX, &number))
+	if (seconds.len > 9 || !span_number(seconds, EHLO_SECONDS_MAX, &number))
 		return false;
 	r->mail->has_by = true;
 	r->mail->by_s = negative ? -(int64_t)number : (int64_t)number;
@@ -219,7 +204,7 @@ read_hold_for(struct reader *r, struct span value)
 {
 	uint64_t number;
 
-	if (value.len > 9 || !read_number(value, EHLO_SECONDS_MAX, &number) || number == 0)
+	if (value.len > 9 || !span_number(value, EHLO_SECONDS_MAX, &number) || number == 0)
 		return false;
 	r->mail->hold_for_s = (int64_t)number;
 	return r->mail->hold_until_s == 0;

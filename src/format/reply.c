@@ -144,25 +144,6 @@ ehlo_release(struct ehlo *e)
 	buf_release(&e->mechanisms);
 }
 
-/* A decimal number, or false where text is none or it is too large. */
-static bool
-parse_number(struct span text, uint64_t *number)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		uint64_t digit = (uint64_t)(text.data[i] - '0');
-
-		if (!ascii_is_digit(text.data[i]) || value > (UINT64_MAX - digit) / 10)
-			return false;
-		value = value * 10 + digit;
-	}
-	if (text.len == 0)
-		return false;
-	*number = value;
-	return true;
-}
-
 static bool
 is_blank(char c)
 {
@@ -190,7 +171,7 @@ next_word(struct span *params)
 static void
 parse_size(struct ehlo *e, struct span params)
 {
-	parse_number(next_word(&params), &e->size_max);
+	span_number(next_word(&params), UINT64_MAX, &e->size_max);
 }
 
 /* At most nine digits; of what is more, nothing can be known. */
@@ -199,7 +180,7 @@ parse_seconds(struct span word, int64_t *seconds)
 {
 	uint64_t number;
 
-	if (word.len <= 9 && parse_number(word, &number))
+	if (word.len <= 9 && span_number(word, UINT64_MAX, &number))
 		*seconds = (int64_t)number;
 }
 
@@ -238,7 +219,7 @@ parse_limits(struct ehlo *e, struct span params)
 
 		for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 			if (span_is_nocase(name, limits[i].name))
-				parse_number(value, limits[i].max);
+				span_number(value, UINT64_MAX, limits[i].max);
 	}
 }
 

@@ -468,6 +468,63 @@ span_trims(void **state)
 }
 
 static void
+span_reads_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t max, number; /* 99: it is none */
+	} rows[] = {
+		{ "0", 0, 0 },
+		{ "1", 0, 99 },
+		{ "007", 7, 7 },
+		{ "8", 7, 99 },
+		{ "255", 255, 255 },
+		{ "256", 255, 99 },
+		{ "18446744073709551615", UINT64_MAX, UINT64_MAX },
+		{ "18446744073709551616", UINT64_MAX, 99 },
+		{ "99999999999999999999", UINT64_MAX, 99 },
+		{ "", 9, 99 },
+		{ "-1", 9, 99 },
+		{ "+1", 9, 99 },
+		{ "1 ", 9, 99 },
+		{ "1x", 9, 99 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t number = 99;
+
+		assert_int_equal(span_number(span_of(rows[i].text), rows[i].max, &number),
+		    rows[i].number != 99);
+		assert_int_equal(number, rows[i].number);
+	}
+}
+
+/* What is this process's own trouble is known by errno, and by kind. */
+static void
+err_knows_own_trouble(void **state)
+{
+	struct err e;
+
+	(void)state;
+	err_init(&e);
+	errno = ENETUNREACH;
+	err_sys(&e, ERR_CONNECT, "x");
+	assert_true(e.local);
+	errno = ECONNREFUSED;
+	err_sys(&e, ERR_CONNECT, "x");
+	assert_false(e.local);
+	errno = EIO;
+	err_sys(&e, ERR_SYSTEM, "x");
+	assert_true(e.local);
+	err_set(&e, ERR_LOGIN, "x");
+	assert_false(e.local);
+	err_memory(&e);
+	assert_true(e.local);
+	err_release(&e);
+}
+
+static void
 span_cuts(void **state)
 {
 	struct span rest = span_of("a,,bc");
@@ -788,6 +845,8 @@ main(void)
 		cmocka_unit_test(span_compares),
 		cmocka_unit_test(span_trims),
 		cmocka_unit_test(span_cuts),
+		cmocka_unit_test(span_reads_numbers),
+		cmocka_unit_test(err_knows_own_trouble),
 		cmocka_unit_test(text_is_printable),
 		cmocka_unit_test(text_knows_utf8),
 		cmocka_unit_test(text_knows_utf8_in_pieces),
