@@ -189,10 +189,9 @@ stream_flush(struct stream *s, struct err *err)
 		return STREAM_FAILED;
 	}
 	while (stream_queued(s) > 0) {
-		size_t len = stream_queued(s) < STREAM_PIECE ? stream_queued(s) : STREAM_PIECE,
-		       sent = 0;
-		enum stream_result result = s->layer->send(s->self, s->out.data + s->out_sent, len,
-		    &sent, err);
+		size_t sent = 0;
+		enum stream_result result = s->layer->send(s->self, s->out.data + s->out_sent,
+		    stream_queued(s), &sent, err);
 
 		if (result != STREAM_OK) {
 			/* What is sent makes room, for a long flight is queued while it is sent. */

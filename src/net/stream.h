@@ -26,7 +26,7 @@ enum {
 	STREAM_INPUT_MAX = 16386, /* octets of input that wait to be taken: the longest line, with
 				     its end */
 	STREAM_OUTPUT_MAX = 256 * 1024, /* octets of output that wait to be sent */
-	STREAM_PIECE = 16384,           /* octets in one write: the largest TLS record */
+	STREAM_PIECE = 16384,           /* octets of the largest TLS record */
 	STREAM_COMMAND_END_MS = 1000,   /* in which a command may end by itself when the stream is
 					   closed */
 };

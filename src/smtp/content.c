@@ -9,6 +9,12 @@
 #include "smtp/wire.h"
 
 /*
+ * Octets of a large content that are read back and queued at a time: several TLS records, or one
+ * write without TLS.
+ */
+enum { CONTENT_PIECE = 4 * STREAM_PIECE };
+
+/*
  * Points *data at the octets of the content from `at` on: at most want, and never past the part of
  * the message they are in: its header, the empty line, or its body, which may be read to scratch.
  */
@@ -60,7 +66,7 @@ static int
 queue_piece(struct smtp *s, const struct message *m, bool dotted, uint64_t *at, size_t want,
     bool *line_start, struct err *err)
 {
-	char scratch[STREAM_PIECE];
+	char scratch[CONTENT_PIECE];
 	char *place = stream_reserve(&s->stream, dotted ? 2 * want : want);
 	const char *data = NULL;
 	size_t got = 0;
@@ -103,14 +109,17 @@ content_send(struct smtp *s, struct transaction *tx, struct err *err)
 	for (uint64_t at = 0; at < size;) {
 		size_t queued = watched ? stream_queued(&s->stream) : 0, want;
 
-		if (queued >= STREAM_PIECE) {
+		if (queued >= CONTENT_PIECE) {
 			if (smtp_exchange(s, UNTIL_SENT, err) < 0)
 				return -1;
 			if (!s->in_content)
 				return 0;
 			continue;
 		}
-		want = STREAM_PIECE - queued;
+		want = CONTENT_PIECE - queued;
+		/* Whether the end may go out is not asked long before it does. */
+		if (size - at > STREAM_PIECE && size - at - STREAM_PIECE < want)
+			want = (size_t)(size - at - STREAM_PIECE);
 		/* With BDAT the last octet of the last piece is the content's end. */
 		if (!dotted && !may_end && size - at <= want) {
 			may_end = true;
