@@ -24,12 +24,22 @@ is_at(struct span text, size_t at, const char *set)
 static bool
 pass(struct span *text, const char *wanted)
 {
-	const char *found = memmem(text->data, text->len, wanted, strlen(wanted));
+	struct span rest = *text;
+	size_t len = strlen(wanted);
 
-	if (found == NULL)
-		return false;
-	*text = html_behind(*text, (size_t)(found - text->data) + strlen(wanted));
-	return true;
+	while (rest.len >= len) {
+		const char *found = memchr(rest.data, wanted[0], rest.len - len + 1);
+
+		if (found == NULL)
+			break;
+		rest = html_behind(rest, (size_t)(found - rest.data));
+		if (memcmp(found, wanted, len) == 0) {
+			*text = html_behind(rest, len);
+			return true;
+		}
+		rest = html_behind(rest, 1);
+	}
+	return false;
 }
 
 /* Takes octets off the text up to one of the set. */
@@ -301,5 +311,5 @@ html_meta_charset(struct span html)
 				charset = span_cut(&charset, ';');
 		}
 	}
-	return charset;
+	return charset.len > 0 ? charset : (struct span){ html.data, 0 };
 }

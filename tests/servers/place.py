@@ -138,6 +138,22 @@ class Place:
         # One that was listed may be gone before it is looked at, and have left its work to one that was not listed yet.
         return self._processes() or self._processes()
 
+    def runners(self):
+        """Those of them that see to the queue."""
+        return self._titled(b"sendoff: sees to")
+
+    def workers(self):
+        """Those of them that have a connection."""
+        return self._titled(b"sendoff: sends")
+
+    def _titled(self, title):
+        found = []
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(title):
+                    found.append(pid)
+        return found
+
     def _processes(self):
         mark = "".join(f"{name}={value}" for name, value in self._mark.items()).encode()
         found = []
