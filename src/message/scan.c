@@ -56,7 +56,7 @@ note_content(struct scan *s, struct span piece)
 		piece.data += len;
 		piece.len -= len;
 	}
-	s->not_utf8 = s->utf8 == UTF8_BROKEN;
+	s->not_utf8 = s->not_utf8 || s->utf8 == UTF8_BROKEN;
 }
 
 static void
@@ -130,8 +130,9 @@ void
 scan_end(struct scan *s)
 {
 	s->bare_cr = s->bare_cr || s->after_cr;
-	s->not_utf8 = s->utf8 != UTF8_WHOLE;
+	s->not_utf8 = s->not_utf8 || s->utf8 != UTF8_WHOLE;
 	end_line(s, s->line);
+	s->utf8 = UTF8_WHOLE;
 	s->after_cr = false;
 }
 

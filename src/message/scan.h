@@ -28,7 +28,10 @@ struct scan {
 	bool after_cr;
 };
 
-/* struct scan begins as all zeros, but for what is the caller's to set. */
+/*
+ * struct scan begins as all zeros, but for what is the caller's to set.  Facts that are set by
+ * hand, of what passed elsewhere, stay.
+ */
 void scan_add(struct scan *s, struct span piece);
 /*
  * The same for text without CR, of which it makes CRLF for each LF: what is written to wire, which

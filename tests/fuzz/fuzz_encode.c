@@ -134,7 +134,7 @@ check_scan(struct span octets, size_t step)
 {
 	struct span rest = octets, needle = { octets.data, octets.len < 5 ? octets.len : 5 };
 	struct search search = { .needle = needle };
-	struct scan scan = { 0 };
+	struct scan scan = { .look_for_control = true };
 	struct span behind = { octets.data + needle.len, octets.len - needle.len };
 
 	while (rest.len > 0) {

@@ -216,6 +216,25 @@ looks_for_control_where_it_is_wanted(void **state)
 	assert_false(scan.has_control);
 }
 
+/* What is known of octets that passed elsewhere is not forgotten. */
+static void
+keeps_what_is_known(void **state)
+{
+	struct scan scan = { .has_8bit = true,
+		.not_utf8 = true,
+		.has_nul = true,
+		.has_control = true,
+		.bare_cr = true,
+		.bare_lf = true,
+		.line_max = 5 };
+
+	(void)state;
+	scan_add(&scan, span_of("a\xc3\xa9\r\n"));
+	scan_end(&scan);
+	assert_int_equal(facts_of(&scan), 2 * BARE_LF - 1);
+	assert_int_equal(scan.line_max, 5);
+}
+
 static bool
 finds(const char *needle, const char *text, size_t step)
 {
@@ -270,6 +289,7 @@ main(void)
 		cmocka_unit_test(looks_for_control_where_it_is_wanted),
 		cmocka_unit_test(makes_crlf),
 		cmocka_unit_test(counts_the_last_line),
+		cmocka_unit_test(keeps_what_is_known),
 		cmocka_unit_test(finds_what_is_searched),
 	};
 
