@@ -262,10 +262,14 @@ class _Session:
             return
         if not self._say(self._reply("DATA", line)).startswith("354"):
             return
-        lines = []
-        while (text := self._line()) != b".\r\n":
-            lines.append(text[1:] if text.startswith(b".") else text)
-        self._take(b"".join(lines))
+        # In one piece: line by line, large messages would take longer here than in the program.
+        searched = 0
+        while not self._input.startswith(b".\r\n") and self._input.find(b"\n.\r\n", searched) < 0:
+            searched = max(0, len(self._input) - 3)
+            self._fill()
+        stuffed = b"" if self._input.startswith(b".\r\n") else self._read(self._input.find(b"\n.\r\n", searched) + 1)
+        self._read(len(b".\r\n"))
+        self._take(re.sub(rb"^\.", b"", stuffed, flags=re.MULTILINE))
 
     def _bdat(self, line):
         self._chunks.append(self._read(int(line.split()[1])))
