@@ -8,21 +8,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/unique.h"
 #include "command/report.h"
 #include "config/environment.h"
-#include "format/header.h"
-#include "message/resent.h"
-#include "routing/route.h"
-
-enum { TEXT_MAX = 1024 }; /* octets of names */
+#include "submission/prepare.h"
 
 void
 job_init(struct job *job)
 {
 	*job = (struct job){ .config = CONFIG_INIT, .store = STORE_INIT };
 	envelope_init(&job->envelope);
-	envelope_init(&job->author);
 	message_init(&job->message);
 }
 
@@ -31,7 +25,6 @@ job_release(struct job *job)
 {
 	message_release(&job->message);
 	envelope_release(&job->envelope);
-	envelope_release(&job->author);
 	store_close(&job->store);
 	config_release(&job->config);
 }
@@ -121,10 +114,11 @@ job_spool(const struct job *job, struct spool_place *place)
 
 /* The login name of the caller, and the full name that the password database has for it. */
 static void
-who_calls(struct buf *login, struct buf *full_name)
+who_calls(void *arg, struct buf *login, struct buf *full_name)
 {
 	const struct passwd *user = getpwuid(getuid());
 
+	(void)arg;
 	if (user == NULL) {
 		buf_addf(login, "uid%lu", (unsigned long)getuid());
 		return;
@@ -133,102 +127,19 @@ who_calls(struct buf *login, struct buf *full_name)
 	buf_add(full_name, user->pw_gecos, strcspn(user->pw_gecos, ","));
 }
 
-/*
- * Who the message is from, as a missing From header tells it: the sender, unless that is the null
- * sender.
- */
-static const char *
-from_address(const struct job *job)
-{
-	return job->envelope.sender[0] != '\0' && !job->sender_apart ? job->envelope.sender :
-								       job->author.sender;
-}
-
-static const char *
-from_name(const struct job *job, const struct buf *gecos)
-{
-	if (job->full_name != NULL)
-		return job->full_name;
-	return job->account->full_name != NULL ? job->account->full_name : gecos->data;
-}
-
-/*
- * The right side of a Message-ID: the sender's domain, for this host's name may mean nothing to
- * anyone.
- */
-static void
-add_id_domain(const char *from, struct buf *out)
-{
-	const char *domain = from != NULL ? mailbox_domain(from) : NULL;
-
-	if (domain != NULL && domain[0] != '[')
-		buf_adds(out, domain);
-	else
-		route_host_name(out);
-}
-
-static int
-complete_message(struct job *job, const struct buf *gecos, struct err *err)
-{
-	struct buf domain = BUF_INIT(TEXT_MAX), unique = BUF_INIT(TEXT_MAX);
-	struct message_defaults defaults;
-	int result;
-
-	add_id_domain(from_address(job), &domain);
-	unique_add(&unique);
-	defaults = (struct message_defaults){
-		.from = from_address(job),
-		.full_name = from_name(job, gecos),
-		.id_domain = domain.data,
-		.now = time(NULL),
-		.unique = unique.data,
-	};
-	result = buf_ok(&unique) ? message_complete(&job->message, &defaults, err) :
-				   err_sys(err, ERR_SYSTEM, "no random numbers");
-	buf_release(&domain);
-	buf_release(&unique);
-	return result;
-}
-
-/* A From, or Resent-From, will have to be added. */
-static bool
-lacks_from(const struct message *message)
-{
-	struct span header = { message->header.data, message->header.len };
-	struct header_field from;
-
-	return resent_newest(header).len > 0 || !header_find(header, "From", &from) ||
-	    span_trim(from.body).len == 0;
-}
-
-/* Asking the password database costs more than all else that is done to a small message. */
-static bool
-needs_caller(const struct job *job, bool complete)
-{
-	if (account_address(job->account) == NULL)
-		return true;
-	return complete && job->full_name == NULL && job->account->full_name == NULL &&
-	    lacks_from(&job->message);
-}
-
 int
-job_route(struct job *job, bool complete, struct err *err)
+job_prepare(struct job *job, bool complete, struct err *err)
 {
-	struct buf login = BUF_INIT(TEXT_MAX), gecos = BUF_INIT(TEXT_MAX);
-	int result;
+	const struct preparation p = {
+		.account = job->account,
+		.full_name = job->full_name,
+		.sender_apart = job->sender_apart,
+		.who = who_calls,
+		.envelope = &job->envelope,
+		.message = complete ? &job->message : NULL,
+	};
 
-	if (needs_caller(job, complete))
-		who_calls(&login, &gecos);
-	result = route_sender(&job->envelope, job->account, login.data, err);
-	if (result == 0)
-		result = route_sender(&job->author, job->account, login.data, err);
-	if (result == 0)
-		result = route_recipients(&job->envelope, job->account, err);
-	if (result == 0 && complete)
-		result = complete_message(job, &gecos, err);
-	buf_release(&login);
-	buf_release(&gecos);
-	return result;
+	return prepare(&p, err);
 }
 
 void

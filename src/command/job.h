@@ -49,8 +49,6 @@ struct job {
 	struct config config;
 	const struct account *account; /* NULL: none, yet */
 	struct envelope envelope;
-	struct envelope author; /* its sender is who would send if the envelope's were not the null
-				   sender */
 	struct message message;
 	struct store store; /* the queue, where it could be opened */
 	bool is_lost;       /* the message has no place to go */
@@ -84,7 +82,7 @@ void job_spool(const struct job *job, struct spool_place *place);
  * Settles the sender and the recipients' addresses; `complete`: and the message's headers.  Errors:
  * those of route.h and message_complete().
  */
-int job_route(struct job *job, bool complete, struct err *err);
+int job_prepare(struct job *job, bool complete, struct err *err);
 
 /* Prints "account NAME, server HOST:PORT". */
 void job_print_server(const struct job *job);

@@ -260,7 +260,7 @@ run(struct send *send, struct err *err)
 		return -1;
 	if (o->key != NULL && !only_shows(o) && once_digest(&send->once, job, err) < 0)
 		return -1;
-	if (job_route(job, true, err) < 0)
+	if (job_prepare(job, true, err) < 0)
 		return -1;
 	return only_shows(o) ? send_show(job, o, err) : send_it(send, err);
 }

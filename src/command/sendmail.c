@@ -134,7 +134,7 @@ run(struct job *job, const struct options *options, struct err *err)
 		job_open_store(job);
 	if ((delivers || options->from_headers) && read_message(job, options, err) < 0)
 		return -1;
-	if (job_route(job, delivers, err) < 0) {
+	if (job_prepare(job, delivers, err) < 0) {
 		/* The aliases are at fault, not the message. */
 		job->is_lost = delivers && err->kind == ERR_CONFIG;
 		return -1;
