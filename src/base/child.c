@@ -192,7 +192,7 @@ begin_guard(const char *command, const char *first, const char *second, int in, 
 static bool
 has_terminal(void)
 {
-	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd >= 0)
 		close(fd);

@@ -145,7 +145,7 @@ static const struct end_row ends[] = {
 	{ "kill -HUP $$", SIGHUP, 0 },
 	{ "test \"$1\" = one && test \"$2\" = 'two words'", 0, 0 },
 	{ "test \"$(cat)\" = ''", 0, 0 },
-	{ "sleep 20 <&- >&- 2>&- & exit 4", 0, 4 },
+	{ "sleep 60 <&- >&- 2>&- & exit 4", 0, 4 },
 };
 
 static void
@@ -172,13 +172,13 @@ static const struct kill_row {
 	const char *command;
 	size_t processes;
 } killed[] = {
-	{ "echo $$ > $F; exec sleep 20", 1 },
-	{ "trap '' TERM INT HUP; echo $$ > $F; sleep 20; sleep 20", 1 },
-	{ "echo $$ > $F; sh -c 'echo $$ >> $F; exec sleep 20' & wait", 2 },
-	{ "echo $$ > $F; sh -c 'echo $$ >> $F; exec sleep 20' | cat", 2 },
-	{ "echo $$ > $F; kill -STOP $$; sleep 20", 1 },
-	{ "echo $$ > $F; kill -STOP 0; sleep 20", 1 },
-	{ "sh -c 'echo $$ > $F; exec sleep 20' <&- >&- 2>&- & true", 1 },
+	{ "echo $$ > $F; exec sleep 60", 1 },
+	{ "trap '' TERM INT HUP; echo $$ > $F; sleep 60; sleep 60", 1 },
+	{ "echo $$ > $F; sh -c 'echo $$ >> $F; exec sleep 60' & wait", 2 },
+	{ "echo $$ > $F; sh -c 'echo $$ >> $F; exec sleep 60' | cat", 2 },
+	{ "echo $$ > $F; kill -STOP $$; sleep 60", 1 },
+	{ "echo $$ > $F; kill -STOP 0; sleep 60", 1 },
+	{ "sh -c 'echo $$ > $F; exec sleep 60' <&- >&- 2>&- & true", 1 },
 };
 
 static void
@@ -207,7 +207,7 @@ release_leaves_the_rest(void **state)
 	struct child child;
 
 	(void)state;
-	start(&child, "sh -c 'echo $$ > $F; exec sleep 20' <&- >&- 2>&- & true", -1, -1);
+	start(&child, "sh -c 'echo $$ > $F; exec sleep 60' <&- >&- 2>&- & true", -1, -1);
 	assert_true(child_wait(&child, deadline_in(LIMIT_MS)));
 	child_release(&child);
 	assert_no_children();
@@ -232,7 +232,7 @@ commands_end_with_us(void **state)
 		if (pid == 0) {
 			struct child child;
 
-			start(&child, "echo $$ > $F; sh -c 'echo $$ >> $F; exec sleep 20' | cat",
+			start(&child, "echo $$ > $F; sh -c 'echo $$ >> $F; exec sleep 60' | cat",
 			    -1, -1);
 			read_processes(pids, 2);
 			if (how[i] == 0)
@@ -278,7 +278,7 @@ descriptors(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(ends_of_pipe, O_CLOEXEC), 0);
-	start(&child, "sleep 20", -1, -1);
+	start(&child, "sleep 60", -1, -1);
 	close(ends_of_pipe[1]);
 	assert_int_equal(read(ends_of_pipe[0], &octet, 1), 0);
 	close(ends_of_pipe[0]);
