@@ -22,33 +22,6 @@ next_event(struct span *rest, struct record *record)
 }
 
 static const char *
-event_name(enum record_type type)
-{
-	switch (type) {
-	case RECORD_SENDING:
-		return "sending";
-	case RECORD_OUTCOME:
-		return "outcome";
-	case RECORD_ATTEMPT:
-		return "attempt";
-	case RECORD_NEXT:
-		return "next";
-	case RECORD_AT:
-		return "at";
-	case RECORD_NOTICE:
-		return "notice";
-	case RECORD_HOLD:
-		return "hold";
-	case RECORD_RELEASE:
-		return "release";
-	case RECORD_RETRY:
-		return "retry";
-	default:
-		return "failed";
-	}
-}
-
-static const char *
 notice_name(uint64_t notice)
 {
 	switch (notice) {
@@ -184,7 +157,8 @@ print_what(FILE *out, const struct item *item, const struct record *record)
 		print_part(out, ": ", record->text);
 		break;
 	default:
-		fprintf(out, "%s, by the user %" PRIu64, event_name(record->type), record->uid);
+		fprintf(out, "%s, by the user %" PRIu64, record_type_name(record->type),
+		    record->uid);
 	}
 }
 
@@ -224,7 +198,7 @@ json_part(struct json *json, const char *name, struct span text)
 static void
 json_event(struct json *json, const struct record *record)
 {
-	json_text(json, "event", event_name(record->type));
+	json_text(json, "event", record_type_name(record->type));
 	json_seconds(json, "time", record->time_ms);
 	if (record->attempt > 0)
 		json_number(json, "attempt", (int64_t)record->attempt);

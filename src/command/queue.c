@@ -11,8 +11,8 @@
 
 static const struct queue_row rows[] = {
 	{ "list", QUEUE_NONE, QUEUE_JSON | QUEUE_PROMETHEUS, "what waits, and why", queue_list },
-	{ "show", QUEUE_ONE, QUEUE_JSON | QUEUE_MESSAGE, "all that is known of a message",
-	    queue_show },
+	{ "show", QUEUE_ONE, QUEUE_JSON | QUEUE_MESSAGE | QUEUE_RAW,
+	    "all that is known of a message", queue_show },
 	{ "flush", QUEUE_ANY, QUEUE_VERBOSE, "try messages now", queue_flush },
 	{ "hold", QUEUE_SOME, QUEUE_VERBOSE, "keep messages, and do not try them", queue_hold },
 	{ "release", QUEUE_SOME, QUEUE_VERBOSE, "try them again in their turn", queue_release },
@@ -26,6 +26,7 @@ static const struct queue_option_row options[] = {
 	{ QUEUE_JSON, "--json", "for programs: an object a line" },
 	{ QUEUE_PROMETHEUS, "--prometheus", "for a node exporter" },
 	{ QUEUE_MESSAGE, "--message", "the message itself" },
+	{ QUEUE_RAW, "--raw", "its file, record by record, even if it is damaged" },
 	{ QUEUE_VERBOSE, "-v", "say what is done" },
 };
 

@@ -38,6 +38,7 @@ enum queue_option { /* or'ed */
 	QUEUE_PROMETHEUS = 2,
 	QUEUE_MESSAGE = 4,
 	QUEUE_VERBOSE = 8,
+	QUEUE_RAW = 16,
 };
 
 struct queue_call;

@@ -33,6 +33,8 @@ struct queue_call {
  */
 int queue_list(struct queue_call *call, struct err *err);
 int queue_show(struct queue_call *call, struct err *err);
+/* show --raw. */
+int queue_raw(struct queue_call *call, struct err *err);
 int queue_flush(struct queue_call *call, struct err *err);
 int queue_hold(struct queue_call *call, struct err *err);
 int queue_release(struct queue_call *call, struct err *err);

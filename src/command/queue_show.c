@@ -292,6 +292,8 @@ queue_show(struct queue_call *call, struct err *err)
 
 	if (!queue_check_id(call, id, err))
 		return -1;
+	if ((call->options & QUEUE_RAW) != 0)
+		return queue_raw(call, err);
 	result = store_look(&call->store, id, true, &item, err);
 	if (result != STORE_OK)
 		status = queue_cannot(result, id, err);

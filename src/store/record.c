@@ -86,51 +86,57 @@ enum form {
 };
 
 /* Tags are for ever: they are in people's files. */
+#define MEMBER(tag, form, member) \
+	{ \
+		(tag), (form), offsetof(struct record, member), #member \
+	}
+
 static const struct field {
 	unsigned char tag;
 	unsigned char form;
 	size_t offset; /* of the member in struct record */
+	const char *name;
 } fields[] = {
-	{ 1, FORM_NUMBER, offsetof(struct record, time_ms) },
-	{ 2, FORM_NUMBER, offsetof(struct record, next_ms) },
-	{ 3, FORM_NUMBER, offsetof(struct record, attempt) },
-	{ 4, FORM_NUMBER, offsetof(struct record, uid) },
-	{ 5, FORM_NUMBER, offsetof(struct record, notify) },
-	{ 6, FORM_NUMBER, offsetof(struct record, ret) },
-	{ 7, FORM_NUMBER, offsetof(struct record, facts) },
-	{ 8, FORM_NUMBER, offsetof(struct record, header_line_max) },
-	{ 9, FORM_NUMBER, offsetof(struct record, body_line_max) },
-	{ 10, FORM_NUMBER, offsetof(struct record, state) },
-	{ 11, FORM_NUMBER, offsetof(struct record, notice) },
-	{ 12, FORM_NUMBER, offsetof(struct record, code) },
-	{ 13, FORM_NUMBER, offsetof(struct record, at) },
-	{ 14, FORM_NUMBER, offsetof(struct record, length) },
-	{ 15, FORM_NUMBER, offsetof(struct record, deliver_by) },
-	{ 16, FORM_NUMBER, offsetof(struct record, hold_for) },
-	{ 17, FORM_NUMBER, offsetof(struct record, priority) },
-	{ 18, FORM_NUMBER, offsetof(struct record, hold_until) },
-	{ 19, FORM_NUMBER, offsetof(struct record, by) },
-	{ 32, FORM_FLAG, offsetof(struct record, in_doubt) },
-	{ 33, FORM_FLAG, offsetof(struct record, needs_utf8) },
-	{ 34, FORM_FLAG, offsetof(struct record, taken) },
-	{ 35, FORM_FLAG, offsetof(struct record, require_tls) },
-	{ 36, FORM_FLAG, offsetof(struct record, deliver_by_return) },
-	{ 37, FORM_FLAG, offsetof(struct record, expanded) },
-	{ 64, FORM_TEXT, offsetof(struct record, recipients) },
-	{ 65, FORM_TEXT, offsetof(struct record, account) },
-	{ 66, FORM_TEXT, offsetof(struct record, sender) },
-	{ 67, FORM_TEXT, offsetof(struct record, envid) },
-	{ 68, FORM_TEXT, offsetof(struct record, address) },
-	{ 69, FORM_TEXT, offsetof(struct record, original) },
-	{ 70, FORM_TEXT, offsetof(struct record, server) },
-	{ 71, FORM_TEXT, offsetof(struct record, tls) },
-	{ 72, FORM_TEXT, offsetof(struct record, auth) },
-	{ 73, FORM_TEXT, offsetof(struct record, kind) },
-	{ 74, FORM_TEXT, offsetof(struct record, enhanced) },
-	{ 75, FORM_TEXT, offsetof(struct record, text) },
-	{ 76, FORM_TEXT, offsetof(struct record, reply) },
-	{ 77, FORM_TEXT, offsetof(struct record, orcpt_type) },
-	{ 78, FORM_TEXT, offsetof(struct record, orcpt) },
+	MEMBER(1, FORM_NUMBER, time_ms),
+	MEMBER(2, FORM_NUMBER, next_ms),
+	MEMBER(3, FORM_NUMBER, attempt),
+	MEMBER(4, FORM_NUMBER, uid),
+	MEMBER(5, FORM_NUMBER, notify),
+	MEMBER(6, FORM_NUMBER, ret),
+	MEMBER(7, FORM_NUMBER, facts),
+	MEMBER(8, FORM_NUMBER, header_line_max),
+	MEMBER(9, FORM_NUMBER, body_line_max),
+	MEMBER(10, FORM_NUMBER, state),
+	MEMBER(11, FORM_NUMBER, notice),
+	MEMBER(12, FORM_NUMBER, code),
+	MEMBER(13, FORM_NUMBER, at),
+	MEMBER(14, FORM_NUMBER, length),
+	MEMBER(15, FORM_NUMBER, deliver_by),
+	MEMBER(16, FORM_NUMBER, hold_for),
+	MEMBER(17, FORM_NUMBER, priority),
+	MEMBER(18, FORM_NUMBER, hold_until),
+	MEMBER(19, FORM_NUMBER, by),
+	MEMBER(32, FORM_FLAG, in_doubt),
+	MEMBER(33, FORM_FLAG, needs_utf8),
+	MEMBER(34, FORM_FLAG, taken),
+	MEMBER(35, FORM_FLAG, require_tls),
+	MEMBER(36, FORM_FLAG, deliver_by_return),
+	MEMBER(37, FORM_FLAG, expanded),
+	MEMBER(64, FORM_TEXT, recipients),
+	MEMBER(65, FORM_TEXT, account),
+	MEMBER(66, FORM_TEXT, sender),
+	MEMBER(67, FORM_TEXT, envid),
+	MEMBER(68, FORM_TEXT, address),
+	MEMBER(69, FORM_TEXT, original),
+	MEMBER(70, FORM_TEXT, server),
+	MEMBER(71, FORM_TEXT, tls),
+	MEMBER(72, FORM_TEXT, auth),
+	MEMBER(73, FORM_TEXT, kind),
+	MEMBER(74, FORM_TEXT, enhanced),
+	MEMBER(75, FORM_TEXT, text),
+	MEMBER(76, FORM_TEXT, reply),
+	MEMBER(77, FORM_TEXT, orcpt_type),
+	MEMBER(78, FORM_TEXT, orcpt),
 };
 
 static void
@@ -235,24 +241,37 @@ read_field(const struct field *field, struct span content, struct record *record
 	}
 }
 
+/* The next field of a payload: its tag and content; false where what is left is none. */
+static bool
+take_field(struct span *payload, unsigned char *tag, struct span *content)
+{
+	size_t len;
+
+	if (payload->len < FIELD_HEAD)
+		return false;
+	len = (size_t)get(payload->data + 1, 4);
+	if (len > payload->len - FIELD_HEAD)
+		return false;
+	*tag = (unsigned char)payload->data[0];
+	*content = (struct span){ payload->data + FIELD_HEAD, len };
+	payload->data += FIELD_HEAD + len;
+	payload->len -= FIELD_HEAD + len;
+	return true;
+}
+
 static bool
 read_fields(struct span payload, struct record *record)
 {
 	while (payload.len > 0) {
 		const struct field *field;
 		struct span content;
+		unsigned char tag;
 
-		if (payload.len < FIELD_HEAD)
+		if (!take_field(&payload, &tag, &content))
 			return false;
-		content = (struct span){ payload.data + FIELD_HEAD,
-			(size_t)get(payload.data + 1, 4) };
-		if (content.len > payload.len - FIELD_HEAD)
-			return false;
-		field = find_field((unsigned char)payload.data[0]);
+		field = find_field(tag);
 		if (field != NULL && !read_field(field, content, record))
 			return false;
-		payload.data += FIELD_HEAD + content.len;
-		payload.len -= FIELD_HEAD + content.len;
 	}
 	return true;
 }
@@ -281,33 +300,81 @@ static const struct record blank = {
 	.reply = EMPTY,
 };
 
+bool
+record_frame(struct span rest, struct record_frame *frame)
+{
+	uint64_t len;
+
+	if (rest.len < RECORD_HEAD)
+		return false;
+	len = get(rest.data, 4);
+	if (len > RECORD_MAX || len > rest.len - RECORD_HEAD)
+		return false;
+	frame->type = (unsigned char)rest.data[8];
+	frame->payload = (struct span){ rest.data + RECORD_HEAD, (size_t)len };
+	frame->len = RECORD_HEAD + (size_t)len;
+	frame->whole = checksum(0, rest.data + 8, (size_t)len + 1) == get(rest.data + 4, 4);
+	return true;
+}
+
 enum record_result
 record_read(struct span *rest, struct record *record)
 {
-	struct span payload;
+	struct record_frame frame;
 	unsigned char type;
-	bool known;
 
 	if (rest->len == 0)
 		return RECORD_END;
-	if (rest->len < RECORD_HEAD)
+	if (!record_frame(*rest, &frame) || !frame.whole)
 		return RECORD_TORN;
-	payload = (struct span){ rest->data + RECORD_HEAD, (size_t)get(rest->data, 4) };
-	if (payload.len > RECORD_MAX || payload.len > rest->len - RECORD_HEAD ||
-	    checksum(0, rest->data + 8, payload.len + 1) != get(rest->data + 4, 4))
-		return RECORD_TORN;
-	type = (unsigned char)rest->data[8];
+	type = frame.type;
 	*record = blank;
 	record->type = type < RECORD_OPTIONAL ? (enum record_type)type : RECORD_OPTIONAL;
-	known = (type >= RECORD_ENVELOPE && type <= RECORD_HEADER) ||
-	    (type >= RECORD_SENDING && type <= RECORD_AT);
-	if (type < RECORD_OPTIONAL && !known)
+	if (type < RECORD_OPTIONAL && record_type_name(type) == NULL)
 		return RECORD_LATER;
-	if (known && !read_fields(payload, record))
+	if (type < RECORD_OPTIONAL && !read_fields(frame.payload, record))
 		return RECORD_NONSENSE;
-	rest->data += RECORD_HEAD + payload.len;
-	rest->len -= RECORD_HEAD + payload.len;
+	rest->data += frame.len;
+	rest->len -= frame.len;
 	return RECORD_OK;
+}
+
+bool
+record_next_field(struct span *payload, struct record_field *out)
+{
+	const struct field *field;
+
+	if (!take_field(payload, &out->tag, &out->content))
+		return false;
+	field = find_field(out->tag);
+	out->name = field != NULL ? field->name : NULL;
+	out->is_number = field != NULL && field->form != FORM_TEXT &&
+	    out->content.len <= NUMBER_SIZE;
+	out->number = out->is_number ? get(out->content.data, out->content.len) : 0;
+	return true;
+}
+
+const char *
+record_type_name(unsigned char type)
+{
+	static const char *const names[] = {
+		[RECORD_ENVELOPE] = "envelope",
+		[RECORD_RECIPIENT] = "recipient",
+		[RECORD_HEADER] = "header",
+		[RECORD_SENDING] = "sending",
+		[RECORD_OUTCOME] = "outcome",
+		[RECORD_ATTEMPT] = "attempt",
+		[RECORD_NEXT] = "next",
+		[RECORD_NOTICE] = "notice",
+		[RECORD_HOLD] = "hold",
+		[RECORD_RELEASE] = "release",
+		[RECORD_FAILED] = "failed",
+		[RECORD_RETRY] = "retry",
+		[RECORD_BATCH] = "batch",
+		[RECORD_AT] = "at",
+	};
+
+	return type < COUNT(names) ? names[type] : NULL;
 }
 
 bool

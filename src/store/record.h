@@ -167,6 +167,31 @@ enum record_result {
 enum record_result record_read(struct span *rest, struct record *record);
 
 /*
+ * A record and its fields as they lie there, whatever they mean: for who shows them to people.
+ */
+struct record_frame {
+	unsigned char type; /* enum record_type, or a later version's */
+	bool whole;         /* the checksum is right */
+	struct span payload;
+	size_t len; /* octets of the whole record */
+};
+
+struct record_field {
+	unsigned char tag;
+	const char *name; /* that of the member of struct record; NULL: a later version's */
+	struct span content;
+	bool is_number; /* or a flag */
+	uint64_t number;
+};
+
+/* What rest begins with; false where that cannot be a record, as it would be too long. */
+bool record_frame(struct span rest, struct record_frame *frame);
+/* Takes the next field off payload; false where none is left, or what is left is none. */
+bool record_next_field(struct span *payload, struct record_field *field);
+/* "outcome"; NULL for a type that this version does not know. */
+const char *record_type_name(unsigned char type);
+
+/*
  * True where rest may begin with a record of that type and no text; without a look at its checksum.
  */
 bool record_may_be(struct span rest, enum record_type type);

@@ -6,7 +6,8 @@
  * is tried.  With 2, batches are where they say, too.
  *
  * What can be read is the same whether it is read from memory or from the store, is written again
- * as it was read, and can be appended to.
+ * as it was read, and can be appended to.  Whatever it is, it can be shown piece by
+ * piece.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "base/checksum.h"
 #include "fuzz.h"
+#include "store/raw.h"
 #include "store/store.h"
 
 enum { INPUT_MAX = 60000 };
@@ -257,12 +259,36 @@ check_append(struct item *item, struct err *err)
 }
 
 static void
+check_raw(bool good, struct err *err)
+{
+	struct raw_file file;
+	struct raw_piece piece;
+	struct record_field field;
+	struct span rest;
+	size_t all = 0;
+
+	check(raw_read(&store, id, &file, err) == STORE_OK);
+	check(!good || (file.fits && file.body_ok && file.head_ok && !file.cut));
+	rest = (struct span){ file.records.data, file.records.len };
+	for (; raw_next(&rest, &piece); all += piece.len) {
+		struct span payload = piece.frame.payload;
+
+		check(piece.len > 0);
+		while (piece.kind != RAW_OCTETS && record_next_field(&payload, &field))
+			check(field.content.len <= piece.len);
+	}
+	check(all == file.records.len && file.records_at + all == file.size);
+	raw_release(&file);
+}
+
+static void
 check_store(const struct buf *file, const struct item *read, bool good, struct err *err)
 {
 	enum store_result result;
 	struct item item;
 
 	write_file(file);
+	check_raw(good, err);
 	result = store_look(&store, id, true, &item, err);
 	check(result == STORE_OK || ((result == STORE_DAMAGED || result == STORE_LATER) && !good));
 	if (result == STORE_OK)

@@ -323,6 +323,7 @@ def test_queue_options(shell, sendoff):
     assert shell.candidates(f"{sendoff} queue list --") == {"--json", "--prometheus"}
     completes(shell, sendoff, {
         "queue show --m": "queue show --message ",
+        "queue show --r": "queue show --raw ",
         "queue list --a": "queue list --a",
     })  # fmt: skip
 

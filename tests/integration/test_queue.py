@@ -474,6 +474,135 @@ def test_show_message_on_a_terminal_is_harmless(queue):
     assert not ACTS_ON_TERMINALS.search(shown.replace("\r\n", "\n"))
 
 
+# show --raw
+
+
+ROW = re.compile(r" *(\d+)  (\S.*?) +(\d+)  (\S.*)")
+
+
+def parts(shown):
+    """[(octet, what, length, checksum)] of each line that tells of a part, and what is below each."""
+    head, *lines = shown.splitlines()
+    assert head.split() == ["OCTET", "RECORD", "LENGTH", "CHECKSUM"]
+    found, below = [], []
+    for line in lines:
+        if line.startswith(" " * 12):
+            below[-1].append(line.strip())
+        else:
+            at, what, length, checksum = ROW.fullmatch(line).groups()
+            found.append((int(at), what, int(length), checksum))
+            below.append([])
+    return found, below
+
+
+def without(found, *names):
+    return [part for part in found if part[1] not in names]
+
+
+def tried(queue):
+    """A message that one of two recipients has, as the records of its file tell."""
+    name = queue.add(BOB, LATER, text=MESSAGE + b"x" * 5000)
+    queue.run("sendoff", "queue", "flush")
+    return name, queue.folder / name
+
+
+WHOLE = ["block", "body", "head", "envelope", "recipient", "recipient", "header", "tail", "batch", "sending", "batch",
+         "outcome", "outcome", "attempt", "next"]
+
+
+def test_show_raw(queue):
+    name, path = tried(queue)
+    found, below = parts(queue("show", "--raw", name))
+    assert [what for _, what, _, _ in found] == WHOLE
+    assert {checksum for _, what, _, checksum in found if what != "tail"} == {"ok"}
+    # Each octet of the file once.
+    at = 0
+    for begin, what, length, _ in without(found, "head", "tail"):
+        assert begin == at, what
+        at += length
+    assert at == path.stat().st_size
+    text = dict(zip(WHOLE, below))
+    assert f"sender {ALICE}" in text["envelope"]
+    assert "Subject: hello" in text["header"]
+    assert f"text the server refused the recipient for now: <{LATER}>" in "".join(map("".join, below))
+    assert [line for lines in below for line in lines if line.startswith(("address", "recipients"))] == [
+        f"address {BOB}", f"address {LATER}", "recipients 0", "recipients 1"]
+    assert any(re.fullmatch(r"next_ms \d+ \(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d \+0000\)", line) for line in text["next"])
+
+
+def flip(octets, at):
+    octets[at] ^= 1
+
+
+def damaged(queue, damage):
+    """What is shown of a message whose file was damaged: damage(octets, {part: where its first one begins})."""
+    name, path = tried(queue)
+    begins = {}
+    for at, what, length, _ in parts(queue("show", "--raw", name))[0]:
+        begins.setdefault(what, at)
+    octets = bytearray(path.read_bytes())
+    damage(octets, begins)
+    path.write_bytes(octets)
+    return [(what, checksum) for _, what, _, checksum in parts(queue("show", "--raw", name))[0]]
+
+
+def as_whole(**changes):
+    """The parts of a whole file, but for those named."""
+    return [(what, changes.get(what, "-" if what == "tail" else "ok")) for what in WHOLE]
+
+
+OUTCOME = WHOLE.index("outcome")
+DAMAGES = {
+    "body": (lambda octets, begins: flip(octets, begins["body"] + 9), as_whole(body="wrong")),
+    "envelope": (lambda octets, begins: flip(octets, begins["envelope"] + 20), as_whole(envelope="wrong", head="wrong")),
+    "next": (lambda octets, begins: flip(octets, begins["next"] + 20), as_whole(next="wrong")),
+    "length of a record": (
+        lambda octets, begins: flip(octets, begins["sending"] + 3),
+        [("no record" if row[0] == "sending" else row[0], "-" if row[0] == "sending" else row[1]) for row in as_whole()]),
+    "torn": (lambda octets, begins: octets.__delitem__(slice(-3, None)), [*as_whole()[:-1], ("no record", "-")]),
+    "zeros behind it": (lambda octets, begins: octets.extend(bytes(99)), [*as_whole(), ("no record", "-")]),
+    "zeros in it": (
+        lambda octets, begins: octets.__setitem__(slice(begins["outcome"], begins["attempt"]),
+                                                  bytes(begins["attempt"] - begins["outcome"])),
+        [*as_whole()[:OUTCOME], ("no record", "-"), *as_whole()[OUTCOME + 2:]]),
+    # Where the body ends is not known then.
+    "block": (lambda octets, begins: flip(octets, 20),
+              [("block", "wrong"), ("no record", "-"), *[row for row in as_whole()[3:] if row[0] != "tail"]]),
+    "later format": (lambda octets, begins: flip(octets, 11), [
+        ("block", "a later format"), ("no record", "-"), *[row for row in as_whole()[3:] if row[0] != "tail"]]),
+    "foreign": (lambda octets, begins: flip(octets, 0), [
+        ("block", "this is no queued message"), ("no record", "-"), *[row for row in as_whole()[3:] if row[0] != "tail"]]),
+    "cut within the body": (lambda octets, begins: octets.__delitem__(slice(100, None)), [("block", "ok"), ("no record", "-")]),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_show_raw_of_a_damaged_file(queue, name):
+    """All that is whole is shown, and what is not is said to be so."""
+    damage, wanted = DAMAGES[name]
+    assert damaged(queue, damage) == wanted
+
+
+def test_show_raw_of_no_message(queue):
+    """What is no file, or hardly one."""
+    name = queue.add(BOB)
+    path = queue.folder / name
+    path.write_bytes(b"short")
+    assert "the file has 5 octets, too few for a queued message" in queue("show", "--raw", name)
+    path.unlink()
+    assert queue.fails("show", "--raw", name)[0] == NOINPUT
+    path.mkdir()
+    status, said = queue.fails("show", "--raw", name)
+    assert status == DATAERR and "is no regular file" in said
+
+
+def test_show_raw_is_harmless(queue):
+    """Whatever is in the file, a terminal may show it."""
+    name = queue.add(BOB, text=b"Subject: \x1b[31mred\n\nx\n")
+    shown = queue("show", "--raw", name)
+    assert "Subject: \\x1B[31mred" in shown and not ACTS_ON_TERMINALS.search(shown)
+
+
 def test_show_tells_all(queue):
     name = queue.add(LATER, BOB, "root", options=("-N", "failure,delay", "-R", "hdrs", "-V", "x y", "-F", "Al"))
     assert queue.run("sendoff", "queue", "flush").status == TEMPFAIL
