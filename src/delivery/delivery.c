@@ -101,8 +101,7 @@ note_link(struct delivery *d, const struct link *link)
 	copy(&d->server, &link->transport.peer);
 	copy(&d->tls, &link->transport.tls);
 	buf_clear(&d->mechanism);
-	buf_adds(&d->mechanism,
-	    link->transport.mechanism != NULL ? link->transport.mechanism : "");
+	buf_adds(&d->mechanism, link->transport.mechanism != NULL ? link->transport.mechanism : "");
 	if (link->open) {
 		d->account = link->used;
 		d->has_dsn = link->transport.offers.dsn;

@@ -45,14 +45,12 @@ due_account(const struct config *config, const struct item *item)
 }
 
 /*
- * It failed before any server said anything about it; and not a moment ago. A refused login is no
- * such failure: that the network is there again does not make a password right.
+ * A refused login is no such failure: that the network is there again does not make a password
+ * right.
  */
-static bool
-was_not_reached(const struct item *item, int64_t retry_min_s, int64_t now_ms)
+bool
+due_was_not_reached(const struct item *item)
 {
-	if (now_ms - item->tried_ms < retry_min_s * 1000)
-		return false;
 	for (size_t i = 0; i < item->envelope.count; i++) {
 		const struct item_recipient *r = &item->recipients[i];
 
@@ -80,7 +78,8 @@ due_when(const struct item *item, const struct config *config, const struct due_
 		return DUE_TIMED;
 	}
 	if (item->failed || rules->now || settle_is_done(item) || settle_has_news(item, now_ms) ||
-	    (rules->reached && was_not_reached(item, account->retry_min_s, now_ms)) ||
+	    (rules->reached && now_ms - item->tried_ms >= account->retry_min_s * 1000 &&
+		due_was_not_reached(item)) ||
 	    backoff_is_due(item->next_ms, now_ms, account->retry_max_s))
 		return DUE_NOW;
 	*at_ms = item->next_ms;

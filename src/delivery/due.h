@@ -49,6 +49,9 @@ enum due {
 enum due due_when(const struct item *item, const struct config *config,
     const struct due_rules *rules, int64_t now_ms, int64_t *at_ms);
 
+/* One who waits for it does so because no server said anything about him. */
+bool due_was_not_reached(const struct item *item);
+
 /* Whose times and limits hold for the item: its account's, else the default's. */
 const struct account *due_account(const struct config *config, const struct item *item);
 

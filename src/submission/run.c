@@ -211,6 +211,7 @@ leave(struct run *run, enum lane_end end, int64_t at_ms)
 		++*counts[end];
 	if (end == LANE_TROUBLE)
 		result->waiting++;
+	result->unreached += end == LANE_WAITING;
 	run_result_due(result, at_ms);
 }
 
@@ -255,6 +256,7 @@ look(struct run *run, const char *id)
 			enlist(run, &item);
 		else
 			leave(run, ends[due], at_ms);
+		run->result->unreached += due == DUE_LATER && due_was_not_reached(&item);
 	} else if (result == STORE_LATER) {
 		attempt_trouble(&terms->watch, id, &err);
 	} else if (result != STORE_GONE) {

@@ -16,17 +16,18 @@
 #include "delivery/lane.h"
 
 struct run_result {
-	unsigned long removed;  /* messages that left the queue */
-	unsigned long tried;    /* … were tried, and remain */
-	unsigned long waiting;  /* … are not due yet */
-	unsigned long idle;     /* … are held or failed */
-	unsigned long timed;    /* … are not to be sent yet */
-	unsigned long busy;     /* … were another process's */
-	unsigned long trouble;  /* … cannot be used */
-	unsigned long told;     /* attempts that the watch was told of */
-	unsigned long answered; /* messages that a server has answered */
-	enum err_kind failure;  /* of the first message that needs a person since; ERR_NONE: none */
-	int64_t next_ms;        /* when the next is due; INT64_MAX: none */
+	unsigned long removed;   /* messages that left the queue */
+	unsigned long tried;     /* … were tried, and remain */
+	unsigned long waiting;   /* … are not due yet */
+	unsigned long idle;      /* … are held or failed */
+	unsigned long timed;     /* … are not to be sent yet */
+	unsigned long busy;      /* … were another process's */
+	unsigned long trouble;   /* … cannot be used */
+	unsigned long told;      /* attempts that the watch was told of */
+	unsigned long answered;  /* messages that a server has answered */
+	unsigned long unreached; /* … that wait, and would not if their server could be reached */
+	enum err_kind failure; /* of the first message that needs a person since; ERR_NONE: none */
+	int64_t next_ms;       /* when the next is due; INT64_MAX: none */
 };
 
 /* Something is due then. */

@@ -238,6 +238,8 @@ begin_looking(struct tending *t)
 		read_config(t);
 	if (t->scan && t->run != NULL) {
 		t->scan = t->reached = false;
+		/* What is left in the queue is counted anew. */
+		t->result = (struct run_result){ .next_ms = INT64_MAX };
 		if (run_scan(t->run, &err) < 0)
 			tell_trouble(t, &err);
 	}
@@ -267,7 +269,7 @@ take_events(struct tending *t)
 	    (e->released && t->result.busy > 0);
 	e->note = e->network = e->time = e->everything = e->released = false;
 	/* Where one message found its server, others that did not will. */
-	if (!t->recovered && t->result.answered > 0 && t->result.waiting > 0 && t->run != NULL &&
+	if (!t->recovered && t->result.answered > 0 && t->result.unreached > 0 && t->run != NULL &&
 	    !run_is_busy(t->run))
 		t->scan = t->reached = t->recovered = true;
 }

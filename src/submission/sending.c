@@ -41,7 +41,9 @@ tell_trouble(const struct sending *w, const struct err *err)
 
 /*
  * The message is ours. Where it cannot be taken over, what comes of it cannot be recorded: then
- * nothing more is sent, and the runner, which finds it unlocked, sees to it.
+ * nothing more is sent, and the runner, which finds it unlocked, sees to it; and likewise where
+ * there is no session yet, or a command of ours has the caller's standard error open, for as long
+ * as it runs: the caller may wait for the end of that.
  */
 static void
 take_over(struct sending *w)
@@ -50,6 +52,9 @@ take_over(struct sending *w)
 	struct err err;
 	int fd = w->message.fd;
 
+	if (s->delivery.tx.answers_due == 0 &&
+	    (!w->link.open || w->link.used->tunnel_command != NULL))
+		_exit(0);
 	err_init(&err);
 	w->message.fd = -1;
 	if (s->silence != NULL)

@@ -109,8 +109,8 @@ def test_stuck_in_a_run(tmp_path, second, stuck):
         for _ in range(3):
             place.queued("-f", CAROL, EVE)
         assert place.run("-q").is_silent
-        assert wait_until(lambda: len(second.arrivals) == 3)
-        assert len(place.waiting()) == 3
+        assert wait_until(lambda: len(place.waiting()) == 3)
+        assert len(second.arrivals) == 3
 
 
 def test_stuck_in_a_runner(tmp_path, second, stuck):
@@ -120,7 +120,7 @@ def test_stuck_in_a_runner(tmp_path, second, stuck):
         assert wait_until(place.workers)
         assert place.send("-odb", "-f", CAROL, EVE).status == 0
         assert wait_until(lambda: len(second.arrivals) == 1)
-        assert len(place.waiting()) == 1
+        assert wait_until(lambda: len(place.waiting()) == 1)
 
 
 def test_a_slow_server_holds_up_nobody(host, second, tmp_path):
@@ -244,14 +244,14 @@ def test_a_caller_without_network(host, tmp_path, option):
     """Its runner keeps nobody else's mail, and opens no breaker for others."""
     with Place(tmp_path, f"{host.config}retry 1h\n") as place:
         sendmail = str(binary("sendmail"))
-        lonely = subprocess.run(["unshare", "-n", sendmail, option, BOB], input=b"Subject: 1\n\nhello\n", env=place.env,
+        lonely = subprocess.run(["unshare", "-n", sendmail, option, BOB], input=b"Subject: 1\n\nhello\n", env=place.environment(),
                                 capture_output=True, check=False)  # fmt: skip
         assert lonely.returncode == 0, lonely
         assert len(place.waiting()) == 1
         assert place.send("-odb", EVE).status == 0
-        assert wait_until(lambda: [list(a.recipients) for a in host.arrivals][:1] == [[EVE]])
+        assert wait_until(lambda: [EVE] in [list(arrival.recipients) for arrival in host.arrivals])
         assert place.send("-odi", EVE).status == 0
-        assert wait_until(lambda: len(host.arrivals) >= 2)
+        assert [list(arrival.recipients) for arrival in host.arrivals].count([EVE]) == 2
 
 
 def test_ps_shows_its_own_business(host, patient):
