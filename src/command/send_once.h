@@ -19,8 +19,8 @@ struct once {
 	char name[DIGEST_HEX_LEN + 1]; /* of the key's file */
 	char seed[17];                 /* for compose.h */
 	char content[DIGEST_HEX_LEN + 1];
-	bool met;    /* reservation is to be released */
-	bool taken;  /* it is ours */
+	bool met;   /* reservation is to be released */
+	bool taken; /* it is ours */
 };
 
 /*

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "config/keys.h"
-#include "format/mechanism.h"
 #include "config/secret.h"
 #include "config/section.h"
+#include "format/mechanism.h"
 
 /*
  * An empty value takes a setting back; in our manner it has to be written as "", so that it is no

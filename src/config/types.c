@@ -8,11 +8,11 @@
 #include "base/text.h"
 #include "config/environment.h"
 #include "config/keys.h"
-#include "format/mechanism.h"
 #include "config/owned.h"
 #include "config/secret.h"
 #include "config/value.h"
 #include "format/address.h"
+#include "format/mechanism.h"
 #include "net/tls.h"
 
 enum {

@@ -470,11 +470,18 @@ send_first(struct lane *lane)
 	err_init(&err);
 	if (delivery_undecided(&work->delivery) > 0)
 		deliver(&work->delivery, &lane->link, &around, &err);
-	err_release(&err);
 	lane->dead = work->delivery.from_session;
-	/* What was left alone is no attempt. */
-	if (!lane->dead || lane->link.tried)
+	/*
+	 * What was left alone is no attempt; nor is what failed for want of our own, a network for
+	 * example: somebody else may have it, and must not find the message put off.
+	 */
+	if (lane->dead && lane->link.tried && err.local) {
+		lane->told++;
+		work_tell(work);
+	} else if (!lane->dead || lane->link.tried) {
 		conclude(lane);
+	}
+	err_release(&err);
 	if (lane->dead)
 		die(lane);
 }

@@ -199,6 +199,12 @@ tell(const struct work *work, bool removed)
 		watch->attempt(watch->arg, &attempt);
 }
 
+void
+work_tell(const struct work *work)
+{
+	tell(work, false);
+}
+
 int
 work_conclude(struct work *work, bool *removed, struct err *err)
 {

@@ -44,6 +44,9 @@ void work_free(struct work *work);
  */
 int work_conclude(struct work *work, bool *removed, struct err *err);
 
+/* Tells of an attempt of which nothing is recorded: nobody was asked, for want of our own. */
+void work_tell(const struct work *work);
+
 /*
  * The worker ends before the work does: records who has the message already, for they would get it
  * again.
