@@ -20,7 +20,6 @@ struct flush {
 	struct queue_call *call;
 	char **ids; /* what is to be tried, where ids were given */
 	size_t id_count;
-	unsigned long told; /* lines of attempts that this process has printed */
 	struct err first;   /* the first failure's kind */
 };
 
@@ -181,7 +180,7 @@ print_end(struct flush *flush, const struct run_result *result)
 	 * Of messages that were named it is told why they stay; others that are held or failed are
 	 * meant to.
 	 */
-	if (flush->id_count > 0 && result->idle > 0 && flush->told == 0)
+	if (flush->id_count > 0 && result->idle > 0 && result->told == 0)
 		fprintf(out,
 		    "%lu message%s not tried: everybody left was refused, and there is no sender to tell\n",
 		    result->idle, plural(result->idle));

@@ -18,7 +18,7 @@
 enum {
 	NAME_LEN_MAX = 1024,       /* octets of a breaker's name */
 	PACE_MAX_MS = 3600 * 1000, /* who would wait longer for his place is left for another run */
-	SHORTAGE_MS = 60 * 1000, /* when to look again after memory, descriptors or the like ran out
+	SHORTAGE_MS = 10 * 1000, /* when to look again after memory, descriptors or the like ran out
 				  */
 	TITLE_MAX = 256,
 };
@@ -110,7 +110,8 @@ static void
 tell_trouble(struct lane *lane, const char *id, const struct err *err)
 {
 	attempt_trouble(&lane->terms->watch, id, err);
-	report_end(lane, id, LANE_TROUBLE, clock_wall_ms() + SHORTAGE_MS);
+	report_end(lane, id, LANE_TROUBLE,
+	    lane->account != NULL ? next_ms(lane) : clock_wall_ms() + SHORTAGE_MS);
 }
 
 /* What the queue shall know of works that go no further now. */

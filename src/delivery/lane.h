@@ -22,7 +22,7 @@
 #include "store/store.h"
 
 enum {
-	LANE_AHEAD = 8, /* messages that a worker may have been told of, and not reported */
+	LANE_AHEAD = 3, /* messages that a worker may have been told of, and not reported */
 };
 
 enum { LANE_TAKE = 1, LANE_LAST };  /* from the runner; a LANE_TAKE's data is the id */

@@ -425,6 +425,8 @@ store_adopt(struct store *store, const char *id, int fd, struct item *item, stru
 
 	item_init(item);
 	item->fd = fd;
+	/* It goes on where the other process stands: what that is about to do is not in doubt. */
+	item->active = item->appended = true;
 	if (!queue_id_is(id))
 		return damaged(&o, "is no queued message: its name is none");
 	memcpy(item->id, id, QUEUE_ID_LEN + 1);

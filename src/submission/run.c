@@ -20,9 +20,9 @@ enum {
 	LOOKS = 32,              /* messages looked at in one step */
 	PENDING_MAX = 65536,     /* ids that wait for a worker, of all accounts together */
 	CREW_WORKERS_MAX = 20,   /* `connections` cannot be more */
-	WORTH_ANOTHER = 12,      /* ids that wait for each worker are worth another connection */
+	LONG_QUEUE = 40,         /* ids that wait and are worth more connections */
 	PATIENCE_MS = 15 * 1000, /* what a worker whose last words are read may take to end */
-	SHORTAGE_MS = 60 * 1000, /* when to look again after memory or processes ran out */
+	SHORTAGE_MS = 10 * 1000, /* when to look again after memory or processes ran out */
 	FOLDER_LEN = QUEUE_ID_LEN + 1,
 };
 
@@ -518,8 +518,7 @@ wants_hand(const struct run *run, const struct crew *crew)
 	if (crew->pending_count == 0 || run->workers >= RUN_WORKERS_MAX ||
 	    crew->hand_count >= CREW_WORKERS_MAX || able >= most)
 		return false;
-	return able == 0 ||
-	    (crew->answered > 0 && crew->pending_count >= (size_t)able * WORTH_ANOTHER);
+	return able == 0 || (crew->answered > 0 && crew->pending_count >= LONG_QUEUE);
 }
 
 /* Those that have least to do get the next ones. */

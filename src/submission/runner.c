@@ -321,7 +321,10 @@ tend_until_idle(struct tending *t)
 		begin_looking(t);
 		pass_time(t, is_busy(t) ? INT64_MAX : next_look_ms(t));
 		take_events(t);
-	} while (t->signal == 0 && (is_busy(t) || t->events.id_count > 0 || !is_idle(&t->result)));
+		/* Counts may speak of messages that are gone meanwhile; of no message, they do. */
+	} while (t->signal == 0 &&
+	    (is_busy(t) || t->events.id_count > 0 ||
+		(!is_idle(&t->result) && store_has_any(&t->store))));
 	alarm_release(&t->clock);
 }
 

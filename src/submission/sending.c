@@ -39,6 +39,23 @@ tell_trouble(const struct sending *w, const struct err *err)
 	    w->item.id[0] != '\0' ? w->item.id : w->s->runner.queue_path, err);
 }
 
+/* Who has it from turns before would get it again. `ended`: nobody else has it. */
+static void
+record_accepted(struct sending *w, bool ended)
+{
+	struct buf records = BUF_INIT(STORE_TAIL_MAX);
+	struct err err;
+
+	if (transaction_count(&w->s->delivery.tx, OUTCOME_ACCEPTED) == 0)
+		return;
+	err_init(&err);
+	settle_accepted(&w->item, &w->s->delivery, ended, clock_wall_ms(), &records);
+	if (store_append(&w->item, &records, &err) < 0)
+		tell_trouble(w, &err);
+	buf_release(&records);
+	err_release(&err);
+}
+
 /*
  * The message is ours. Where it cannot be taken over, what comes of it cannot be recorded: then
  * nothing more is sent, and the runner, which finds it unlocked, sees to it; and likewise where
@@ -67,6 +84,7 @@ take_over(struct sending *w)
 	}
 	w->alone = true;
 	w->answer = ANSWER_LET_GO;
+	record_accepted(w, s->delivery.tx.answers_due == 0);
 	pair_send(w->end, SENDING_GONE, (struct span){ "", 0 }, -1, &err);
 	err_release(&err);
 }
@@ -244,21 +262,6 @@ tell_result(struct sending *w)
 	err_release(&err);
 }
 
-/* Who has it from turns before would get it again. */
-static void
-record_accepted(struct sending *w)
-{
-	struct buf records = BUF_INIT(STORE_TAIL_MAX);
-	struct err err;
-
-	err_init(&err);
-	settle_accepted(&w->item, &w->s->delivery, true, clock_wall_ms(), &records);
-	if (store_append(&w->item, &records, &err) < 0)
-		tell_trouble(w, &err);
-	buf_release(&records);
-	err_release(&err);
-}
-
 /*
  * The worker shall end. Who is alone waits for an answer that may mean "delivered"; of anything
  * else the waiter, or the queue, has all that is to be known.
@@ -272,7 +275,7 @@ on_signal(void *arg, int signal)
 	if (w->alone && w->s->delivery.tx.answers_due > 0)
 		return;
 	if (w->alone)
-		record_accepted(w);
+		record_accepted(w, true);
 	_exit(0);
 }
 
