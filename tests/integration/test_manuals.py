@@ -21,7 +21,7 @@ PAGE_WIDTH = 80
 # Functions that take a sentence, and where it stands among their arguments; None: anywhere.
 SENTENCE_AT = {
     "err_set": 2, "err_sys": 2, "err_wrap": 1, "origin_err": 2, "word_err": 2, "disagree": 3, "set_problem": 3,
-    "damaged": 1, "nonsense": 1, "write_failed": 1,
+    "damaged": 1, "item_nonsense": 1, "write_failed": 1, "leave_in_hand": 3,
 }
 TAKES_SENTENCE = rf"\b({'|'.join(SENTENCE_AT)}|\w*refuse)\("
 STRING = r'"(?:[^"\\]|\\.)*"'
@@ -35,9 +35,20 @@ SENTENCE_DATA = (
     rf"^\t\{{ (?:IN_\w+\(\w+\),\s+)+\w+,\s+({STRING}) \}},",
 )
 # Not to be found in a manual, and why.
+GONE = "said where the process at the other end is gone or stuck; what people see is that it was"
+SERVER = "for clients of a server, and nothing in src/ is one"
 EXCEPTIONS = {
     "the server refused QUIT": "nobody's mail depends on QUIT; its reply is never reported",
+    "a message for the other process is too long": GONE,
+    "the other process does not listen": GONE,
+    "the other process is gone": GONE,
+    "the process that sent the message told nonsense": GONE,
+    "the message broke off before its end": SERVER,
+    "the message has a line end other than CRLF: a CR or an LF by itself": SERVER,
 }
+# Its sentences are for such clients alone, too.
+SERVER_FILE = ROOT / "src/format/command.c"
+SERVER_CALLS = r"\bcommand_read_(?:mail|rcpt)\(|\bINTAKE_(?:DATA|BDAT)\b"
 
 
 def rendered(page):
@@ -83,7 +94,7 @@ def test_page_fits_a_terminal(page):
 def test_pages_refer_to_pages(page):
     """What .Xr names is a page of ours, or one of the few of others."""
     others = {("cron", "8"), ("git-send-email", "1"), ("mutt", "1"), ("msmtp", "1"), ("syslog", "3"), ("sh", "1"),
-              ("secret-tool", "1"), ("pass", "1"), ("gpg", "1")}
+              ("secret-tool", "1"), ("pass", "1"), ("gpg", "1"), ("ps", "1"), ("nohup", "1")}
     named = set(re.findall(r"^\.Xr (\S+) (\d)", page.read_text(encoding="ascii"), re.M))
     ours = {tuple(p.name.rsplit(".", 1)) for p in PAGES}
     assert named - others - ours == set()
@@ -389,6 +400,8 @@ def stages():
 def sentences():
     found = set(stages())
     for path in sorted((ROOT / "src").rglob("*.c")):
+        if path == SERVER_FILE:
+            continue
         text = path.read_text(encoding="utf-8")
         found.update(sentence.strip() for sentence in [*calls(text), *tables(path, text)])
     return sorted(filter(is_telling, found))
@@ -426,6 +439,13 @@ def test_sentence_is_described(sentence):
         pytest.skip(EXCEPTIONS[sentence])
     if not re.search(pattern(sentence), all_manuals()):
         pytest.fail(f"no manual has: {sentence}", pytrace=False)
+
+
+def test_there_is_no_server():
+    """Where there is one, people see what its clients are told, in its log: then it is to be described."""
+    allowed = {SERVER_FILE, ROOT / "src/message/intake.c"}
+    assert [path for path in (ROOT / "src").rglob("*.c")
+            if path not in allowed and re.search(SERVER_CALLS, path.read_text(encoding="utf-8"))] == []
 
 
 def described_sentences():
