@@ -94,7 +94,8 @@ def test_page_fits_a_terminal(page):
 def test_pages_refer_to_pages(page):
     """What .Xr names is a page of ours, or one of the few of others."""
     others = {("cron", "8"), ("git-send-email", "1"), ("mutt", "1"), ("msmtp", "1"), ("syslog", "3"), ("sh", "1"),
-              ("secret-tool", "1"), ("pass", "1"), ("gpg", "1"), ("ps", "1"), ("nohup", "1")}
+              ("secret-tool", "1"), ("pass", "1"), ("gpg", "1"), ("ps", "1"),
+              ("nohup", "1")}
     named = set(re.findall(r"^\.Xr (\S+) (\d)", page.read_text(encoding="ascii"), re.M))
     ours = {tuple(p.name.rsplit(".", 1)) for p in PAGES}
     assert named - others - ours == set()
