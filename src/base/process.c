@@ -44,9 +44,8 @@ process_title(const char *words)
 }
 
 void
-process_leave_session(void)
+process_leave_folder(void)
 {
-	setsid();
 	if (chdir("/") < 0)
 		syslog(LOG_MAIL | LOG_WARNING, "cannot go to /: %m");
 }
@@ -95,7 +94,8 @@ begin_life(void (*live)(void *arg), void *arg, int keep, int ready)
 	int kept[] = { keep, ready };
 
 	wait_forget();
-	process_leave_session();
+	setsid();
+	process_leave_folder();
 	process_close_all_but(kept, 2);
 	process_quiet(STDIN_FILENO, STDERR_FILENO);
 	/* Who waits for it sees the end of the pipe. */

@@ -22,8 +22,8 @@ char **process_init(int argc, char **argv);
  */
 void process_title(const char *words);
 
-/* A session of its own, and "/": no terminal, hangup, or folder of the caller's holds it. */
-void process_leave_session(void);
+/* "/" is its folder: none of the caller's is kept from being unmounted. */
+void process_leave_folder(void);
 
 /* /dev/null in place of the standard streams from `first` to `last` (STDIN_FILENO and so on). */
 void process_quiet(int first, int last);

@@ -215,10 +215,10 @@ job_hand_over(struct job *job, struct err *err)
 	progress_init(&handing.progress, stderr, message_size(&job->message));
 	result = submit(&s, err);
 	transcript_release(&handing.transcript);
-	if (s.signal != 0)
-		wait_die_of(s.signal);
 	if (result == 0)
 		result = tell(job, &s, err);
+	if (s.signal != 0)
+		wait_die_of(s.signal);
 	job->is_lost = result < 0 && !s.tried && !s.queued;
 	submission_release(&s);
 	return result;

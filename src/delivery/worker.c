@@ -49,7 +49,7 @@ begin_life(const struct worker_birth *birth, int end)
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
 	if (!has_terminal())
-		process_leave_session();
+		setsid();
 	memcpy(keep + 1, birth->keep, sizeof(birth->keep));
 	process_close_all_but(keep, WORKER_KEEP_MAX + 1);
 	process_quiet(STDIN_FILENO, birth->output ? STDIN_FILENO : STDOUT_FILENO);
@@ -147,12 +147,13 @@ void
 worker_leave_session(void)
 {
 	if (getsid(0) != getpid())
-		process_leave_session();
+		setsid();
 }
 
 void
 worker_leave_caller(void)
 {
 	worker_leave_session();
+	process_leave_folder();
 	process_quiet(STDIN_FILENO, STDERR_FILENO);
 }

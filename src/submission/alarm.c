@@ -24,7 +24,7 @@ watch_files(struct alarm_clock *clock, const struct store *store)
 
 	buf_addf(&run, "%s/" STORE_RUN, store->path);
 	clock->queue_watch = inotify_add_watch(clock->files, store->path,
-	    IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR);
+	    IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR);
 	done = clock->queue_watch >= 0 &&
 	    inotify_add_watch(clock->files, run.data, IN_CREATE | IN_ONLYDIR) >= 0;
 	buf_release(&run);
@@ -97,6 +97,9 @@ take_file(const struct alarm_clock *clock, const struct inotify_event *event,
 {
 	const char *name = event->len > 0 ? event->name : "";
 
+	/* That it was the last one is seen by who looks whether there is any. */
+	if ((event->mask & IN_DELETE) != 0)
+		return;
 	if ((event->mask & IN_Q_OVERFLOW) != 0) {
 		events->everything = true;
 	} else if (event->wd != clock->queue_watch) {

@@ -280,7 +280,6 @@ is_busy(const struct tending *t)
 	return t->scan || (t->run != NULL && run_is_busy(t->run));
 }
 
-/* Nothing is left that could be sent some day. */
 static bool
 is_idle(const struct run_result *result)
 {
@@ -312,19 +311,29 @@ pass_time(struct tending *t, int64_t at_ms)
 	alarm_take(&t->clock, polls, &t->events);
 }
 
+/*
+ * Nothing is left that could be sent some day. Counts may speak of messages that are gone
+ * meanwhile; of no message, they do.
+ */
+static bool
+is_done(struct tending *t)
+{
+	return !is_busy(t) && t->events.id_count == 0 &&
+	    (is_idle(&t->result) || !store_has_any(&t->store));
+}
+
 /* Until nothing is left to be done, or a signal comes. */
 static void
 tend_until_idle(struct tending *t)
 {
 	alarm_init(&t->clock, &t->store);
-	do {
+	for (;;) {
 		begin_looking(t);
+		if (t->signal != 0 || is_done(t))
+			break;
 		pass_time(t, is_busy(t) ? INT64_MAX : next_look_ms(t));
 		take_events(t);
-		/* Counts may speak of messages that are gone meanwhile; of no message, they do. */
-	} while (t->signal == 0 &&
-	    (is_busy(t) || t->events.id_count > 0 ||
-		(!is_idle(&t->result) && store_has_any(&t->store))));
+	}
 	alarm_release(&t->clock);
 }
 

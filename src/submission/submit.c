@@ -196,9 +196,10 @@ static bool
 listen(struct waiter *w)
 {
 	struct submission *s = w->s;
-	enum pair_result result;
+	enum pair_result result = PAIR_NOTHING;
+	bool sense = true;
 
-	while ((result = pair_receive(w->worker.end, &w->message)) == PAIR_MESSAGE) {
+	while (sense && (result = pair_receive(w->worker.end, &w->message)) == PAIR_MESSAGE) {
 		const struct buf *data = &w->message.data;
 		struct err err;
 
@@ -210,8 +211,8 @@ listen(struct waiter *w)
 			break;
 		case SENDING_RESULT:
 			err_init(&err);
-			w->told = result_unpack(&s->delivery, s->config,
-				      (struct span){ data->data, data->len }, &err) == 0;
+			w->told = sense = result_unpack(&s->delivery, s->config,
+					      (struct span){ data->data, data->len }, &err) == 0;
 			err_release(&err);
 			break;
 		case SENDING_GONE:
@@ -221,7 +222,7 @@ listen(struct waiter *w)
 			break;
 		}
 	}
-	return result == PAIR_NOTHING;
+	return sense && result == PAIR_NOTHING;
 }
 
 /* The worker ended without a word of what came of it. */

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -296,3 +297,39 @@ def test_a_server_that_is_back(host, patient):
     time.sleep(1.1)
     assert patient.send(EVE).status == 0
     assert wait_until(lambda: len(host.arrivals) == 4)
+
+
+def test_a_runner_sees_its_last_message_go(host, patient):
+    """Removed by a person, or sent by a run: there is nothing to sleep for."""
+    host.replies["RCPT"] = LATER
+    assert patient.send(BOB).status == 0
+    assert wait_until(patient.runners)
+    (name,) = patient.waiting()
+    assert patient.run("queue", "remove", name, name="sendoff").status == 0
+    patient.settle()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_without_a_queue(host, place, number):
+    """The message is the caller's: the way in which the process ends tells so, and the log."""
+    host.replies["RCPT"] = lambda _: time.sleep(2) or "250 2.1.5 ok"
+    config = place.folder / "config"
+    config.write_text(re.sub("^queue_dir .*$", "queue_dir none", config.read_text(), flags=re.MULTILINE))
+    process = begin(place, BOB)
+    assert wait_until(place.workers)
+    process.send_signal(number)
+    result = place.finish(process, None)
+    assert result.status == -number, str(result)
+    place.settle()
+    assert host.arrivals == []
+    assert [line["result"] for line in place.log()] == ["failed"]
+
+
+def test_commands_run_in_the_callers_folder(host, tmp_path):
+    """As they always did; from the queue it is the root."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "secret").write_text("sesam\n")
+    host.features = (*host.features, "AUTH PLAIN")
+    with Place(tmp_path, f"{host.config}user alice\ninsecure_auth yes\npassword_command cat secret\nretry 1h\n") as place:
+        assert place.send(BOB, cwd=tmp_path / "here").status == 0
+        assert len(host.arrivals) == 1
