@@ -136,11 +136,16 @@ class Instruments:
         return Taken(elapsed_us / 1e3, (user_us + system_us) / 1e3, resident_kib * 1024 / 1e6)
 
     def instructions(self, command, profile):
-        """Instructions executed in the program; the profile is left at that path, for callgrind_annotate."""
-        tool = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={profile}"]
+        """Instructions executed in the program's processes; the profiles are left at that path, each with a process's number
+        behind it, for callgrind_annotate.
+        """
+        for old in profile.parent.glob(f"{profile.name}.*"):
+            old.unlink()
+        tool = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={profile}.%p"]
         if self._run(tool, command, {}) != 0:
             raise Failed(f"{command.argv[0]} failed under callgrind: {self._complaint()}")
-        return int(re.search(r"^(?:summary|totals): (\d+)", profile.read_text(), re.MULTILINE).group(1))
+        texts = [path.read_text() for path in profile.parent.glob(f"{profile.name}.*")]
+        return sum(int(re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE).group(1)) for text in texts)
 
     def writes(self, command):
         """The number of write system calls to the server, and to files."""
