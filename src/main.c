@@ -226,7 +226,7 @@ main(int argc, char **argv)
 		result = err_sys(&err, ERR_IO, "cannot write to standard output");
 	if (result < 0) {
 		status = err_exit_status(err.kind);
-		if (err.what.len > 0)
+		if (!err.told)
 			report_error(stderr, NULL, &err);
 	}
 	err_release(&err);

@@ -140,6 +140,15 @@ err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 	return -1;
 }
 
+int
+err_told(struct err *e, enum err_kind kind)
+{
+	err_clear(e);
+	e->kind = kind;
+	e->told = true;
+	return -1;
+}
+
 bool
 err_is_local(int error)
 {

@@ -60,6 +60,7 @@ struct err {
 	bool in_doubt;     /* the server may have taken the message all the same */
 	bool local; /* this process's own trouble, and no word about anybody else: ERR_SYSTEM, or
 		       err_is_local() */
+	bool told;  /* whoever is to hear of it has: only the exit status is left */
 	const char *stage; /* what was going on: a static gerund, "logging in"; or NULL */
 	struct buf what;   /* one sentence, ours, without the program's name or a final stop */
 	struct buf reply;  /* the server's words, printable, lines separated by LF; or empty */
@@ -92,6 +93,12 @@ bool err_is_local(int error);
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sets the hint.  Always -1. */
 int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * A failure that has been told already, perhaps as several: the kind gives the exit status. Always
+ * -1.
+ */
+int err_told(struct err *e, enum err_kind kind);
 
 /* Memory is out.  Always -1. */
 int err_memory(struct err *e);

@@ -56,16 +56,9 @@ when_to_deliver(const struct job *job)
 {
 	if (job->not_before_ms > 0 || job->hold)
 		return DELIVERY_QUEUE;
-	switch (job->when) {
-	case WHEN_NOW:
-		return DELIVERY_NOW;
-	case WHEN_BACKGROUND:
-		return DELIVERY_BACKGROUND;
-	case WHEN_QUEUE:
-		return DELIVERY_QUEUE;
-	default:
-		return job->no_queue ? DELIVERY_NOW : job->account->delivery;
-	}
+	if (job->when != DELIVERY_DEFAULT)
+		return job->when;
+	return job->no_queue ? DELIVERY_NOW : job->account->delivery;
 }
 
 /* On a terminal success has a line too. */
@@ -132,12 +125,11 @@ verdict(const struct job *job, const struct submission *s, struct err *err)
 		return 0;
 	if (s->fate == FATE_REFUSED && s->queued && job->errors == ERRORS_MAIL_ZERO)
 		return 0;
-	err->kind = delivery_verdict(&s->delivery);
 	/* It could not be queued either: whatever it was, the caller is to try again. */
 	if (s->fate == FATE_UNSENT && s->queue_err.kind != ERR_NONE &&
 	    s->queue_err.kind != ERR_CONFIG)
-		err->kind = ERR_TEMPORARY;
-	return -1;
+		return err_told(err, ERR_TEMPORARY);
+	return err_told(err, delivery_verdict(&s->delivery));
 }
 
 static int

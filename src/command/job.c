@@ -15,7 +15,7 @@
 void
 job_init(struct job *job)
 {
-	*job = (struct job){ .config = CONFIG_INIT, .store = STORE_INIT };
+	*job = (struct job){ .config = CONFIG_INIT, .store = STORE_INIT, .when = DELIVERY_DEFAULT };
 	envelope_init(&job->envelope);
 	message_init(&job->message);
 }
@@ -145,7 +145,7 @@ job_prepare(struct job *job, bool complete, struct err *err)
 void
 job_tell_failure(struct job *job, struct err *err)
 {
-	if (err->what.len == 0)
+	if (err->told)
 		return;
 	if (job->account == NULL || job->account->syslog)
 		report_log_error(err);
@@ -153,7 +153,7 @@ job_tell_failure(struct job *job, struct err *err)
 		return;
 	if (!job_is_silent(job))
 		report_error(stderr, NULL, err);
-	buf_clear(&err->what);
+	err->told = true;
 	if (job->account != NULL)
 		job_save_letter(job);
 }

@@ -26,7 +26,7 @@ struct job {
 	const char *full_name; /* for a From that is added; NULL: the account's, else the caller's
 				*/
 	enum error_mode errors;
-	enum when when;
+	enum delivery_when when;
 	bool verbose;
 	bool quiet;         /* nothing is said where all is well, on a terminal too */
 	bool tells_success; /* a line on a terminal says that it was sent */
@@ -88,8 +88,8 @@ int job_prepare(struct job *job, bool complete, struct err *err);
 void job_print_server(const struct job *job);
 
 /*
- * Sends or queues the message, and tells.  Returns 0, or -1 with the exit status in err's kind, and
- * in its sentence what has not been said yet.
+ * Sends or queues the message, and tells.  Returns 0, or -1 with the exit status in err's kind;
+ * what the caller has been told by then is marked so (err_told()).
  */
 int job_hand_over(struct job *job, struct err *err);
 

@@ -292,10 +292,10 @@ static int
 apply_old_option(struct options *options, const char *value, struct err *err)
 {
 	static const struct choice words[] = {
-		{ "di", WHEN_NOW },
-		{ "db", WHEN_BACKGROUND },
-		{ "dq", WHEN_QUEUE },
-		{ "dd", WHEN_QUEUE },
+		{ "di", DELIVERY_NOW },
+		{ "db", DELIVERY_BACKGROUND },
+		{ "dq", DELIVERY_QUEUE },
+		{ "dd", DELIVERY_QUEUE },
 		{ NULL, 0 },
 	};
 	int when = look_up(words, span_of(value), span_is);
@@ -303,7 +303,7 @@ apply_old_option(struct options *options, const char *value, struct err *err)
 	if (strcmp(value, "i") == 0)
 		options->dot_is_data = true;
 	else if (when >= 0)
-		options->when = (enum when)when;
+		options->when = (enum delivery_when)when;
 	else if (value[0] == 'e')
 		return apply_errors(options, value + 1, err);
 	return 0;
@@ -539,6 +539,7 @@ options_parse(struct options *options, int argc, char **argv, bool own_name, str
 	bool ended = false;
 
 	memset(options, 0, sizeof(*options));
+	options->when = DELIVERY_DEFAULT;
 	if (own_name && parse_config(options, &words, err) < 0)
 		return -1;
 	while (words.next < words.end && !ended) {

@@ -35,19 +35,12 @@ enum error_mode {
 	ERRORS_MAIL_ZERO, /* -oee: by mail as well, and exit status 0 */
 };
 
-enum when {              /* -odX */
-	WHEN_DEFAULT,    /* as the account says */
-	WHEN_NOW,        /* i */
-	WHEN_BACKGROUND, /* b */
-	WHEN_QUEUE,      /* q, d */
-};
-
 enum { SELECTORS_MAX = 16 }; /* of -qI, -qR and -qS */
 
 struct options {
 	enum sendmail_mode mode;
 	enum error_mode errors;
-	enum when when;
+	enum delivery_when when;
 	bool foreground;     /* -qf */
 	int64_t interval_ms; /* -qTIME; 0: once */
 	struct selector selectors[SELECTORS_MAX];

@@ -82,8 +82,7 @@ act_on_all(struct act *act, struct err *err)
 		return -1;
 	if (act->first.kind == ERR_NONE)
 		return 0;
-	err->kind = act->first.kind;
-	return -1;
+	return err_told(err, act->first.kind);
 }
 
 static int
@@ -164,13 +163,12 @@ queue_retry(struct queue_call *call, struct err *err)
 	if (queue_can_send(call, err) < 0)
 		return -1;
 	result = act_on_all(&act, err);
-	if (err->what.len > 0 || act.count == 0)
+	if ((result < 0 && !err->told) || act.count == 0)
 		return result;
 	/* The first failure gives the exit status: those of the flush come later. */
 	if (queue_flush(call, err) < 0 && act.first.kind == ERR_NONE)
 		return -1;
-	err->kind = act.first.kind;
-	return act.first.kind == ERR_NONE ? 0 : -1;
+	return act.first.kind == ERR_NONE ? 0 : err_told(err, act.first.kind);
 }
 
 int

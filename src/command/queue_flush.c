@@ -20,7 +20,7 @@ struct flush {
 	struct queue_call *call;
 	char **ids; /* what is to be tried, where ids were given */
 	size_t id_count;
-	struct err first;   /* the first failure's kind */
+	struct err first; /* the first failure's kind */
 };
 
 int
@@ -275,6 +275,5 @@ queue_flush(struct queue_call *call, struct err *err)
 	free(flush.ids);
 	if (result < 0 || flush.first.kind == ERR_NONE)
 		return result;
-	err->kind = flush.first.kind;
-	return -1;
+	return err_told(err, flush.first.kind);
 }

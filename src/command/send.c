@@ -313,9 +313,9 @@ finish(struct send *send, int result, struct err *err)
 {
 	if (result < 0)
 		job_tell_failure(&send->job, err);
-	if (send->edit.path != NULL && result < 0 && err->what.len > 0) {
+	if (send->edit.path != NULL && result < 0 && !err->told) {
 		report_error(stderr, NULL, err);
-		buf_clear(&err->what);
+		err->told = true;
 	}
 	edit_end(&send->edit, result < 0);
 	once_release(&send->once);

@@ -182,7 +182,7 @@ sendmail_run(const struct options *options, struct err *err)
 			rescue(&job);
 	}
 	if (job_is_silent(&job))
-		buf_clear(&err->what);
+		err->told = true;
 	job_release(&job);
 	return result;
 }

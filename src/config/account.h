@@ -51,6 +51,7 @@ enum delivery_when {
 	DELIVERY_NOW,        /* while the caller waits (-odi) */
 	DELIVERY_BACKGROUND, /* queue, then deliver behind the caller's back (-odb) */
 	DELIVERY_QUEUE,      /* queue only (-odq) */
+	DELIVERY_DEFAULT,    /* of a call: as the account says */
 };
 
 enum secret_source {

@@ -414,14 +414,14 @@ static void
 show(struct buf *out, const struct options *options)
 {
 	static const char *const modes[] = { NULL, "bs", "bp", "bi", "bv", "bd", "q" };
-	static const char *const whens[] = { NULL, "odi", "odb", "odq" };
+	static const char *const whens[] = { "odi", "odb", "odq", NULL };
 	static const char *const errors[] = { NULL, "eq", "em", "ee" };
 
 	show_text(out, "C", options->config);
 	show_flag(out, "t", options->from_headers);
 	show_flag(out, "i", options->dot_is_data);
 	show_flag(out, "v", options->verbose);
-	show_flag(out, whens[options->when], options->when != WHEN_DEFAULT);
+	show_flag(out, whens[options->when], options->when != DELIVERY_DEFAULT);
 	show_flag(out, errors[options->errors], options->errors != ERRORS_PRINT);
 	show_text(out, "f", options->sender);
 	show_text(out, "F", options->full_name);
