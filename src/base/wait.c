@@ -81,6 +81,17 @@ wait_release_signals(void)
 }
 
 void
+wait_ignore_signals(void)
+{
+	if (on_signal == NULL)
+		return;
+	for (size_t i = 0; i < SIGNALS; i++)
+		signal(signals[i], SIG_IGN);
+	on_signal = NULL;
+	sigprocmask(SIG_SETMASK, &mask_before, NULL);
+}
+
+void
 wait_on_input(int fd, void (*handle)(void *arg), void *arg)
 {
 	input_fd = fd;

@@ -26,6 +26,9 @@ void wait_on_signals(void (*handle)(void *arg, int signal), void *arg);
  */
 void wait_release_signals(void);
 
+/* Those signals, and those that came already, are nothing to the process from now on. */
+void wait_ignore_signals(void);
+
 /*
  * From now on wait_poll() also looks whether fd can be read, or its other end is closed, and calls
  * handle(arg) then, and waits on. -1: no more.

@@ -144,13 +144,14 @@ struct waiter {
 	int64_t deadline;    /* when the caller has waited long enough */
 };
 
+/* It outlives the waiter: one that comes at the very end is handled, too. */
 static void
 on_signal(void *arg, int signal)
 {
-	struct waiter *w = arg;
+	struct submission *s = arg;
 
-	if (w->s->signal == 0)
-		w->s->signal = signal;
+	if (s->signal == 0)
+		s->signal = signal;
 	wait_break();
 }
 
@@ -358,7 +359,6 @@ send_now(struct submission *s)
 	err_init(&failure);
 	pair_message_init(&w.message);
 	buf_init(&w.accepted, STORE_TAIL_MAX);
-	wait_on_signals(on_signal, &w);
 	if (sending_start(&w.worker, s, &failure) < 0) {
 		transaction_fail(&s->delivery.tx, &failure);
 	} else {
@@ -373,16 +373,9 @@ send_now(struct submission *s)
 		settle(s);
 }
 
-int
-submit(struct submission *s, struct err *err)
+static int
+try_now(struct submission *s, struct err *err)
 {
-	item_init(&s->item);
-	err_init(&s->queue_err);
-	memset(&s->delivery, 0, sizeof(s->delivery));
-	s->signal = 0;
-	s->prepared = false;
-	if (s->when != DELIVERY_NOW)
-		return queue_only(s, err);
 	s->tried = s->prepared = true;
 	if (delivery_init(&s->delivery, s->account, s->envelope, s->message, err) < 0 &&
 	    err->kind != ERR_MESSAGE)
@@ -393,12 +386,31 @@ submit(struct submission *s, struct err *err)
 		send_now(s);
 	else
 		settle(s);
+	return 0;
+}
+
+int
+submit(struct submission *s, struct err *err)
+{
+	int result;
+
+	item_init(&s->item);
+	err_init(&s->queue_err);
+	memset(&s->delivery, 0, sizeof(s->delivery));
+	s->signal = 0;
+	s->tried = s->prepared = false;
+	s->fate = FATE_UNSENT;
+	wait_on_signals(on_signal, s);
+	result = s->when == DELIVERY_NOW ? try_now(s, err) : queue_only(s, err);
 	/* A signal that came too late to change anything must not hide what it came to. */
 	wait_deliver();
 	if (s->fate != FATE_UNSENT)
 		s->signal = 0;
-	wait_release_signals();
-	return 0;
+	if (s->fate == FATE_SENT || s->fate == FATE_QUEUED)
+		wait_ignore_signals();
+	else
+		wait_release_signals();
+	return result;
 }
 
 void

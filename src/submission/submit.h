@@ -67,7 +67,9 @@ struct submission {
 };
 
 /*
- * Does it. *s is the caller's, for submission_release(), whatever comes back.
+ * Does it. *s is the caller's, for submission_release(), whatever comes back. Once the message is
+ * sent or queued, the signals that would end the process are ignored until it ends by itself: an
+ * exit status that tells of a signal would have the message sent once more.
  * Errors: ERR_SYSTEM (memory); those of store_add(), where the message was only to be queued.
  */
 int submit(struct submission *s, struct err *err);

@@ -333,3 +333,16 @@ def test_commands_run_in_the_callers_folder(host, tmp_path):
     with Place(tmp_path, f"{host.config}user alice\ninsecure_auth yes\npassword_command cat secret\nretry 1h\n") as place:
         assert place.send(BOB, cwd=tmp_path / "here").status == 0
         assert len(host.arrivals) == 1
+
+
+@pytest.mark.parametrize("call", ["wait4", "openat"])
+def test_a_signal_that_comes_too_late(host, place, call):
+    """While the worker that has sent the message ends, or the log is opened: the exit status says what has happened."""
+    only = ("-P", str(place.log_file)) if call == "openat" else ()
+    slow = ("strace", "-D", "-o", "/dev/null", *only, "-e", f"inject={call}:delay_enter=1s")
+    process = begin(place, BOB, wrapper=slow)
+    assert wait_until(lambda: len(host.arrivals) == 1)
+    time.sleep(0.5)
+    process.terminate()
+    result = place.finish(process, None)
+    assert result.status == 0 and result.is_silent, str(result)
