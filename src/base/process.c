@@ -12,6 +12,8 @@
 
 #include "base/wait.h"
 
+enum { DESCRIPTORS = 1 << 16 }; /* that are closed one by one */
+
 /* The words of argv, one behind the other as the kernel has laid them. */
 static char *title;
 static size_t title_len;
@@ -55,6 +57,10 @@ process_quiet(int first, int last)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	/* In a chroot there may be none. What is open for nothing can be neither read nor written.
+	 */
+	if (null < 0)
+		null = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (null < 0)
 		return;
 	for (int fd = first; fd <= last; fd++)
@@ -71,6 +77,16 @@ compare_numbers(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* One by one where the kernel cannot close many at once (before Linux 5.9). */
+static void
+close_many(unsigned first, unsigned last)
+{
+	if (close_range(first, last, 0) == 0)
+		return;
+	for (unsigned fd = first; fd <= last && fd < DESCRIPTORS; fd++)
+		close((int)fd);
+}
+
 void
 process_close_all_but(int *keep, size_t count)
 {
@@ -82,10 +98,10 @@ process_close_all_but(int *keep, size_t count)
 		if (keep[i] < (int)from)
 			continue;
 		if (keep[i] > (int)from)
-			close_range(from, (unsigned)keep[i] - 1, 0);
+			close_many(from, (unsigned)keep[i] - 1);
 		from = (unsigned)keep[i] + 1;
 	}
-	close_range(from, ~0U, 0);
+	close_many(from, ~0U);
 }
 
 static void
