@@ -115,6 +115,7 @@ unpack_outcomes(struct unpack *in, struct transaction *tx)
 	err_init(&err);
 	if (unpack_number(in) != n)
 		in->broken = true;
+	tx->named = 0;
 	while (at < n && !in->broken) {
 		size_t alike = (size_t)unpack_below(in, n - at);
 		enum outcome_state state = (enum outcome_state)unpack_below(in, OUTCOME_SETTLED);
@@ -124,6 +125,7 @@ unpack_outcomes(struct unpack *in, struct transaction *tx)
 			in->broken = true;
 		for (; alike > 0 && !in->broken; alike--, at++) {
 			tx->outcomes[at].state = state;
+			tx->named += state == OUTCOME_NAMED;
 			err_copy(&tx->outcomes[at].err, &err);
 		}
 	}

@@ -27,6 +27,7 @@ struct sending {
 	enum answer answer;
 	struct err refusal; /* of ANSWER_NO */
 	bool waiting;       /* for an answer: it breaks the wait */
+	bool ended;         /* the delivery has come to its end */
 	bool alone;         /* the waiter has let go: item is ours */
 	bool orphan;        /* the waiter ended without a word */
 	struct item item;
@@ -60,17 +61,19 @@ record_accepted(struct sending *w, bool ended)
  * The message is ours. Where it cannot be taken over, what comes of it cannot be recorded: then
  * nothing more is sent, and the runner, which finds it unlocked, sees to it; and likewise where
  * there is no session yet, or a command of ours has the caller's standard error open, for as long
- * as it runs: the caller may wait for the end of that.
+ * as it runs: the caller may wait for the end of that. But what is known of it is recorded first.
  */
 static void
 take_over(struct sending *w)
 {
 	const struct submission *s = w->s;
+	const struct transaction *tx = &s->delivery.tx;
+	bool goes_on = w->ended || tx->answers_due > 0 ||
+	    (w->link.open && w->link.used->tunnel_command == NULL);
 	struct err err;
 	int fd = w->message.fd;
 
-	if (s->delivery.tx.answers_due == 0 &&
-	    (!w->link.open || w->link.used->tunnel_command != NULL))
+	if (!goes_on && transaction_count(tx, OUTCOME_ACCEPTED) == 0)
 		_exit(0);
 	err_init(&err);
 	w->message.fd = -1;
@@ -82,9 +85,13 @@ take_over(struct sending *w)
 		tell_trouble(w, &err);
 		_exit(0);
 	}
+	/* What it came to at its end is recorded as a whole (settle_alone()). */
+	if (!w->ended)
+		record_accepted(w, tx->answers_due == 0);
+	if (!goes_on)
+		_exit(0);
 	w->alone = true;
 	w->answer = ANSWER_LET_GO;
-	record_accepted(w, s->delivery.tx.answers_due == 0);
 	pair_send(w->end, SENDING_GONE, (struct span){ "", 0 }, -1, &err);
 	err_release(&err);
 }
@@ -171,17 +178,16 @@ static int
 before_end(void *arg, struct err *err)
 {
 	struct sending *w = arg;
-	struct buf records = BUF_INIT(STORE_TAIL_MAX);
+	struct buf state = BUF_INIT(PAIR_MESSAGE_MAX);
 	int result = 0;
 
 	worker_leave_session();
 	if (!w->alone) {
 		w->answer = ANSWER_NONE;
-		settle_new_accepted(w->s->envelope, &w->s->delivery, false, clock_wall_ms(),
-		    &records);
-		result = pair_send(w->end, SENDING_ASK, (struct span){ records.data, records.len },
-		    -1, err);
-		buf_release(&records);
+		result_pack(&state, &w->s->delivery);
+		result = pair_send(w->end, SENDING_ASK, (struct span){ state.data, state.len }, -1,
+		    err);
+		buf_release(&state);
 		if (result == 0 && await_answer(w) == ANSWER_NO) {
 			err_copy(err, &w->refusal);
 			result = -1;
@@ -300,6 +306,7 @@ live(void *arg, int end)
 		    s->account->rate);
 		transaction_fail(&d->tx, &err);
 	}
+	w->ended = true;
 	if (!w->alone && !w->orphan)
 		tell_result(w);
 	link_close(&w->link);

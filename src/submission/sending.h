@@ -3,8 +3,8 @@
  * The worker that sends a new message while its caller waits. It speaks with the waiter over a
  * pair:
  *
- * 	worker   SENDING_ASK       the last octet of a turn is ready: may it go? With records of
- * 	                           those who have the message from turns before
+ * 	worker   SENDING_ASK       the last octet of a turn is ready: may it go? With what the
+ * 	                           delivery has come to until now (delivery/result.h)
  * 	waiter   SENDING_GO        it may
  * 	         SENDING_NO        it may not; with the error that is the delivery's then
  * 	worker   SENDING_RESULT    what the delivery came to (delivery/result.h)

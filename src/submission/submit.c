@@ -136,12 +136,11 @@ struct waiter {
 	struct submission *s;
 	struct worker worker;
 	struct pair_message message;
-	struct buf accepted; /* records: who has it from turns before */
-	bool granted;        /* the last octet of a turn may be out, and its answer is not known */
-	bool told;           /* the result is there */
-	bool leaving;        /* the worker is let go of: it is answered no more */
-	bool gone;           /* it has nothing of the caller's open any more */
-	int64_t deadline;    /* when the caller has waited long enough */
+	bool granted;     /* the last octet of a turn may be out, and its answer is not known */
+	bool told;        /* the result is there */
+	bool leaving;     /* the worker is let go of: it is answered no more */
+	bool gone;        /* it has nothing of the caller's open any more */
+	int64_t deadline; /* when the caller has waited long enough */
 };
 
 /* It outlives the waiter: one that comes at the very end is handled, too. */
@@ -177,8 +176,10 @@ answer(struct waiter *w)
 	struct err err;
 
 	err_init(&err);
-	buf_clear(&w->accepted);
-	buf_add(&w->accepted, w->message.data.data, w->message.data.len);
+	/* Who has it from turns before; who is named in this one. */
+	result_unpack(&w->s->delivery, w->s->config,
+	    (struct span){ w->message.data.data, w->message.data.len }, &err);
+	err_clear(&err);
 	w->granted = false;
 	if (w->s->commit != NULL && w->s->commit(w->s->arg, &err) < 0) {
 		err_pack(&text, &err);
@@ -235,8 +236,7 @@ tell_of_loss(struct waiter *w)
 	err_init(&err);
 	err_set(&err, ERR_TEMPORARY,
 	    "the process that was sending the message ended before it could tell what came of it");
-	err.in_doubt = w->granted;
-	transaction_fail(&w->s->delivery.tx, &err);
+	transaction_break(&w->s->delivery.tx, &err, w->granted);
 	err_release(&err);
 }
 
@@ -247,7 +247,7 @@ queue_meanwhile(struct waiter *w)
 	struct buf records = BUF_INIT(STORE_TAIL_MAX);
 	int result;
 
-	buf_add(&records, w->accepted.data, w->accepted.len);
+	settle_new_accepted(w->s->envelope, &w->s->delivery, false, clock_wall_ms(), &records);
 	if (w->granted)
 		sending_add_doubt(&records);
 	err_clear(&w->s->queue_err);
@@ -358,7 +358,6 @@ send_now(struct submission *s)
 
 	err_init(&failure);
 	pair_message_init(&w.message);
-	buf_init(&w.accepted, STORE_TAIL_MAX);
 	if (sending_start(&w.worker, s, &failure) < 0) {
 		transaction_fail(&s->delivery.tx, &failure);
 	} else {
@@ -367,7 +366,6 @@ send_now(struct submission *s)
 		told = wait_for_worker(&w);
 	}
 	pair_message_release(&w.message);
-	buf_release(&w.accepted);
 	err_release(&failure);
 	if (told)
 		settle(s);

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from servers.client import binary
-from servers.host import Host
-from servers.place import Place
+from servers.host import OK, Host
+from servers.place import MESSAGE, Place, has_namespaces
 from servers.taker import wait_until
 from test_when import ALICE, BOB, EVE, LATER, begin, dead_port, host, patient, place, refuse, subject
 
@@ -346,3 +346,67 @@ def test_a_signal_that_comes_too_late(host, place, call):
     process.terminate()
     result = place.finish(process, None)
     assert result.status == 0 and result.is_silent, str(result)
+
+
+def test_the_worker_is_killed_in_its_second_turn(tmp_path):
+    """Who has the message from the first one does not get it again."""
+    with (
+        Host(features=("PIPELINING", "LIMITS RCPTMAX=1")) as host,
+        Place(tmp_path, f"{host.config}wait off\nretry 1s\n") as place,
+    ):
+        host.replies["CONTENT"] = lambda _: OK if not host.arrivals else time.sleep(3) or OK
+        process = begin(place, BOB, EVE)
+        assert wait_until(lambda: len(host.arrivals) == 1)
+        time.sleep(1)
+        for pid in place.workers():
+            os.kill(pid, signal.SIGKILL)
+        assert place.finish(process, None).status == 0
+        host.replies.clear()
+        place.settle()
+        assert [list(arrival.recipients) for arrival in host.arrivals if BOB in arrival.recipients] == [[BOB]]
+
+
+def test_the_end_of_wait_between_two_turns(tmp_path):
+    """The next server does not answer: the message is left to a runner, but for who has it."""
+    with (
+        Host(features=("PIPELINING", "LIMITS RCPTMAX=1 MAILMAX=1")) as host,
+        Place(tmp_path, f"{host.config}wait 1s\nretry 1h\n") as place,
+    ):
+        host.replies["GREETING"] = lambda _: "220 host ESMTP" if not host.arrivals else time.sleep(3) or "421 4.3.2 bye"
+        result = place.send(BOB, EVE)
+        assert result.status == 0 and result.is_silent, str(result)
+        del host.replies["GREETING"]
+        assert wait_until(lambda: place.run("queue", "flush", name="sendoff").status == 0)
+        place.settle()
+        assert [list(arrival.recipients) for arrival in host.arrivals] == [[BOB], [EVE]]
+
+
+NO_DEV = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh")
+OLD_KERNEL = ("strace", "-f", "-o", "/dev/null", "-e", "trace=close_range", "-e", "inject=close_range:error=ENOSYS")
+
+
+def test_nothing_is_held_open_without_dev_null(host, patient):
+    """In a chroot: who reads what sendmail prints sees its end, though a runner stays."""
+    if not has_namespaces():
+        pytest.skip("no namespace of our own can be made")
+    host.replies["RCPT"] = LATER
+    result = patient.send("-odb", BOB, wrapper=NO_DEV)
+    assert result.status == 0 and result.is_silent, str(result)
+    assert patient.runners()
+
+
+def test_nothing_is_held_open_on_an_old_kernel(host, patient):
+    """Which cannot close many descriptors at once."""
+    host.replies["RCPT"] = LATER
+    ours, theirs = os.pipe()
+    process = patient.start("-odb", BOB, wrapper=OLD_KERNEL, pass_fds=(theirs,), stdout=None, stderr=None)
+    name = os.readlink(f"/proc/self/fd/{theirs}")
+    os.close(theirs)
+    process.stdin.write(MESSAGE)
+    process.stdin.close()
+    assert wait_until(lambda: patient.runners() and host.commands)
+    for pid in patient.runners():
+        assert name not in [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    os.close(ours)
+    patient.end()
+    process.wait()
