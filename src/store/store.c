@@ -422,15 +422,20 @@ store_adopt(struct store *store, const char *id, int fd, struct item *item, stru
 	struct opened o = {
 		.store = store, .id = id, .item = item, .with_header = true, .err = err
 	};
+	enum store_result result;
 
 	item_init(item);
 	item->fd = fd;
-	/* It goes on where the other process stands: what that is about to do is not in doubt. */
-	item->active = item->appended = true;
 	if (!queue_id_is(id))
 		return damaged(&o, "is no queued message: its name is none");
 	memcpy(item->id, id, QUEUE_ID_LEN + 1);
-	return fstat(fd, &o.st) == 0 ? take_open(&o) : failed(&o, "looked at");
+	if (fstat(fd, &o.st) < 0)
+		return failed(&o, "looked at");
+	/* As who queued it has it: what is being sent goes on, it was not cut off. */
+	item->active = item->appended = true;
+	result = take_open(&o);
+	item->active = false;
+	return result;
 }
 
 /* Without the fd nothing of the body can be read: it must not seem so. */

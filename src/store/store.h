@@ -99,7 +99,8 @@ enum store_result store_take(struct store *store, const char *id, struct item *i
 
 /*
  * The same for a message whose open file another process of ours has locked and passed on: fd,
- * which becomes the item's whatever comes back. Its body was written a moment ago, and is not read.
+ * which becomes the item's whatever comes back. Its body was written a moment ago, and is not
+ * read. A SENDING in it is of the attempt that goes on here: nobody is in doubt because of it.
  */
 enum store_result store_adopt(struct store *store, const char *id, int fd, struct item *item,
     struct err *err);
