@@ -328,7 +328,7 @@ wait_for_worker(struct waiter *w)
 				leave(w, true);
 				return false;
 			}
-		} else if (n < 0 && s->signal != 0) {
+		} else if (s->signal != 0) {
 			if (queue_meanwhile(w) == 0) {
 				leave(w, w->granted);
 			} else {

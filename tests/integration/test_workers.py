@@ -410,3 +410,19 @@ def test_nothing_is_held_open_on_an_old_kernel(host, patient):
     os.close(ours)
     patient.end()
     process.wait()
+
+
+def test_a_signal_that_comes_with_a_word(host, place):
+    """Of the worker: poll(2) tells of that alone, and the signal must not be forgotten."""
+    slow = ("strace", "-D", "-o", "/dev/null", "-e", "trace=ppoll", "-e", "inject=ppoll:delay_enter=1s:when=1")
+    place.configure(f"{host.config}wait off\n")
+    with host.holding():
+        process = begin(place, BOB, wrapper=slow)
+        assert wait_until(place.workers)
+        time.sleep(0.5)
+        process.terminate()
+        result = place.finish(process, None)
+        assert result.status == 0 and result.is_silent, str(result)
+        assert len(place.waiting()) == 1
+    place.settle()
+    assert len(host.arrivals) == 1
