@@ -184,10 +184,15 @@ gather(struct pollfd *all, const struct pollfd *polls, nfds_t count)
 static void
 beat_if_due(void)
 {
-	if (on_beat == NULL || clock_ms() < beat_at)
+	void (*beat)(void *arg) = on_beat;
+
+	if (beat == NULL || clock_ms() < beat_at)
 		return;
 	beat_at = clock_ms() + beat_every_ms;
-	on_beat(on_beat_arg);
+	/* It may wait itself: not for another beat. */
+	on_beat = NULL;
+	beat(on_beat_arg);
+	on_beat = beat;
 }
 
 int

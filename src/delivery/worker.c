@@ -14,7 +14,10 @@
 #include "base/process.h"
 #include "base/wait.h"
 
-enum { STOP_MS = 1000 }; /* from SIGTERM to SIGKILL */
+enum {
+	STOP_MS = 1000, /* from SIGTERM to SIGKILL */
+	REAP_MS = 5000, /* from there to its end */
+};
 
 static bool
 has_terminal(void)
@@ -122,6 +125,16 @@ hear_out(struct worker *worker, int64_t deadline)
 	return ended;
 }
 
+/* One that the system itself holds, at a disk that is gone for example, is left to it. */
+static void
+reap(pid_t pid)
+{
+	int64_t deadline = deadline_in(REAP_MS);
+
+	while (waitpid(pid, NULL, WNOHANG) == 0 && deadline_poll_ms(deadline) > 0)
+		poll(NULL, 0, 1);
+}
+
 void
 worker_wait(struct worker *worker, int64_t patience_ms)
 {
@@ -129,8 +142,7 @@ worker_wait(struct worker *worker, int64_t patience_ms)
 		return;
 	if (!hear_out(worker, deadline_in(patience_ms)))
 		kill(worker->pid, SIGKILL);
-	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	reap(worker->pid);
 	close(worker->end);
 	*worker = WORKER_NONE;
 }

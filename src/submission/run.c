@@ -276,8 +276,14 @@ run_look(struct run *run, const char *id)
 int
 run_scan(struct run *run, struct err *err)
 {
-	if (run->scanning)
+	/* A server that is there again may be the one of a crew that has given up. */
+	for (size_t i = 0; i < run->crew_count && run->terms->rules.reached; i++)
+		run->crews[i]->dead = false;
+	/* What was looked at already is looked at once more behind this one. */
+	if (run->scanning) {
+		run->passed_over = true;
 		return 0;
+	}
 	store_sweep(run->terms->store, clock_wall_ms());
 	if (store_scan_begin(&run->scan, run->terms->store, err) < 0)
 		return -1;
@@ -343,11 +349,11 @@ run_is_busy(const struct run *run)
 }
 
 bool
-run_read_all(const struct run *run, struct err *err)
+run_read_all(struct run *run, struct err *err)
 {
 	if (run->failure.kind == ERR_NONE)
 		return true;
-	err_copy(err, &run->failure);
+	err_move(err, &run->failure);
 	return false;
 }
 

@@ -48,7 +48,8 @@ void run_free(struct run *run);
 
 /*
  * From now on the run goes through the whole queue, oldest first as far as that goes without having
- * read the whole folder. What killed processes have left is swept. Errors: ERR_IO.
+ * read the whole folder; where it does that already, once more behind that. What killed processes
+ * have left is swept. Errors: ERR_IO.
  */
 int run_scan(struct run *run, struct err *err);
 
@@ -68,8 +69,8 @@ enum { RUN_WORKERS_MAX = 64 }; /* all accounts together */
  */
 int run_step(struct run *run, struct pollfd *polls, nfds_t count, int64_t deadline);
 
-/* False: reading the queue's folder failed; err says why. */
-bool run_read_all(const struct run *run, struct err *err);
+/* False: reading the queue's folder failed since this was asked last; err says why. */
+bool run_read_all(struct run *run, struct err *err);
 
 /* Ends all workers, and waits for them, but not longer than RUN_STOP_MS. */
 void run_stop(struct run *run);

@@ -132,6 +132,8 @@ struct tending {
 	struct run *run; /* NULL: none, for something is in the way */
 	struct alarm_clock clock;
 	struct alarm_events events;
+	char busy[ALARM_IDS_MAX][QUEUE_ID_LEN + 1]; /* of result.busy, those whose ids we have */
+	size_t busy_count;
 	bool scan;      /* the whole queue is to be looked at */
 	bool reached;   /* … for a server was reached, or the network is there */
 	bool recovered; /* that was done since the last look by the clock */
@@ -224,6 +226,38 @@ read_config(struct tending *t)
 	err_release(&err);
 }
 
+/* Looks at a message that came or changed; one that is another process's is remembered. */
+static void
+look_at(struct tending *t, const char *id)
+{
+	unsigned long busy = t->result.busy;
+
+	run_look(t->run, id);
+	if (t->result.busy > busy && t->busy_count < ALARM_IDS_MAX)
+		memcpy(t->busy[t->busy_count++], id, QUEUE_ID_LEN + 1);
+}
+
+/*
+ * A message is let go of, and it is not told which: those that were another process's are looked at
+ * again, or all, where it is not known which these are.
+ */
+static void
+take_released(struct tending *t)
+{
+	struct alarm_events *e = &t->events;
+
+	if (t->result.busy == 0)
+		return;
+	if (t->result.busy > t->busy_count || e->id_count + t->busy_count > ALARM_IDS_MAX) {
+		t->scan = true;
+		return;
+	}
+	memcpy(e->ids[e->id_count], t->busy[0], t->busy_count * sizeof(t->busy[0]));
+	e->id_count += t->busy_count;
+	t->result.busy -= t->busy_count;
+	t->busy_count = 0;
+}
+
 /* Begins what there is to be done; also while workers are busy, who must not hold up others. */
 static void
 begin_looking(struct tending *t)
@@ -233,18 +267,20 @@ begin_looking(struct tending *t)
 	if (!t->scan && t->events.id_count == 0)
 		return;
 	err_init(&err);
-	t->terms.rules.reached = t->scan && t->reached;
+	if (t->scan || t->run == NULL || !run_is_busy(t->run))
+		t->terms.rules.reached = t->scan && t->reached;
 	if (t->run == NULL || !run_is_busy(t->run))
 		read_config(t);
 	if (t->scan && t->run != NULL) {
 		t->scan = t->reached = false;
 		/* What is left in the queue is counted anew. */
 		t->result = (struct run_result){ .next_ms = INT64_MAX };
+		t->busy_count = 0;
 		if (run_scan(t->run, &err) < 0)
 			tell_trouble(t, &err);
 	}
 	for (size_t i = 0; i < t->events.id_count && t->run != NULL; i++)
-		run_look(t->run, t->events.ids[i]);
+		look_at(t, t->events.ids[i]);
 	t->events.id_count = 0;
 	err_release(&err);
 }
@@ -265,8 +301,9 @@ take_events(struct tending *t)
 		t->reached = true;
 	if (e->time)
 		t->recovered = false;
-	t->scan = t->scan || e->time || e->network || e->everything ||
-	    (e->released && t->result.busy > 0);
+	if (e->released)
+		take_released(t);
+	t->scan = t->scan || e->time || e->network || e->everything;
 	e->note = e->network = e->time = e->everything = e->released = false;
 	/* Where one message found its server, others that did not will. */
 	if (!t->recovered && t->result.answered > 0 && t->result.unreached > 0 && t->run != NULL &&
@@ -303,11 +340,16 @@ pass_time(struct tending *t, int64_t at_ms)
 {
 	struct pollfd polls[ALARM_POLLS + RUN_WORKERS_MAX] = { { .fd = -1 } };
 	int64_t deadline = alarm_set(&t->clock, at_ms, polls);
+	struct err err;
 
+	err_init(&err);
 	if (t->run != NULL)
 		run_step(t->run, polls, ALARM_POLLS, deadline);
 	else
 		wait_poll(polls, ALARM_POLLS, deadline);
+	if (t->run != NULL && !run_read_all(t->run, &err))
+		tell_trouble(t, &err);
+	err_release(&err);
 	alarm_take(&t->clock, polls, &t->events);
 }
 
