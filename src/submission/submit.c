@@ -174,6 +174,7 @@ answer(struct waiter *w)
 {
 	struct buf text = BUF_INIT(PAIR_MESSAGE_MAX);
 	struct err err;
+	int said;
 
 	err_init(&err);
 	/* Who has it from turns before; who is named in this one. */
@@ -183,12 +184,14 @@ answer(struct waiter *w)
 	w->granted = false;
 	if (w->s->commit != NULL && w->s->commit(w->s->arg, &err) < 0) {
 		err_pack(&text, &err);
-		say(w, SENDING_NO, &text, -1);
+		said = say(w, SENDING_NO, &text, -1);
 	} else {
-		/* Before it is said: it may be out as soon as it is. */
-		w->granted = true;
-		say(w, SENDING_GO, NULL, -1);
+		said = say(w, SENDING_GO, NULL, -1);
+		w->granted = said == 0;
 	}
+	/* It would wait for the answer as long as we wait for it. */
+	if (said < 0)
+		kill(w->worker.pid, SIGKILL);
 	buf_release(&text);
 	err_release(&err);
 }
