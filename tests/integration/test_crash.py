@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""The program is killed before and after each step, each of its system calls on the queue fails, and another run comes
-between any two of them: no mail is lost, torn, or delivered twice without a word (see servers/crash.py).
+"""Each of the program's processes is killed before and after each of its steps, each of their system calls on the queue
+and to each other fails, who waits for another one goes, and another run comes between any two steps: no mail is lost,
+torn, or delivered twice without a word (see servers/crash.py).
 
 The summaries are shown by pytest -s.
 """
@@ -32,7 +33,13 @@ SCENARIOS = [
     Scenario("enqueue", mail=SMALL, args=("-odq",)),
     Scenario("enqueue large", mail=LARGE, args=("-odq",)),
     Scenario("enqueue without unnamed files", mail=SMALL, args=("-odq",), lacks_unnamed=True),
+    # Sending.
+    Scenario("send", mail=SMALL, holds_runner=True, settings="wait off"),
     Scenario("partly accepted", mail=Mail("partly", (BOB, LATER)), holds_runner=True),
+    Scenario("let go", mail=SMALL, holds_runner=True, leaves="content"),
+    Scenario("let go partly", mail=Mail("partly", (BOB, LATER)), holds_runner=True, leaves="content"),
+    # Behind the caller's back.
+    Scenario("background", mail=SMALL, args=("-odb",)),
     # Runs.
     Scenario("deliver", queued=(SMALL,)),
     Scenario("deliver large", queued=(LARGE,)),
@@ -69,14 +76,27 @@ def pool(way):
 def test_killed_and_failed(scenario, pool, way):
     trial = Trial(scenario, pool)
     trial.kill_everywhere()
+    trial.part_everywhere()
     # What fails has nothing to do with how content goes to the server.
     if way == "data":
         trial.fail_everywhere(("EIO",) if is_sanitized() else ERRORS)
     trial.check()
 
 
-@pytest.mark.parametrize("scenario", [scenario for scenario in SCENARIOS if not scenario.mail], ids=name_of)
+@pytest.mark.parametrize("scenario", [scenario for scenario in SCENARIOS if scenario.args != ("-odq",)], ids=name_of)
 def test_raced(scenario, pool, way):
     trial = Trial(scenario, pool)
     trial.race_everywhere()
     trial.check()
+
+
+def test_wait_over(pool, way):
+    common = {"mail": SMALL, "holds_runner": True, "settings": "wait 1s"}
+    at_all_points = Trial(Scenario("wait over", **common), pool)
+    at_all_points.part_everywhere(("wait",))
+    at_all_points.check()
+    early = Trial(Scenario("wait over early", leaves="recipient", **common), pool)
+    early.kill_everywhere(behind_end=True)
+    if way == "data":
+        early.fail_everywhere(("EIO",), behind_end=True)
+    early.check()

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Has the program killed, or its system calls fail, one at a time, and looks at what became of the mail.
+"""Has one of the program's processes killed, or its system calls fail, one at a time, and looks at what became of the
+mail.  The others go on as they do in life.
 
     with Pool(lambda: Sandbox(chunking=True)) as pool:
         trial = Trial(SCENARIO, pool)
         trial.kill_everywhere()
+        trial.part_everywhere()
         trial.fail_everywhere()
     trial.check()
 
@@ -12,6 +14,7 @@ What must hold, whatever happened: see judge().
 
 import concurrent.futures
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -22,11 +25,12 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import disk, trace
+from . import disk, fault, trace
 from .client import PASSED_ON, binary, write_private
 from .messages import large_body, wire_form
 from .taker import Refusals, Taker, wait_until
@@ -36,6 +40,7 @@ PATIENCE_S = 60
 WORKERS = 2
 ERRORS = ("ENOSPC", "EIO", "EINTR")
 TRIES = 3  # to reach a place
+LEAVING_S = 3
 SHOWN = 5  # failures that are told of in full
 
 ALICE = "alice@example.org"
@@ -46,6 +51,11 @@ RETURNED = "unknown"  # the sender gets a notice about them
 
 DUPLICATE = "possible duplicate"  # what mailq says of what is in doubt
 SYSEXITS = range(64, 79)
+# How calls fail by which our processes begin, and speak with each other.
+ERRORS_AMONG_US = {
+    "clone": "EAGAIN", "clone3": "EAGAIN", "fork": "EAGAIN", "vfork": "EAGAIN", "setsid": "EPERM",
+    "socketpair": "EMFILE", "sendmsg": "EIO", "recvmsg": "EINTR",
+}  # fmt: skip
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
 
 # Calls that end nothing and begin nothing: they change neither the disk nor what the server knows.
@@ -112,11 +122,15 @@ class Sandbox:
         self.runner_lock = self.queue / "run" / "lock"
         self.log_file = self.folder / "log"
         self.taker = taker or Taker(chunking=chunking)
-        lines = (
+        self._lines = (
             f"server smtp://127.0.0.1:{self.taker.port}", "tls none", f"from {ALICE}", f"queue_dir {self.queue}",
             "syslog off", f"log_file {self.log_file}", settings,
         )  # fmt: skip
-        write_private(self.folder / "config", "".join(f"{line}\n" for line in lines if line))
+        self.configure("")
+
+    def configure(self, settings):
+        """The configuration has these lines, too."""
+        write_private(self.folder / "config", "".join(f"{line}\n" for line in (*self._lines, settings) if line))
 
     def __enter__(self):
         self.taker.__enter__()
@@ -249,6 +263,9 @@ class Scenario:
     puts_off_notices: bool = False  # the server takes them later
     holds_runner: bool = False  # another process seems to be the queue's runner, so that none is started
     lacks_unnamed: bool = False  # the file system seems to have no O_TMPFILE
+    leaves: str = ""  # who waits for the program ends it when the server has the "content"; or the program's wait comes
+    # to its end before the server has answered for a "recipient"
+    settings: str = ""  # lines of the configuration
 
     @property
     def mails(self):
@@ -272,31 +289,84 @@ class Scenario:
         """The command itself."""
         notices = {"alice": REFUSALS["later"]} if self.puts_off_notices else {}
         sandbox.taker.manners = Refusals({**REFUSALS, **notices})
+        sandbox.configure(self.settings)
+        if self.leaves:
+            sandbox.taker.manners = leaving = Leaving(sandbox.taker.manners, self.leaves)
+            options["meanwhile"] = leaving.see(options.get("meanwhile"))
         with locked(sandbox.runner_lock) if self.holds_runner else contextlib.nullcontext():
             if self.mail:
                 return sandbox.send(self.mail, *self.args, **options)
             return sandbox.flush(**options)
 
     def standing_faults(self, calls):
-        """Options for strace: what fails in every run, found in the calls of one without faults."""
+        """The calls that fail in every run, found among those of one without faults."""
         if not self.lacks_unnamed:
-            return ()
-        numbers = [call.nth for call in calls if call.name == "openat" and "O_TMPFILE" in call.text]
-        assert len(numbers) == 1, f"one unnamed file is expected, not {len(numbers)}"
-        return ("-e", f"inject=openat:error=EOPNOTSUPP:when={numbers[0]}")
+            return []
+        found = [call for call in calls if call.name == "openat" and "O_TMPFILE" in call.text]
+        assert len(found) == 1 and found[0].who == "0", f"one unnamed file is expected: {found}"
+        return found
 
     def traced(self, sandbox):
         """Runs undisturbed but for the standing faults; returns those, the run, and its calls."""
-        log, faults = sandbox.folder / "trace", ()
+        log, faults, options = sandbox.folder / "trace", [], ()
         while True:
-            run = self.run(sandbox, wrapper=(*trace.TRACE, *faults, "-o", str(log)))
+            run = self.run(sandbox, wrapper=(*trace.TRACE, *options, "-o", str(log)))
             check_run(run)
             sandbox.taker.settle()
             calls = trace.read(log)
             if faults or not self.standing_faults(calls):
-                return faults, run, calls
+                return [_fault(call, "error=EOPNOTSUPP") for call in faults], run, calls
             faults = self.standing_faults(calls)
+            options = ("-e", f"inject=openat:error=EOPNOTSUPP:when={faults[0].nth}")
             self.set_up(sandbox)
+
+
+class Leaving:
+    """A server's manners; but before it answers, the program is told to end, or does not wait any longer, and has
+    ended."""
+
+    def __init__(self, manners, when):
+        self._manners = manners
+        self._when = when
+        self._process = None
+        self._over = False
+
+    def see(self, meanwhile):
+        """For Sandbox.run(): meanwhile() is called by it."""
+
+        def begin(process):
+            self._process = process
+            if meanwhile:
+                meanwhile(process)
+
+        return begin
+
+    def to_recipient(self, address):
+        """The reply to RCPT."""
+        if self._when == "recipient":
+            self._wait_for_end(0)
+        return self._manners.to_recipient(address)
+
+    def to_content(self, taken):
+        """The reply to the content."""
+        if self._when == "content":
+            self._wait_for_end(signal.SIGTERM)
+        return self._manners.to_content(taken)
+
+    def _wait_for_end(self, number):
+        if self._over or not wait_until(lambda: self._process is not None):
+            return
+        self._over = True
+        # The process itself traces; it has one child, and gets none of the others.
+        tracer = self._process.pid
+        with contextlib.suppress(OSError, IndexError):
+            waiter = int(Path(f"/proc/{tracer}/task/{tracer}/children").read_text().split()[0])
+            os.kill(waiter, number)
+            # Where it is disturbed it may stay; there is nothing to be missed then.
+            wait_until(lambda: not Path(f"/proc/{waiter}").exists(), LEAVING_S)
+
+    def __getattr__(self, name):
+        return getattr(self._manners, name)
 
 
 class Broken(AssertionError):
@@ -440,20 +510,28 @@ class Point:
     """Where a run is disturbed."""
 
     call: trace.Call
-    fault: str  # "signal=KILL" or "error=…"
-    and_later: bool = False  # all later calls of that name fail too
+    action: str  # as in fault.c, but with errors' names
+    and_later: bool = False  # all later calls of that name in that process fail too
 
-    def wrapper(self, log, faults):
+    def wrapper(self, log, standing):
         """The program that does it, together with the standing faults."""
-        fault = f"inject={self.call.name}:{self.fault}:when={self.call.nth}{'+' if self.and_later else ''}"
-        # A fault is had for a call only that is traced; without BPF, under which no signal could be sent.
-        names = f"trace={self.call.name}" + (",openat" if faults else "")
-        signals = ("-e", "signal=STOP") if self.fault.endswith("STOP") else ("-e", "signal=none")
-        return ("strace", "-f", "-qq", *signals, "-e", names, *faults, "-e", fault, "-o", str(log))
+        return fault.wrapper(log, [_fault(self.call, self.action, self.and_later), *standing])
 
     def __str__(self):
         later = " and all later ones" if self.and_later else ""
-        return f"{self.fault} at call {self.call.nth}{later} of {self.call.name}: {self.call.readable()}"
+        where = f"call {self.call.nth}{later} of {self.call.name} in process {self.call.who}"
+        return f"{self.action} at {where}: {self.call.readable()}"
+
+
+def _parent(who):
+    return who.rpartition(".")[0]
+
+
+def _fault(call, action, and_later=False):
+    kind, _, name = action.partition("=")
+    if kind == "error":
+        action = f"error={getattr(errno, name)}"
+    return fault.Fault(call.who, call.number, call.nth, action, and_later)
 
 
 class Trial:
@@ -463,7 +541,8 @@ class Trial:
         self.scenario = scenario
         self._pool = pool
         self.failures = []
-        self.kills = self.errors = self.races = self.missed = self.twice = 0
+        self.longest = (0.0, "")
+        self.kills = self.parted = self.errors = self.races = self.missed = self.twice = 0
         with pool.sandbox() as sandbox:
             self._before = scenario.set_up(sandbox)
             sandbox.taker.clear()
@@ -471,38 +550,73 @@ class Trial:
             self._state = sandbox.state
             recover(sandbox, findings := Findings())
             judge(scenario, self.run.status, self.run.stderr, findings)
+            if doubts := findings.doubts(scenario.mails):
+                raise Broken(f"nothing was in the way, and still there is doubt: {doubts}")
 
-    def kill_everywhere(self):
-        """Kills before and after each call that changes the queue, or moves octets to or from the server."""
-        self._disturb([Point(call, "signal=KILL") for call in self.places_to_kill() if self._is_free(call)])
+    def kill_everywhere(self, behind_end=False):
+        """Kills each process before and after each of its calls that changes the queue, moves octets to or from the
+        server, or speaks with another of ours; and tells it to end.
 
-    def fail_everywhere(self, errors=ERRORS):
-        """Has each call that touches the queue fail, once, and those that change it for good too."""
-        calls = [call for call in self._calls_on_queue() if self._is_free(call)]
+        behind_end: only where the program itself has ended already, and others go on.
+        """
+        places = [call for call in self.places_to_kill() if not behind_end or self._is_behind_end(call)]
+        for action in ("kill", "term"):
+            self._disturb([Point(call, action) for call in places])
+
+    def part_everywhere(self, actions=("kill", "term")):
+        """At the same places in a process that another one has begun, that one is killed, or is told to end, if it
+        lives; or its wait comes to its end ("wait")."""
+        places = set(self.places_to_kill())
+        ends = {call.who: at for at, call in enumerate(self.calls)}
+        others = [
+            call
+            for at, call in enumerate(self.calls)
+            if call in places and "." in call.who and at < ends[_parent(call.who)]
+        ]
+        for action in actions:
+            self._disturb([Point(call, f"{action}={_parent(call.who)}") for call in others])
+
+    def fail_everywhere(self, errors=ERRORS, behind_end=False):
+        """Has each call that touches the queue fail, once, and those that change it for good too; and each between
+        our processes.  behind_end: as above."""
+        calls = [call for call in self._calls_on_queue() if not behind_end or self._is_behind_end(call)]
         self._disturb([Point(call, f"error={error}") for call in calls for error in errors])
         # A disk that stays as it is: what was to be put right cannot be.
         self._disturb([Point(call, "error=EIO", and_later=True) for call in calls if call.name not in IDLE])
+        if behind_end:
+            return
+        # A child's first word is not among them: where it is lost, the next one comes, 15 seconds later.
+        among_us = [
+            call
+            for call in self.calls
+            if call.is_among_us()
+            and call.name in ERRORS_AMONG_US
+            and not (call.name == "sendmsg" and call.nth == 1 and "." in call.who)
+        ]
+        self._disturb([Point(call, f"error={ERRORS_AMONG_US[call.name]}") for call in among_us])
 
     def race_everywhere(self):
-        """Stops the run behind each of its calls on the queue, while another goes from its beginning to its end."""
-        self._disturb([Point(call, "signal=STOP") for call in self._calls_on_queue()])
+        """Holds each process behind each of its calls on the queue, while another run goes from its beginning to its
+        end."""
+        self._disturb([Point(call, "hold") for call in self._calls_on_queue()])
+
+    def _is_behind_end(self, call):
+        last = max(at for at, other in enumerate(self.calls) if other.who == "0")
+        return self.calls.index(call) > last
 
     def _calls_on_queue(self):
         return [call for call in self.calls if call.touches(self._state) and call.name != "execve"]
 
-    def _is_free(self, call):
-        """Only one fault can be had for the calls of one name."""
-        return not any(f"inject={call.name}:" in fault for fault in self._faults)
-
     def places_to_kill(self):
-        """The calls at whose entry something is different from what it was at the place before."""
-        places, is_different = [], True
+        """The calls at whose entry something is different from what it was at the place before in that process."""
+        places, is_different, begun = [], {}, set()
         for call in self.calls:
-            matters = call.touches(self._state) or call.is_network()
-            if is_different and (matters or places):
+            matters = call.touches(self._state) or call.is_network() or call.is_among_us()
+            if is_different.get(call.who, True) and (matters or call.who in begun):
                 places.append(call)
-                is_different = False
-            is_different = is_different or (matters and call.name not in IDLE)
+                begun.add(call.who)
+                is_different[call.who] = False
+            is_different[call.who] = is_different.get(call.who, True) or (matters and call.name not in IDLE)
         return places
 
     def check(self):
@@ -518,24 +632,25 @@ class Trial:
     @property
     def total(self):
         """How often the scenario was disturbed."""
-        return self.kills + self.errors + self.races
+        return self.kills + self.parted + self.errors + self.races
 
     def summary(self):
         """In a line."""
         return (
-            f"{self.scenario.name}: {self.total} runs, {self.kills} killed, {self.errors} with an error, "
-            f"{self.races} raced, {self.missed} not reached, {self.twice} delivered twice and said to be in doubt"
+            f"{self.scenario.name}: {self.total} runs, {self.kills} killed, {self.parted} parted, {self.errors} with an "
+            f"error, {self.races} raced, {self.missed} not reached, {self.twice} delivered twice and said to be in doubt; "
+            f"the longest took {self.longest[0]:.1f} s: {self.longest[1]}"
         )
 
     def _race(self, sandbox, point, log, findings):
-        """The run is stopped, another comes and goes, and it goes on.  Returns it, and whether it was stopped."""
-        log.unlink(missing_ok=True)
+        """The run is held, another comes and goes, and it goes on.  Returns it, and whether it was held."""
         other = []
 
         def meanwhile(process):
-            if wait_until(lambda: _stopped(log) or process.poll() is not None) and _stopped(log):
+            wait_until(lambda: fault.report(log).hit or process.poll() is not None, PATIENCE_S)
+            if fault.report(log).hit:
                 other.append(sandbox.flush())
-                os.kill(_stopped(log), signal.SIGCONT)
+                process.send_signal(signal.SIGUSR1)
 
         run = self.scenario.run(sandbox, wrapper=point.wrapper(log, self._faults), meanwhile=meanwhile)
         for done in (run, *other):
@@ -545,10 +660,12 @@ class Trial:
         return run, bool(other)
 
     def _disturb(self, points):
-        for point, failure, findings, hit in self._pool.map(self._try, points):
-            self.kills += point.fault.endswith("KILL")
-            self.races += point.fault.endswith("STOP")
-            self.errors += point.fault.startswith("error")
+        for point, failure, findings, hit, seconds in self._pool.map(self._try, points):
+            self.longest = max(self.longest, (seconds, str(point)))
+            self.kills += point.action in ("kill", "term")
+            self.parted += point.action.partition("=")[2].startswith("0")
+            self.races += point.action == "hold"
+            self.errors += point.action.startswith("error")
             self.missed += not hit
             self.twice += findings.twice
             if failure:
@@ -557,33 +674,30 @@ class Trial:
     def _try(self, sandbox, point):
         # How often a program waits for its server may differ, and so the number of the call that is meant.
         for _ in range(TRIES):
+            begin = time.monotonic()
             result = self._try_once(sandbox, point)
             if result[-1] or result[1]:
                 break
-        return result
+        return *result, time.monotonic() - begin
 
     def _try_once(self, sandbox, point):
         findings, run, hit = Findings(), None, False
         sandbox.restore(self._before)
         log = sandbox.folder / "injected"
+        log.unlink(missing_ok=True)
         try:
-            if point.fault == "signal=STOP":
+            if point.action == "hold":
                 run, hit = self._race(sandbox, point, log, findings)
-                judge(self.scenario, run.status, run.stderr, findings)
-                return point, None, findings, hit
-            run = self.scenario.run(sandbox, wrapper=point.wrapper(log, self._faults))
-            hit = run.status == -signal.SIGKILL if "KILL" in point.fault else was_injected(log, point.call.name)
-            check_run(run)
-            recover(sandbox, findings, run.status < 0 and self.scenario.lacks_unnamed)
+            else:
+                run = self.scenario.run(sandbox, wrapper=point.wrapper(log, self._faults))
+                hit = fault.report(log).hit
+                check_run(run, (signal.SIGKILL, signal.SIGTERM))
+                check_deaths(fault.report(log))
+                recover(sandbox, findings, run.status < 0 and self.scenario.lacks_unnamed)
             judge(self.scenario, run.status, run.stderr, findings)
         except Broken as broken:
             return point, explain(self.scenario.name, point, broken, run, findings, sandbox), findings, hit
         return point, None, findings, hit
-
-
-def was_injected(log, name):
-    """Whether strace had a call of that name fail."""
-    return re.search(rf"\b{name}\b.*\(INJECTED\)", log.read_text("latin-1")) is not None
 
 
 @contextlib.contextmanager
@@ -594,11 +708,10 @@ def locked(path):
         yield
 
 
-def _stopped(log):
-    """The process that strace saw stop, or None."""
-    text = log.read_text("latin-1") if log.exists() else ""
-    found = re.search(r"^(\d+) +--- stopped by SIGSTOP", text, re.MULTILINE)
-    return int(found.group(1)) if found else None
+def check_deaths(report):
+    """Fails where a process ended of a signal with which none of ours ends another."""
+    if set(report.died) - {signal.SIGKILL, signal.SIGTERM}:
+        raise Broken(f"signals ended processes: {report.died}")
 
 
 def check_run(run, signals=(signal.SIGKILL,)):

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BLOCK = 512
+# A descriptor that goes to another process, or comes from there.
+RIGHTS = re.compile(r"cmsg_type=SCM_RIGHTS, cmsg_data=\[(\d+)")
 PROC = re.compile(rb"/proc/self/fd/(\d+)")
 
 # What neither changes a file nor the names in a folder.
@@ -29,6 +31,10 @@ HARMLESS = {
     "getdents64", "inotify_add_watch", "lseek", "lstat", "mmap", "munmap", "newfstatat", "open", "openat", "poll",
     "ppoll", "pread64", "preadv", "read", "readlink", "readlinkat", "stat", "statfs", "statx", "utimensat", "vfork",
 }  # fmt: skip
+
+
+# What changes, or makes certain, what is behind a descriptor.
+CHANGES = {"write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "fsync", "fdatasync"}
 
 
 class UnknownCall(Exception):
@@ -101,11 +107,14 @@ class Disk:
         self.root = Path(root)
         self.top = _load(self.root)
         self._open = {}  # (process, descriptor) → [File or Folder, offset, append]
+        self._on_its_way = []  # what is behind descriptors that were sent, and not received yet
 
     def apply(self, call):
         """Does what the call did."""
         if call.result is None or call.result < 0:
             return
+        if call.name in CHANGES and call.touches(self.root) and self._handle(call) is None:
+            raise UnknownCall(f"where does the descriptor come from? {call.readable()}")
         handler = getattr(self, f"_do_{call.name}", None)
         if handler is not None:
             handler(call)
@@ -220,6 +229,14 @@ class Disk:
                 self._open[call.result, descriptor] = handle
 
     _do_clone3 = _do_fork = _do_vfork = _do_clone
+
+    def _do_sendmsg(self, call):
+        if (found := RIGHTS.search(call.text)) is not None:
+            self._on_its_way.append(self._open.get((call.process, int(found.group(1)))))
+
+    def _do_recvmsg(self, call):
+        if (found := RIGHTS.search(call.text)) is not None:
+            self._open[call.process, int(found.group(1))] = self._on_its_way.pop(0)
 
     def _do_lseek(self, call):
         if (handle := self._handle(call)) is not None:

@@ -25,7 +25,8 @@ class Moment:
     state: dict = field(hash=False)
     out: frozenset  # of the messages that the server took in the whole run, those whose last octet was sent by then
     answered: frozenset  # … and those whose answer the program had read
-    has_ended: bool
+    has_ended: bool  # the program itself has: who called it knows its exit status
+    have_all_ended: bool  # so have those that it began
 
     def __str__(self):
         return (
@@ -101,11 +102,13 @@ class Outage:
 
     def _find_moments(self, certain, calls, talk, states_max):
         found, before = {}, None
+        last = max(number for number, call in enumerate(calls) if call.name == "exit_group")
+        has_ended = False
         for number, call in enumerate(calls):
             certain.apply(call)
             talk.apply(call)
-            has_ended = call.name == "exit_group" and call.process == calls[0].process
-            now = (talk.out(), talk.answered(), has_ended)
+            has_ended = has_ended or (call.name == "exit_group" and call.who == "0")
+            now = (talk.out(), talk.answered(), has_ended, number >= last)
             if now == before and not (call.touches(certain.root) and call.name not in disk.HARMLESS):
                 continue
             before = now
@@ -132,8 +135,8 @@ class Outage:
         doubts = findings.doubts(mails)
         # SENDING that is durable while the content is not out yet is a doubt that costs nothing.
         check_doubts({name for name in doubts if any(key[0] == name for key in out)})
-        if moment.has_ended and doubts:
-            raise Broken(f"the run has ended, and still there is doubt: {doubts}")
+        if moment.have_all_ended and doubts:
+            raise Broken(f"all have ended, and still there is doubt: {doubts}")
         for mail in mails:
             ours = mail in self.scenario.queued or (moment.has_ended and self.run.status == 0)
             numbers = {found[mail.message_id, to] for to in mail.recipients}
