@@ -25,8 +25,12 @@ process_init(int argc, char **argv)
 
 	for (int i = 0; i < argc && copy != NULL; i++) {
 		copy[i] = strdup(argv[i]);
-		if (copy[i] == NULL)
-			return NULL;
+		if (copy[i] != NULL)
+			continue;
+		while (i-- > 0)
+			free(copy[i]);
+		free(copy);
+		return NULL;
 	}
 	title = argc > 0 ? argv[0] : NULL;
 	title_len = 0;

@@ -192,7 +192,7 @@ int
 config_load(struct config *config, const char *path, struct err *err)
 {
 	const char *variable = secure_getenv("SENDOFF_CONFIG");
-	struct config_file *file;
+	struct config_file *file = NULL;
 	char *user;
 	int result;
 
