@@ -256,7 +256,7 @@ xtext_decode(struct buf *out, struct span text)
 			continue;
 		}
 		buf_addc(out,
-		    (char)(hex_value(text.data[i + 1]) << 4 | hex_value(text.data[i + 2])));
+		    (char)(16 * hex_value(text.data[i + 1]) + hex_value(text.data[i + 2])));
 		i += 2;
 	}
 	return true;

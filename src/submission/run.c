@@ -142,7 +142,7 @@ grow_pending(struct crew *crew)
 
 	if (pending == NULL)
 		return false;
-	for (size_t i = 0; i < crew->pending_count; i++)
+	for (size_t i = 0; i < crew->pending_count && crew->pending_size > 0; i++)
 		memcpy(pending[i], crew->pending[(crew->pending_first + i) % crew->pending_size],
 		    FOLDER_LEN);
 	free(crew->pending);
@@ -197,21 +197,40 @@ static void
 leave(struct run *run, enum lane_end end, int64_t at_ms)
 {
 	struct run_result *result = run->result;
-	unsigned long *const counts[LANE_ENDS] = { [LANE_REMOVED] = &result->removed,
-		[LANE_TRIED] = &result->tried,
-		[LANE_WAITING] = &result->waiting,
-		[LANE_LATER] = &result->waiting,
-		[LANE_TIMED] = &result->timed,
-		[LANE_IDLE] = &result->idle,
-		[LANE_BUSY] = &result->busy,
-		[LANE_UNUSABLE] = &result->trouble,
-		[LANE_TROUBLE] = &result->trouble };
 
-	if (counts[end] != NULL)
-		++*counts[end];
-	if (end == LANE_TROUBLE)
+	switch (end) {
+	case LANE_REMOVED:
+		result->removed++;
+		break;
+	case LANE_TRIED:
+		result->tried++;
+		break;
+	case LANE_WAITING:
+		result->unreached++;
 		result->waiting++;
-	result->unreached += end == LANE_WAITING;
+		break;
+	case LANE_LATER:
+		result->waiting++;
+		break;
+	case LANE_TIMED:
+		result->timed++;
+		break;
+	case LANE_IDLE:
+		result->idle++;
+		break;
+	case LANE_BUSY:
+		result->busy++;
+		break;
+	case LANE_TROUBLE:
+		result->waiting++;
+		result->trouble++;
+		break;
+	case LANE_UNUSABLE:
+		result->trouble++;
+		break;
+	default:
+		break;
+	}
 	run_result_due(result, at_ms);
 }
 
