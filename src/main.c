@@ -230,5 +230,6 @@ main(int argc, char **argv)
 			report_error(stderr, NULL, &err);
 	}
 	err_release(&err);
+	process_release();
 	exit(status);
 }

@@ -18,35 +18,51 @@ enum { DESCRIPTORS = 1 << 16 }; /* that are closed one by one */
 static char *title;
 static size_t title_len;
 
+/* The copy: the words, which may be put in another order, and what they point into. */
+static char **words;
+static char *octets;
+
 char **
 process_init(int argc, char **argv)
 {
-	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+	size_t len = 0;
+	char *at;
 
-	for (int i = 0; i < argc && copy != NULL; i++) {
-		copy[i] = strdup(argv[i]);
-		if (copy[i] != NULL)
-			continue;
-		while (i-- > 0)
-			free(copy[i]);
-		free(copy);
+	for (int i = 0; i < argc; i++)
+		len += strlen(argv[i]) + 1;
+	words = calloc((size_t)argc + 1, sizeof(*words));
+	octets = malloc(len + 1);
+	if (words == NULL || octets == NULL)
 		return NULL;
+	at = octets;
+	for (int i = 0; i < argc; i++) {
+		words[i] = at;
+		at = stpcpy(at, argv[i]) + 1;
 	}
 	title = argc > 0 ? argv[0] : NULL;
 	title_len = 0;
 	for (int i = 0; i < argc && argv[i] == title + title_len; i++)
 		title_len += strlen(argv[i]) + 1;
-	return copy;
+	return words;
 }
 
 void
-process_title(const char *words)
+process_release(void)
+{
+	free(words);
+	free(octets);
+	words = NULL;
+	octets = NULL;
+}
+
+void
+process_title(const char *text)
 {
 	prctl(PR_SET_NAME, "sendoff");
 	if (title_len == 0)
 		return;
 	memset(title, 0, title_len);
-	snprintf(title, title_len, "sendoff: %s", words);
+	snprintf(title, title_len, "sendoff: %s", text);
 }
 
 void

@@ -12,15 +12,16 @@
 
 /*
  * Before argv is used: remembers where its words lie, for process_title(), which overwrites them,
- * and returns a copy of them that stays. NULL: no memory.
+ * and returns a copy of them that stays until process_release(). NULL: no memory.
  */
 char **process_init(int argc, char **argv);
+void process_release(void);
 
 /*
- * ps(1) shows "sendoff: words", and no longer the arguments of a call that is over, which name
+ * ps(1) shows "sendoff: text", and no longer the arguments of a call that is over, which name
  * other people's addresses. Cut where those arguments left no room for more.
  */
-void process_title(const char *words);
+void process_title(const char *text);
 
 /* "/" is its folder: none of the caller's is kept from being unmounted. */
 void process_leave_folder(void);

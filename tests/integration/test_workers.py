@@ -22,6 +22,8 @@ from test_when import ALICE, BOB, EVE, LATER, begin, dead_port, host, patient, p
 __all__ = ["host", "patient", "place"]  # fixtures
 
 CAROL = "carol@example.org"
+# The leak check cannot work under strace.
+TRACED = {"ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:detect_leaks=0"}
 SOON_S = 2  # within which another account's mail leaves; waited for much longer, on a machine that is busy
 
 
@@ -340,7 +342,7 @@ def test_a_signal_that_comes_too_late(host, place, call):
     """While the worker that has sent the message ends, or the log is opened: the exit status says what has happened."""
     only = ("-P", str(place.log_file)) if call == "openat" else ()
     slow = ("strace", "-D", "-o", "/dev/null", *only, "-e", f"inject={call}:delay_enter=1s")
-    process = begin(place, BOB, wrapper=slow)
+    process = begin(place, BOB, wrapper=slow, env=TRACED)
     assert wait_until(lambda: len(host.arrivals) == 1)
     time.sleep(0.5)
     process.terminate()
@@ -399,7 +401,7 @@ def test_nothing_is_held_open_on_an_old_kernel(host, patient):
     """Which cannot close many descriptors at once."""
     host.replies["RCPT"] = LATER
     ours, theirs = os.pipe()
-    process = patient.start("-odb", BOB, wrapper=OLD_KERNEL, pass_fds=(theirs,), stdout=None, stderr=None)
+    process = patient.start("-odb", BOB, wrapper=OLD_KERNEL, env=TRACED, pass_fds=(theirs,), stdout=None, stderr=None)
     name = os.readlink(f"/proc/self/fd/{theirs}")
     os.close(theirs)
     process.stdin.write(MESSAGE)
@@ -417,7 +419,7 @@ def test_a_signal_that_comes_with_a_word(host, place):
     slow = ("strace", "-D", "-o", "/dev/null", "-e", "trace=ppoll", "-e", "inject=ppoll:delay_enter=1s:when=1")
     place.configure(f"{host.config}wait off\n")
     with host.holding():
-        process = begin(place, BOB, wrapper=slow)
+        process = begin(place, BOB, wrapper=slow, env=TRACED)
         assert wait_until(place.workers)
         time.sleep(0.5)
         process.terminate()
