@@ -24,7 +24,6 @@ __all__ = ["host", "patient", "place"]  # fixtures
 CAROL = "carol@example.org"
 # The leak check cannot work under strace.
 TRACED = {"ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:detect_leaks=0"}
-SOON_S = 2  # within which another account's mail leaves; waited for much longer, on a machine that is busy
 
 
 @pytest.fixture
