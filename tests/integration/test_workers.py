@@ -249,11 +249,11 @@ def test_a_caller_without_network(host, tmp_path, option):
         lonely = subprocess.run(["unshare", "-n", sendmail, option, BOB], input=b"Subject: 1\n\nhello\n", env=place.environment(),
                                 capture_output=True, check=False)  # fmt: skip
         assert lonely.returncode == 0, lonely
-        assert len(place.waiting()) == 1
+        assert len(place.waiting()) == 1, place.describe()
         assert place.send("-odb", EVE).status == 0
         assert wait_until(lambda: [EVE] in [list(arrival.recipients) for arrival in host.arrivals])
         assert place.send("-odi", EVE).status == 0
-        assert [list(arrival.recipients) for arrival in host.arrivals].count([EVE]) == 2
+        assert wait_until(lambda: [list(arrival.recipients) for arrival in host.arrivals].count([EVE]) == 2)
 
 
 def test_ps_shows_its_own_business(host, patient):
