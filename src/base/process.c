@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,10 @@
 
 #include "base/wait.h"
 
-enum { DESCRIPTORS = 1 << 16 }; /* that are closed one by one */
+enum {
+	DESCRIPTORS = 1 << 16, /* that are closed one by one */
+	READY_MS = 5000,       /* for a process to be on its own */
+};
 
 /* The words of argv, one behind the other as the kernel has laid them. */
 static char *title;
@@ -143,8 +147,8 @@ begin_life(void (*live)(void *arg), void *arg, int keep, int ready)
 int
 process_begin(void (*live)(void *arg), void *arg, int keep, struct err *err)
 {
+	struct pollfd p = { .events = POLLIN };
 	int ready[2];
-	char octet;
 	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
@@ -156,7 +160,10 @@ process_begin(void (*live)(void *arg), void *arg, int keep, struct err *err)
 	close(ready[1]);
 	if (pid < 0)
 		err_sys(err, ERR_SYSTEM, "cannot start a process");
-	while (pid > 0 && read(ready[0], &octet, 1) < 0 && errno == EINTR)
+	/* It closes its end when it is on its own; one that is held by somebody is not waited for.
+	 */
+	p.fd = ready[0];
+	while (pid > 0 && poll(&p, 1, READY_MS) < 0 && errno == EINTR)
 		;
 	close(ready[0]);
 	return pid < 0 ? -1 : 0;

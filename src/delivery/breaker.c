@@ -17,6 +17,7 @@
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/unique.h"
+#include "base/wait.h"
 #include "delivery/backoff.h"
 #include "store/failure.h"
 #include "store/record.h"
@@ -261,5 +262,23 @@ breaker_take_place(struct store *store, const char *name, unsigned rate, int64_t
 	}
 	taken = take_place(fd, (60000 + rate - 1) / rate, now_ms, most_ms, at_ms);
 	close(fd);
+	return taken;
+}
+
+bool
+breaker_keep_pace(struct store *store, const struct account *account, int64_t most_ms)
+{
+	struct buf name = BUF_INIT(BREAKER_NAME_MAX);
+	int64_t now = clock_wall_ms(), at = now, deadline;
+	bool taken;
+
+	if (account->rate == 0)
+		return true;
+	breaker_account_name(account, &name);
+	taken = breaker_take_place(store, name.data, account->rate, now, most_ms, &at);
+	buf_release(&name);
+	deadline = deadline_in(taken && at > now ? at - now : 0);
+	while (wait_poll(NULL, 0, deadline) != 0)
+		;
 	return taken;
 }

@@ -58,4 +58,10 @@ void breaker_close(struct store *store, const char *name);
 bool breaker_take_place(struct store *store, const char *name, unsigned rate, int64_t now_ms,
     int64_t most_ms, int64_t *at_ms);
 
+/*
+ * The same for the account, and waits until its turn. True at once where the account has no `rate`;
+ * false where it would have to wait for more than `most_ms`.
+ */
+bool breaker_keep_pace(struct store *store, const struct account *account, int64_t most_ms);
+
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "delivery/lane.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,14 +8,12 @@
 #include "base/pack.h"
 #include "base/pair.h"
 #include "base/wait.h"
-#include "config/environment.h"
 #include "delivery/age.h"
 #include "delivery/breaker.h"
 #include "delivery/settle.h"
 #include "delivery/work.h"
 
 enum {
-	NAME_LEN_MAX = 1024,       /* octets of a breaker's name */
 	PACE_MAX_MS = 3600 * 1000, /* who would wait longer for his place is left for another run */
 	SHORTAGE_MS = 10 * 1000, /* when to look again after memory, descriptors or the like ran out
 				  */
@@ -415,27 +412,6 @@ die(struct lane *lane)
 	}
 }
 
-/* `rate`: waits for the next place. False where that would take too long. */
-static bool
-keep_pace(const struct lane *lane)
-{
-	struct buf name = BUF_INIT(NAME_LEN_MAX);
-	int64_t now = clock_wall_ms(), at = now;
-	int64_t deadline;
-	bool taken = true;
-
-	if (lane->account->rate == 0)
-		return true;
-	breaker_account_name(lane->account, &name);
-	taken = breaker_take_place(lane->terms->store, name.data, lane->account->rate, now,
-	    PACE_MAX_MS, &at);
-	buf_release(&name);
-	deadline = deadline_in(taken && at > now ? at - now : 0);
-	while (wait_poll(NULL, 0, deadline) != 0)
-		;
-	return taken;
-}
-
 /* The next message's envelope may join the flight of this one's end, where it is fit for that. */
 static bool
 may_announce(struct lane *lane)
@@ -462,7 +438,7 @@ send_first(struct lane *lane)
 		    lane->id_count == 0 };
 	struct err err;
 
-	if (!keep_pace(lane)) {
+	if (!breaker_keep_pace(lane->terms->store, lane->account, PACE_MAX_MS)) {
 		die(lane);
 		return;
 	}

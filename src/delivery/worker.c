@@ -17,6 +17,7 @@
 enum {
 	STOP_MS = 1000, /* from SIGTERM to SIGKILL */
 	REAP_MS = 5000, /* from there to its end */
+	FIRST_WORD_MS = 5000,
 };
 
 static bool
@@ -73,7 +74,8 @@ await_first_word(int end)
 {
 	struct pollfd p = { .fd = end, .events = POLLIN };
 
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+	/* One that is held by somebody is noticed as one that is stuck, later. */
+	while (poll(&p, 1, FIRST_WORD_MS) < 0 && errno == EINTR)
 		;
 }
 

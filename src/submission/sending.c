@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "submission/sending.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,10 +11,7 @@
 #include "delivery/result.h"
 #include "delivery/settle.h"
 
-enum {
-	NAME_LEN_MAX = 1024, /* octets of a breaker's name */
-	TITLE_MAX = 256,
-};
+enum { TITLE_MAX = 256 };
 
 enum answer { ANSWER_NONE, ANSWER_GO, ANSWER_NO, ANSWER_DONE, ANSWER_LET_GO };
 
@@ -198,27 +194,6 @@ before_end(void *arg, struct err *err)
 	return w->alone ? record_sending(w, err) : 0;
 }
 
-/* `rate`: the time until it may go out is part of the caller's wait. False: that would be too long.
- */
-static bool
-keep_pace(const struct submission *s)
-{
-	struct buf name = BUF_INIT(NAME_LEN_MAX);
-	int64_t now = clock_wall_ms(), at = now, deadline;
-	bool taken;
-
-	if (s->account->rate == 0)
-		return true;
-	breaker_account_name(s->account, &name);
-	taken = breaker_take_place(s->store, name.data, s->account->rate, now,
-	    s->wait_ms < 0 ? INT64_MAX : s->wait_ms, &at);
-	buf_release(&name);
-	deadline = deadline_in(taken && at > now ? at - now : 0);
-	while (wait_poll(NULL, 0, deadline) != 0)
-		;
-	return taken;
-}
-
 /* What came of it, where it is ours: recorded, and told; and somebody sees to what is left. */
 static void
 settle_alone(struct sending *w)
@@ -299,7 +274,8 @@ live(void *arg, int end)
 	wait_on_input(end, listen_to_waiter, w);
 	d->tx.before_end = before_end;
 	d->tx.arg = w;
-	if (keep_pace(s)) {
+	/* The time until it may go out is part of the caller's wait. */
+	if (breaker_keep_pace(s->store, s->account, s->wait_ms < 0 ? INT64_MAX : s->wait_ms)) {
 		deliver(d, &w->link, &(struct around){ .last = true }, &err);
 	} else {
 		err_set(&err, ERR_TEMPORARY, "%u messages a minute have gone out",
